@@ -1,0 +1,1 @@
+"""Tickets, triage, lifecycle, assignments, escalation."""

@@ -1,0 +1,115 @@
+"""The router service, wired."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from tierdesk_bus import Binding, BusError, Exchange, Queue, Topology
+from tierdesk_contracts.names import EVENTS, OUTCOMES, VENDOR_INBOUND, WORK
+from tierdesk_policy import load_policy_file
+from tierdesk_router.handlers import intake, notices, outcomes
+from tierdesk_router.handlers.policies import apply_policy, vendor_namespaces, work_topology
+from tierdesk_router.handlers.timers import Timers
+from tierdesk_router.http.policy import policy_router
+from tierdesk_router.http.tickets import tickets_router
+from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_runtime import Parts, Service, ServiceDefinition, create_app
+from tierdesk_store import DatabaseUnavailableError, ServiceSchema
+
+_log = structlog.get_logger(__name__)
+
+TOPOLOGY: Final = Topology(
+    exchanges=(Exchange(EVENTS), Exchange(WORK), Exchange(OUTCOMES)),
+    queues=(Queue(intake.QUEUE), Queue(outcomes.QUEUE), Queue(notices.QUEUE)),
+    bindings=(
+        *(Binding(intake.QUEUE, EVENTS, pattern) for pattern in intake.PATTERNS),
+        *(Binding(outcomes.QUEUE, OUTCOMES, pattern) for pattern in outcomes.PATTERNS),
+        *(Binding(notices.QUEUE, EVENTS, pattern) for pattern in notices.PATTERNS),
+    ),
+)
+LOOK_SECONDS: Final = 1.0
+
+
+async def build(parts: Parts) -> Service:
+    """Wire the service."""
+    shelf = PolicyShelf()
+    app = create_app(title="Tierdesk router", ring=parts.ring, settings=parts.settings)
+    app.include_router(tickets_router(parts.database))
+    app.include_router(policy_router(parts, shelf))
+    service = Service("router", parts, app, topology=TOPOLOGY)
+    outcome_handler = outcomes.OutcomeHandler(parts.clock, parts.identifiers, shelf)
+    service.add_consumption(intake.IntakeHandler(parts.clock, parts.identifiers, shelf), intake.QUEUE)
+    service.add_consumption(outcome_handler, outcomes.QUEUE)
+    service.add_consumption(notices.NoticeHandler(parts.clock, parts.identifiers, shelf), notices.QUEUE)
+    service.add_task("timers", Timers(parts.database, parts.clock, parts.identifiers, shelf).run)
+    service.add_task("policies", _Policies(parts, service, shelf, outcome_handler).run)
+    return service
+
+
+class _Policies:
+    """Keeps up with the policies in force: declares their queues and listens to their vendors."""
+
+    def __init__(
+        self, parts: Parts, service: Service, shelf: PolicyShelf, outcome_handler: outcomes.OutcomeHandler
+    ) -> None:
+        self._parts = parts
+        self._service = service
+        self._shelf = shelf
+        self._outcome_handler = outcome_handler
+        self._declared: dict[str, str] = {}
+        self._listening: set[str] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Apply the policy of the settings once; then look each second for policies that others applied."""
+        applied = self._parts.settings.policy_file is None
+        while not stop.is_set():
+            try:
+                if not applied:
+                    await self._apply_file()
+                    applied = True
+                await self._keep_up()
+            except (BusError, DatabaseUnavailableError) as error:
+                _log.warning("policies.waiting", reason=str(error))
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def _apply_file(self) -> None:
+        parts = self._parts
+        path = parts.settings.policy_file
+        assert path is not None
+        policy = load_policy_file(path)
+        changed = await apply_policy(
+            parts.settings.default_tenant,
+            policy,
+            bus=parts.bus,
+            database=parts.database,
+            clock=parts.clock,
+            identifiers=parts.identifiers,
+        )
+        _log.info("policy.in_force", policy=policy.name, version=policy.version, changed=changed)
+
+    async def _keep_up(self) -> None:
+        async with self._parts.database.read() as connection:
+            policies = await self._shelf.in_force(connection)
+        for tenant, policy in policies.items():
+            if self._declared.get(tenant) != policy.version:
+                await self._parts.bus.declare(work_topology(tenant, policy))
+                self._declared[tenant] = policy.version
+        for namespace in vendor_namespaces(policies) - self._listening:
+            self._service.add_consumption(self._outcome_handler, VENDOR_INBOUND, namespace=namespace)
+            self._listening.add(namespace)
+
+
+DEFINITION: Final = ServiceDefinition(
+    name="router",
+    schema=ServiceSchema("router", Path(__file__).parent / "migrations", log_tables=("ticket_log", "policy")),
+    paths=("/v1/tickets", "/v1/policy"),
+    build=build,
+)

@@ -1,0 +1,1 @@
+"""What the router decides, as pure functions of state, message, policy and time."""

@@ -1,0 +1,71 @@
+"""Where an escalation or a transfer leads, along the edges of the policy."""
+
+from __future__ import annotations
+
+from tierdesk_contracts.vocabulary import RejectReason
+from tierdesk_policy import Group, Policy, UnknownNameError
+from tierdesk_router.domain.refusal import Refusal
+from tierdesk_router.domain.ticket import Ticket
+
+
+def find_target(ticket: Ticket, policy: Policy, *, to_tier: str | None, to_group: str | None) -> Group:
+    """The group that an escalation goes to. Raises `Refusal(FORBIDDEN)` where the policy has no such way.
+
+    Without a tier, the next higher one that an edge leads to. Without a group, the tier's group for the ticket's
+    category: its entry group, else the vendor that covers it, else the tier's first group that no vendor works.
+    """
+    assert ticket.tier is not None
+    try:
+        if to_group is not None:
+            group = policy.group(to_group)
+            if to_tier not in {None, group.tier}:
+                raise Refusal(RejectReason.FORBIDDEN, f"group {to_group} is of tier {group.tier}, not {to_tier}")
+        else:
+            group = _group_for(ticket, policy, to_tier or _next_tier(ticket.tier, policy))
+    except UnknownNameError as error:
+        raise Refusal(RejectReason.FORBIDDEN, str(error)) from error
+    if group.tier == ticket.tier:
+        raise Refusal(RejectReason.FORBIDDEN, f"{group.id} is of the same tier: transfer it instead")
+    if not policy.allows(ticket.tier, group.tier):
+        raise Refusal(
+            RejectReason.FORBIDDEN,
+            f"the policy has no edge from {ticket.tier} to {group.tier}; there are edges to {_ways(ticket.tier, policy)}",
+        )
+    return group
+
+
+def find_transfer(ticket: Ticket, policy: Policy, to_group: str) -> Group:
+    """The other group of the same tier. Raises `Refusal(FORBIDDEN)`."""
+    try:
+        group = policy.group(to_group)
+    except UnknownNameError as error:
+        raise Refusal(RejectReason.FORBIDDEN, str(error)) from error
+    if group.tier != ticket.tier:
+        raise Refusal(RejectReason.FORBIDDEN, f"{to_group} is of tier {group.tier}: escalate it instead")
+    if group.id == ticket.group:
+        raise Refusal(RejectReason.FORBIDDEN, f"{to_group} has it already")
+    return group
+
+
+def _next_tier(tier: str, policy: Policy) -> str:
+    height = policy.height(tier)
+    for higher in policy.tiers[height + 1 :]:
+        if policy.allows(tier, higher.id):
+            return higher.id
+    raise Refusal(RejectReason.FORBIDDEN, f"no edge leads up from {tier}; there are edges to {_ways(tier, policy)}")
+
+
+def _ways(tier: str, policy: Policy) -> str:
+    return ", ".join(to for source, to in policy.edges if source == tier) or "no other tier"
+
+
+def _group_for(ticket: Ticket, policy: Policy, tier: str) -> Group:
+    groups = policy.groups_of(tier)
+    entry = policy.entry_group(ticket.category) if ticket.category else None
+    if entry in groups:
+        assert entry is not None
+        return entry
+    for group in groups:
+        if group.vendor is not None and ticket.category in policy.vendor(group.vendor).covers:
+            return group
+    return next((group for group in groups if group.vendor is None), groups[0])

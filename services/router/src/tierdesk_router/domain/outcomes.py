@@ -1,0 +1,162 @@
+"""What a tier may do with work that it was offered: the fence, and the decision for each outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts import ticket as events
+from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, RejectReason
+from tierdesk_policy import Policy
+from tierdesk_router.domain.escalation import find_target, find_transfer
+from tierdesk_router.domain.lifecycle import Draft, IllegalMoveError
+from tierdesk_router.domain.offers import NewId, offer
+from tierdesk_router.domain.refusal import Refusal
+from tierdesk_router.domain.ticket import Assignment, Ticket
+
+
+def check_fence(ticket: Ticket, outcome: outcomes.Outcome) -> Assignment:
+    """The live assignment, if (assignment, token, worker) still own it. Raises `Refusal`."""
+    live = ticket.assignment
+    if live is None or live.id != outcome.assignment_id or live.token != outcome.token:
+        raise Refusal(RejectReason.STALE, f"token {outcome.token} is void; the ticket's token is {ticket.token}")
+    if live.worker is not None and live.worker != outcome.worker:
+        raise Refusal(RejectReason.NOT_OWNER, f"{live.worker} owns it")
+    return live
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What an outcome did: the events in `draft`, and the refusal if it was refused beyond its acceptance."""
+
+    draft: Draft
+    refusal: Refusal | None
+
+
+def decide_outcome(
+    ticket: Ticket, outcome: outcomes.Outcome, *, at: datetime, policy: Policy, new_id: NewId
+) -> Decided:
+    """Apply an outcome that is next in order. Raises `Refusal` when it does not pass the fence.
+
+    The first outcome of an offer implies its acceptance, also when the rest of it is refused: its worker owns the
+    work from then on and may try something else.
+    """
+    live = check_fence(ticket, outcome)
+    kind = ActorKind.WORKER if live.vendor is None else ActorKind.VENDOR
+    draft = Draft(ticket, at=at, actor=Actor(kind=kind, id=outcome.worker))
+    if live.worker is None:
+        draft.record(events.Accepted, assignment_id=live.id, worker=outcome.worker)
+    accepted, count = draft.ticket, len(draft.events)
+    try:
+        _OUTCOMES[type(outcome)](draft, outcome, policy, new_id)
+    except IllegalMoveError as error:
+        refusal = Refusal(RejectReason.FORBIDDEN, str(error))
+    except Refusal as error:
+        refusal = error
+    else:
+        return Decided(draft, None)
+    draft.ticket = accepted
+    del draft.events[count:]
+    return Decided(draft, refusal)
+
+
+def _accept(draft: Draft, outcome: outcomes.WorkAccepted, policy: Policy, new_id: NewId) -> None:
+    """Acceptance itself is recorded for every first outcome."""
+
+
+def _progress(draft: Draft, outcome: outcomes.WorkProgressed, policy: Policy, new_id: NewId) -> None:
+    del new_id
+    draft.record(
+        events.Progressed,
+        assignment_id=outcome.assignment_id,
+        note=outcome.note,
+        answer=outcome.answer,
+        steps_tried=outcome.steps_tried,
+    )
+    impact = outcome.impact or draft.ticket.impact or policy.default_impact
+    urgency = outcome.urgency or draft.ticket.urgency or policy.default_urgency
+    if (impact, urgency) != (draft.ticket.impact, draft.ticket.urgency):
+        priority = policy.priority(impact, urgency)
+        draft.record(events.Reprioritised, impact=impact, urgency=urgency, priority=priority)
+
+
+def _pause(draft: Draft, outcome: outcomes.WorkPaused, policy: Policy, new_id: NewId) -> None:
+    del policy, new_id
+    draft.record(events.Paused, assignment_id=outcome.assignment_id, party=outcome.party, note=outcome.note)
+
+
+def _resume(draft: Draft, outcome: outcomes.WorkResumed, policy: Policy, new_id: NewId) -> None:
+    del policy, new_id
+    draft.record(events.Resumed, assignment_id=outcome.assignment_id, note=outcome.note)
+
+
+def _resolve(draft: Draft, outcome: outcomes.WorkResolved, policy: Policy, new_id: NewId) -> None:
+    del policy, new_id
+    _note_steps(draft, outcome)
+    draft.record(
+        events.Resolved,
+        assignment_id=outcome.assignment_id,
+        how=outcome.how,
+        root_cause=outcome.root_cause,
+        article_id=outcome.article_id,
+    )
+
+
+def _escalate(draft: Draft, outcome: outcomes.WorkEscalated, policy: Policy, new_id: NewId) -> None:
+    target = find_target(draft.ticket, policy, to_tier=outcome.to_tier, to_group=outcome.to_group)
+    draft.record(
+        events.Escalated,
+        assignment_id=outcome.assignment_id,
+        reason=outcome.reason,
+        findings=outcome.findings,
+        steps_tried=outcome.steps_tried,
+        to_tier=target.tier,
+        to_group=target.id,
+    )
+    offer(draft, target, policy, reason=OfferReason.ESCALATION, at=draft.at, new_id=new_id)
+
+
+def _transfer(draft: Draft, outcome: outcomes.WorkTransferred, policy: Policy, new_id: NewId) -> None:
+    target = find_transfer(draft.ticket, policy, outcome.to_group)
+    _note_steps(draft, outcome)
+    draft.record(events.Transferred, assignment_id=outcome.assignment_id, findings=outcome.findings, to_group=target.id)
+    offer(draft, target, policy, reason=OfferReason.TRANSFER, at=draft.at, new_id=new_id)
+
+
+def _give_back(draft: Draft, outcome: outcomes.WorkReturned, policy: Policy, new_id: NewId) -> None:
+    senders = draft.ticket.senders
+    if not senders:
+        raise Refusal(RejectReason.FORBIDDEN, "nobody handed it on: transfer or escalate it instead")
+    sender = policy.group(senders[-1])
+    _note_steps(draft, outcome)
+    draft.record(
+        events.Returned,
+        assignment_id=outcome.assignment_id,
+        reason=outcome.reason,
+        findings=outcome.findings,
+        to_tier=sender.tier,
+        to_group=sender.id,
+    )
+    offer(draft, sender, policy, reason=OfferReason.RETURN, at=draft.at, new_id=new_id)
+
+
+def _note_steps(
+    draft: Draft, outcome: outcomes.WorkResolved | outcomes.WorkTransferred | outcomes.WorkReturned
+) -> None:
+    if outcome.steps_tried:
+        draft.record(events.Progressed, assignment_id=outcome.assignment_id, steps_tried=outcome.steps_tried)
+
+
+_OUTCOMES: Final[dict[type[Any], Callable[[Draft, Any, Policy, NewId], None]]] = {
+    outcomes.WorkAccepted: _accept,
+    outcomes.WorkProgressed: _progress,
+    outcomes.WorkPaused: _pause,
+    outcomes.WorkResumed: _resume,
+    outcomes.WorkResolved: _resolve,
+    outcomes.WorkEscalated: _escalate,
+    outcomes.WorkTransferred: _transfer,
+    outcomes.WorkReturned: _give_back,
+}

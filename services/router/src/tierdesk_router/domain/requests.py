@@ -1,0 +1,186 @@
+"""What requesters, telephone systems and monitors ask for, decided.
+
+A requester's wish that the ticket's status does not allow is not lost: it is noted as a reply that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from tierdesk_contracts import intake
+from tierdesk_contracts import ticket as events
+from tierdesk_contracts.vocabulary import Actor, ActorKind, Channel, OfferReason, Status, WithdrawReason
+from tierdesk_policy import Policy
+from tierdesk_router.domain.lifecycle import Draft, open_ticket
+from tierdesk_router.domain.offers import DESK, NewId, offer, withdraw
+from tierdesk_router.domain.ticket import Ticket
+from tierdesk_router.domain.triage import explain, facts_told, knowledge_group, score_description, triage
+
+Opening = intake.ProblemReported | intake.Alerted | intake.Called
+
+_CALL_TITLES: Final = {
+    intake.CallOutcome.ANSWERED: "Phone call",
+    intake.CallOutcome.ENDED: "Phone call",
+    intake.CallOutcome.MISSED: "Missed phone call",
+    intake.CallOutcome.VOICEMAIL: "Voicemail",
+}
+
+
+def open_by(
+    message: Opening, *, tenant: str, ticket_id: UUID, requester_id: UUID, at: datetime, policy: Policy, new_id: NewId
+) -> Draft:
+    """Open, triage and offer a new ticket."""
+    actor = Actor(kind=ActorKind.REQUESTER, id=str(requester_id))
+    opened = events.Opened(sequence=1, at=at, actor=actor, requester_id=requester_id, **_description(message))
+    ticket = open_ticket(
+        opened, tenant=tenant, ticket_id=ticket_id, reference=message.reference, policy_version=policy.version
+    )
+    draft = Draft(ticket, at=at, actor=actor)
+    draft.events.append(opened)
+    if isinstance(message, intake.Called):
+        _note_call(draft, message)
+    verdict = triage(draft.ticket, policy)
+    complete = score_description(verdict.category, facts_told(message))
+    draft.record(
+        events.Triaged,
+        actor=DESK,
+        category=verdict.category.id,
+        impact=verdict.impact,
+        urgency=verdict.urgency,
+        priority=verdict.priority,
+        tier=verdict.group.tier,
+        group=verdict.group.id,
+        completeness=complete.share,
+        missing_facts=complete.missing,
+        explanation=explain(verdict, policy),
+    )
+    offer(draft, verdict.group, policy, reason=OfferReason.TRIAGE, at=at, new_id=new_id)
+    return draft
+
+
+def _description(message: Opening) -> dict[str, Any]:
+    if isinstance(message, intake.Called):
+        title = _CALL_TITLES.get(message.outcome, "Phone call")
+        return {"channel": Channel.PHONE, "title": title, "text": f"Call {message.call_id}"}
+    if isinstance(message, intake.Alerted):
+        shared = message.model_dump(include={"title", "text", "category", "asset", "impact", "urgency"})
+        return {"channel": Channel.ALERT, "location": message.asset, **shared}
+    return {
+        name: getattr(message, name)
+        for name in (
+            "channel", "title", "text", "category", "location", "affected", "department", "asset", "impact", "urgency",
+            "steps_tried",
+        )
+    }  # fmt: skip
+
+
+def answer_request(ticket: Ticket, message: Any, *, at: datetime, policy: Policy, new_id: NewId) -> Draft:
+    """Decide a follow-up of an existing ticket. Raises `KeyError` for a message that is none."""
+    draft = Draft(ticket, at=at, actor=Actor(kind=ActorKind.REQUESTER, id=str(ticket.requester_id)))
+    _FOLLOW_UPS[type(message)](draft, message, policy, new_id)
+    return draft
+
+
+def _reply(draft: Draft, message: intake.RequesterReplied, policy: Policy, new_id: NewId) -> None:
+    del policy, new_id
+    draft.record(events.Replied, text=message.text)
+    if draft.ticket.status is Status.PAUSED and draft.ticket.paused_for == "requester":
+        assert draft.ticket.assignment is not None
+        draft.record(
+            events.Resumed, actor=DESK, assignment_id=draft.ticket.assignment.id, note="The requester replied."
+        )
+
+
+def _confirm(draft: Draft, message: intake.Confirmed, policy: Policy, new_id: NewId) -> None:
+    del policy, new_id
+    if draft.ticket.status in {Status.CLOSED, Status.CANCELLED, Status.MERGED}:
+        draft.record(events.Replied, text=f"Confirmed, though the ticket was over already. {message.comment}".strip())
+        return
+    withdraw(draft, WithdrawReason.CLOSED)
+    draft.record(events.Closed, comment=message.comment)
+
+
+def _reopen(draft: Draft, message: intake.Reopened, policy: Policy, new_id: NewId) -> None:
+    ticket = draft.ticket
+    if ticket.status not in {Status.RESOLVED, Status.CLOSED}:
+        draft.record(
+            events.Replied, text=f"Reopening was refused, the ticket is {ticket.status.value}. {message.reason}"
+        )
+        return
+    ended_at = ticket.resolved_at or ticket.closed_at or ticket.last_at
+    if draft.at > ended_at + timedelta(seconds=policy.reopen_within_seconds):
+        draft.record(events.Replied, text=f"Reopening was refused, the time for it has passed. {message.reason}")
+        return
+    draft.record(events.ReopenedAgain, reason=message.reason)
+    assert ticket.group is not None
+    offer(draft, policy.group(ticket.group), policy, reason=OfferReason.REOPENED, at=draft.at, new_id=new_id)
+
+
+def _cancel(draft: Draft, message: intake.Cancelled, policy: Policy, new_id: NewId) -> None:
+    del policy, new_id
+    if draft.ticket.status in {Status.RESOLVED, Status.CLOSED, Status.CANCELLED, Status.MERGED}:
+        text = f"Cancelling was refused, the ticket is {draft.ticket.status.value}. {message.reason}"
+        draft.record(events.Replied, text=text.strip())
+        return
+    withdraw(draft, WithdrawReason.CANCELLED)
+    draft.record(events.CancelledByRequester, reason=message.reason)
+
+
+def _note_call(draft: Draft, message: intake.Called, policy: Policy | None = None, new_id: NewId | None = None) -> None:
+    del policy, new_id
+    draft.record(
+        events.CallNoted,
+        call_id=message.call_id,
+        outcome=message.outcome,
+        answered_at=message.answered_at,
+        talking_seconds=message.talking_seconds,
+    )
+
+
+_FOLLOW_UPS: Final[dict[type[Any], Callable[[Draft, Any, Policy, NewId], None]]] = {
+    intake.RequesterReplied: _reply,
+    intake.Confirmed: _confirm,
+    intake.Reopened: _reopen,
+    intake.Cancelled: _cancel,
+    intake.Called: _note_call,
+}
+
+
+def apply_match(
+    ticket: Ticket, article_id: str, title: str, score: float, *, documented: bool, at: datetime, policy: Policy,
+    new_id: NewId,
+) -> Draft:  # fmt: skip
+    """Note a knowledge match; a documented problem that nobody has accepted yet goes down to the knowledge group."""
+    draft = Draft(ticket, at=at, actor=DESK)
+    draft.record(events.Matched, article_id=article_id, title=title, score=score)
+    group = knowledge_group(ticket, policy) if documented else None
+    if group is None:
+        return draft
+    assert ticket.category is not None
+    assert ticket.impact is not None
+    assert ticket.urgency is not None
+    withdraw(draft, WithdrawReason.KNOWLEDGE)
+    draft.record(
+        events.Triaged,
+        category=ticket.category,
+        impact=ticket.impact,
+        urgency=ticket.urgency,
+        priority=policy.priority(ticket.impact, ticket.urgency),
+        tier=group.tier,
+        group=group.id,
+        completeness=ticket.completeness,
+        missing_facts=ticket.missing_facts,
+        explanation=events.Explanation(
+            rule="documented problem",
+            because=(
+                *ticket.explanation,
+                f"The article {title!r} documents it (score {score:.2f}), so that group {group.id} can solve it.",
+            ),
+            policy_version=policy.version,
+        ),
+    )
+    offer(draft, group, policy, reason=OfferReason.KNOWLEDGE, at=at, new_id=new_id)
+    return draft

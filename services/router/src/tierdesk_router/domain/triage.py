@@ -1,0 +1,106 @@
+"""Triage: category, priority, completeness of the description, and the group that shall have the ticket first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tierdesk_contracts import ticket as events
+from tierdesk_contracts.intake import AlertReport, Called, ProblemReport
+from tierdesk_policy import Category, Fact, Group, Policy
+from tierdesk_router.domain.ticket import Ticket
+
+_TOLD: Final[dict[Fact, Callable[[ProblemReport], bool]]] = {
+    Fact.REQUESTER: lambda _: True,
+    Fact.LOCATION: lambda report: report.location is not None,
+    Fact.CONTACT: lambda report: bool(report.contact or report.requester.email or report.requester.phone),
+    Fact.STEPS_TRIED: lambda report: bool(report.steps_tried),
+    Fact.IMPACT: lambda report: report.impact is not None or bool(report.affected),
+    Fact.DEPARTMENT: lambda report: report.department is not None,
+    Fact.URGENCY: lambda report: report.urgency is not None,
+}
+
+
+def facts_told(report: ProblemReport | AlertReport | Called) -> frozenset[Fact]:
+    """Which of the seven facts a report tells. A machine or a caller is always somebody who can be asked."""
+    if isinstance(report, ProblemReport):
+        return frozenset(fact for fact, told in _TOLD.items() if told(report))
+    told = {Fact.REQUESTER, Fact.CONTACT}
+    if isinstance(report, AlertReport):
+        told |= {fact for fact, value in ((Fact.IMPACT, report.impact), (Fact.URGENCY, report.urgency)) if value}
+        told |= {Fact.LOCATION} if report.asset else set()
+    return frozenset(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How much of what its category asks for a description tells."""
+
+    share: float
+    missing: tuple[str, ...]
+
+
+def score_description(category: Category, told: frozenset[Fact]) -> Completeness:
+    """The weighted share of the facts that `category` asks for, and those that lack."""
+    asked = category.description_facts
+    total = sum(category.weight(fact) for fact in asked)
+    share = sum(category.weight(fact) for fact in asked if fact in told) / total if total else 1.0
+    return Completeness(round(share, 4), tuple(fact.value for fact in asked if fact not in told))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What triage decided, ready to be recorded."""
+
+    category: Category
+    impact: int
+    urgency: int
+    priority: int
+    group: Group
+    rule: str
+    because: tuple[str, ...]
+
+
+def triage(ticket: Ticket, policy: Policy) -> Verdict:
+    """Decide by policy alone; the same ticket and policy give the same verdict."""
+    because: list[str] = []
+    known = {category.id for category in policy.categories}
+    if ticket.category in known:
+        category = policy.category(ticket.category or "")
+        because.append(f"The category is {category.id}, which enters at tier {category.tier}, group {category.group}.")
+    else:
+        category = policy.category(policy.default_category)
+        said = "No category was given" if ticket.category is None else f"The category {ticket.category} is not known"
+        because.append(f"{said}: taken as {category.id}, which enters at tier {category.tier}.")
+    group, rule = policy.entry_group(category.id), f"category {category.id}"
+    department = next((entry for entry in policy.departments if entry.id == ticket.department), None)
+    if department is not None and department.overrides:
+        group, rule = policy.group(department.group), f"department {department.id}"
+        because.append(f"The best-suited department is {department.id}, whose group {group.id} takes precedence.")
+    impact = ticket.impact or policy.default_impact
+    urgency = ticket.urgency or policy.default_urgency
+    priority = policy.priority(impact, urgency)
+    told = "" if ticket.impact and ticket.urgency else " (what was not said is taken from the policy)"
+    because.append(f"Impact {impact} and urgency {urgency}{told} make priority {priority}.")
+    return Verdict(category, impact, urgency, priority, group, rule, tuple(because))
+
+
+def explain(verdict: Verdict, policy: Policy) -> events.Explanation:
+    """The verdict's reasons, with the version of the policy that gave them."""
+    return events.Explanation(rule=verdict.rule, because=verdict.because, policy_version=policy.version)
+
+
+def knowledge_group(ticket: Ticket, policy: Policy) -> Group | None:
+    """The group that takes documented problems, if this ticket may still go down to it.
+
+    It may while nobody has accepted it, when its category allows it, when it stands higher than that group, and when
+    no vendor's contract covers it.
+    """
+    assignment = ticket.assignment
+    if policy.knowledge is None or assignment is None or assignment.worker is not None or assignment.vendor is not None:
+        return None
+    group = policy.group(policy.knowledge.group)
+    higher = policy.height(assignment.tier) > policy.height(group.tier)
+    allowed = ticket.category is not None and policy.category(ticket.category).knowledge
+    return group if higher and allowed else None

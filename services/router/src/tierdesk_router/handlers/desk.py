@@ -1,0 +1,157 @@
+"""The working set of one batch: what was loaded, what was decided, and how it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from tierdesk_bus import Address
+from tierdesk_contracts import seal
+from tierdesk_contracts.names import EVENTS, event_key
+from tierdesk_contracts.ticket import TicketChanged
+from tierdesk_contracts.vocabulary import Contract
+from tierdesk_policy import Policy
+from tierdesk_router.domain.announcements import Destination, Party, Post, announce
+from tierdesk_router.domain.lifecycle import Draft
+from tierdesk_router.domain.offers import close_due
+from tierdesk_router.domain.ticket import Ticket
+from tierdesk_router.store.parties import find_parties
+from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_router.store.tickets import (
+    AssignmentRow,
+    Key,
+    Saving,
+    find_assignments,
+    lock_tickets,
+    save_ordinals,
+    save_tickets,
+)
+from tierdesk_store import Transaction
+
+SOURCE = "/tierdesk/router"
+
+
+@dataclass(slots=True)
+class Desk:
+    """Loaded state and decisions of one batch. `keep` is the only way to change it."""
+
+    now: datetime
+    new_id: Callable[[], UUID]
+    database_now: datetime | None = None
+    in_force: dict[str, Policy] = field(default_factory=dict)
+    versions: dict[tuple[str, str], Policy] = field(default_factory=dict)
+    tickets: dict[Key, Ticket] = field(default_factory=dict)
+    assignments: dict[Key, AssignmentRow] = field(default_factory=dict)
+    parties: dict[Key, Party] = field(default_factory=dict)
+    requesters: dict[tuple[str, str], Party] = field(default_factory=dict)
+    ordinals: dict[Key, int] = field(default_factory=dict)
+    _drafts: dict[Key, list[Draft]] = field(default_factory=dict)
+    _posts: list[tuple[Key, Post]] = field(default_factory=list)
+
+    def policy_of(self, ticket: Ticket) -> Policy:
+        """The policy that the ticket was opened under."""
+        return self.versions[ticket.tenant, ticket.policy_version]
+
+    def last_ordinal(self, assignment: AssignmentRow) -> int:
+        """The last ordinal applied, this batch included."""
+        key = (assignment.tenant, assignment.id)
+        return self.ordinals.get(key, assignment.last_ordinal)
+
+    def keep(self, draft: Draft, policy: Policy) -> None:
+        """Take a decision over: later messages of the batch see it, and `save` writes it."""
+        key = (draft.ticket.tenant, draft.ticket.id)
+        party = self.parties.get((draft.ticket.tenant, draft.ticket.requester_id))
+        self._posts += [(key, post) for post in announce(draft, policy, party)]
+        self._drafts.setdefault(key, []).append(draft)
+        self.tickets[key] = draft.ticket
+        self.versions[draft.ticket.tenant, policy.version] = policy
+
+    def tell(self, ticket: Key, data: Contract, destination: Destination) -> None:
+        """Answer a tier, without any change of the ticket."""
+        self._posts.append((ticket, Post(data, destination)))
+
+    async def save(self, tx: Transaction) -> None:
+        """Write everything, and queue one `ticket.changed.v1` per ticket and the messages to tiers."""
+        merged = [_merge(drafts) for drafts in self._drafts.values()]
+        await save_tickets(
+            tx,
+            [
+                Saving(draft, _offer_due(draft), close_due(draft.ticket, self.policy_of(draft.ticket)))
+                for draft in merged
+            ],
+        )
+        await save_ordinals(tx, self.ordinals)
+        for draft in merged:
+            if draft.events:
+                self._publish_change(tx, draft)
+        for (tenant, ticket_id), post in self._posts:
+            envelope = seal(
+                post.data,
+                message_id=self.new_id(),
+                source=SOURCE,
+                subject=str(ticket_id),
+                time=self.now,
+                tenant=tenant,
+            )
+            tx.send(envelope, Address(*post.destination))
+
+    def _publish_change(self, tx: Transaction, draft: Draft) -> None:
+        ticket = draft.ticket
+        changed = TicketChanged.model_construct(
+            reference=ticket.reference,
+            policy_version=ticket.policy_version,
+            status=ticket.status,
+            tier=ticket.tier,
+            group=ticket.group,
+            category=ticket.category,
+            priority=ticket.priority,
+            first_sequence=draft.events[0].sequence,
+            sequence=ticket.sequence,
+            events=tuple(draft.events),
+        )
+        envelope = seal(
+            changed,
+            message_id=self.new_id(),
+            source=SOURCE,
+            subject=str(ticket.id),
+            time=self.now,
+            tenant=ticket.tenant,
+            sequence=ticket.sequence,
+        )
+        tx.send(envelope, Address("", EVENTS, event_key(ticket.tenant, "ticket.changed.v1")))
+
+
+def _merge(drafts: list[Draft]) -> Draft:
+    """Several decisions on one ticket in one batch are one commit of it."""
+    first, last = drafts[0], drafts[-1]
+    if first is last:
+        return first
+    merged = Draft(first.before, at=last.at, actor=first.actor)
+    merged.ticket = last.ticket
+    merged.events = [event for draft in drafts for event in draft.events]
+    return merged
+
+
+def _offer_due(draft: Draft) -> datetime | None:
+    assignment = draft.ticket.assignment
+    return None if assignment is None or assignment.worker is not None else assignment.accept_by
+
+
+async def load_tickets(desk: Desk, tx: Transaction, keys: set[Key], shelf: PolicyShelf) -> None:
+    """Lock the tickets and load what their decisions need: their policies and their requesters."""
+    desk.tickets = await lock_tickets(tx, keys)
+    for ticket in desk.tickets.values():
+        if (ticket.tenant, ticket.policy_version) not in desk.versions:
+            policy = await shelf.find(tx.connection, ticket.tenant, ticket.policy_version)
+            assert policy is not None, "a ticket's policy is kept for ever"
+            desk.versions[ticket.tenant, ticket.policy_version] = policy
+    desk.parties |= await find_parties(tx, {(ticket.tenant, ticket.requester_id) for ticket in desk.tickets.values()})
+
+
+async def load_assignments(desk: Desk, tx: Transaction, keys: set[Key], shelf: PolicyShelf) -> None:
+    """Load assignments and lock their tickets. The assignments are read again once the locks are held."""
+    found = await find_assignments(tx, keys)
+    await load_tickets(desk, tx, {(row.tenant, row.ticket_id) for row in found.values()}, shelf)
+    desk.assignments = await find_assignments(tx, keys)

@@ -1,0 +1,123 @@
+"""Intake's events: a ticket is opened, or its requester says something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tierdesk_contracts import intake
+from tierdesk_contracts.names import event_pattern
+from tierdesk_policy import Policy
+from tierdesk_router.domain.announcements import Party
+from tierdesk_router.domain.requests import answer_request, open_by
+from tierdesk_router.domain.ticket import Ticket
+from tierdesk_router.handlers.desk import Desk, load_tickets
+from tierdesk_router.store.parties import keep_parties
+from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_runtime import Clock, Identifiers
+from tierdesk_store import PermanentError, Received, Transaction, TransientError
+
+QUEUE: Final = "router.intake"
+TYPES: Final = frozenset(
+    f"intake.{stem}.v1"
+    for stem in ("problem_reported", "requester_replied", "confirmed", "reopened", "cancelled", "call", "alert")
+)
+PATTERNS: Final = tuple(event_pattern(name) for name in sorted(TYPES))
+_OPENINGS: Final = (intake.ProblemReported, intake.Alerted, intake.Called)
+
+
+class IntakeHandler:
+    """Opens tickets and applies what requesters ask for."""
+
+    name = "router.intake"
+    accepts = TYPES
+
+    def __init__(self, clock: Clock, identifiers: Identifiers, shelf: PolicyShelf) -> None:
+        """Time, identifiers and policies are given."""
+        self._clock = clock
+        self._identifiers = identifiers
+        self._shelf = shelf
+
+    async def load(self, tx: Transaction, messages: Sequence[Received]) -> Desk:
+        """Lock the tickets, and make the requesters of new ones known."""
+        desk = Desk(now=self._clock.now(), new_id=self._identifiers.new)
+        desk.in_force = await self._shelf.in_force(tx.connection, {message.envelope.tenant for message in messages})
+        told = {}
+        for message in messages:
+            party = _requester(message.envelope.data)
+            if party is not None:
+                told[message.envelope.tenant, party.external] = party
+        desk.requesters = await keep_parties(tx, told, self._identifiers.new)
+        desk.parties = {(tenant, party.id): party for (tenant, _), party in desk.requesters.items()}
+        keys = {(message.envelope.tenant, _ticket_id(message)) for message in messages}
+        await load_tickets(desk, tx, keys, self._shelf)
+        return desk
+
+    def decide(self, state: Desk, message: Received) -> None:
+        """Open the ticket, or answer a request on it."""
+        envelope = message.envelope
+        ticket_id = _ticket_id(message)
+        ticket = state.tickets.get((envelope.tenant, ticket_id))
+        if ticket is not None:
+            policy = state.policy_of(ticket)
+            at = event_time(envelope.time, ticket, state.now)
+            try:
+                draft = answer_request(ticket, envelope.data, at=at, policy=policy, new_id=state.new_id)
+            except KeyError as error:
+                raise PermanentError(
+                    f"{envelope.type} opens a ticket, and {ticket.reference} is open already"
+                ) from error
+        else:
+            policy = self._policy(state, envelope.tenant)
+            party = _requester(envelope.data)
+            if party is None:
+                raise PermanentError("no such ticket of this tenant")
+            draft = open_by(
+                envelope.data,
+                tenant=envelope.tenant,
+                ticket_id=ticket_id,
+                requester_id=state.requesters[envelope.tenant, party.external].id,
+                at=min(envelope.time, state.now),
+                policy=policy,
+                new_id=state.new_id,
+            )
+        state.keep(draft, policy)
+
+    async def save(self, tx: Transaction, state: Desk) -> None:
+        """Write the batch."""
+        await state.save(tx)
+
+    @staticmethod
+    def _policy(state: Desk, tenant: str) -> Policy:
+        try:
+            return state.in_force[tenant]
+        except KeyError as error:
+            raise TransientError(
+                f"tenant {tenant} has no policy in force yet: apply one", retry_in_seconds=2.0
+            ) from error
+
+
+def event_time(claimed: datetime, ticket: Ticket, now: datetime) -> datetime:
+    """Business time of a party's act: when it says it acted, but not before its last act nor in the future."""
+    return max(min(claimed, now), ticket.last_at)
+
+
+def _ticket_id(message: Received) -> UUID:
+    try:
+        return UUID(message.envelope.subject)
+    except ValueError as error:
+        raise PermanentError("subject: not a ticket's identifier") from error
+
+
+def _requester(data: object) -> Party | None:
+    nobody = UUID(int=0)
+    if isinstance(data, intake.ProblemReported):
+        who = data.requester
+        return Party(nobody, who.party, who.name, who.email, who.phone, data.contact)
+    if isinstance(data, intake.Alerted):
+        return Party(nobody, f"monitor:{data.source}"[:200], data.source)
+    if isinstance(data, intake.Called):
+        return Party(nobody, f"tel:{data.caller or 'withheld'}"[:200], phone=data.caller)
+    return None

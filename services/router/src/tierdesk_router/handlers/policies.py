@@ -1,0 +1,78 @@
+"""Putting a policy in force: its queues exist before the first offer, and every service hears of it."""
+
+from __future__ import annotations
+
+from tierdesk_bus import Address, Binding, Bus, Exchange, Queue, Topology
+from tierdesk_contracts import names, notice, seal
+from tierdesk_policy import Policy
+from tierdesk_router.handlers.desk import SOURCE
+from tierdesk_router.store.policies import put_in_force
+from tierdesk_runtime import Clock, Identifiers
+from tierdesk_store import Database
+
+
+def work_topology(tenant: str, policy: Policy) -> Topology:
+    """The queues of every group: its own in house, or its vendor's namespace."""
+    in_house = [group for group in policy.groups if group.vendor is None]
+    topology = Topology(
+        exchanges=(Exchange(names.WORK),),
+        queues=tuple(Queue(names.work_queue(tenant, group.tier, group.id), single_active=True) for group in in_house),
+        bindings=tuple(
+            Binding(
+                names.work_queue(tenant, group.tier, group.id),
+                names.WORK,
+                names.work_key(tenant, group.tier, group.id),
+            )
+            for group in in_house
+        ),
+    )
+    for vendor in policy.vendors:
+        topology += vendor_topology(names.vendor_namespace(tenant, vendor.id))
+    return topology
+
+
+def vendor_topology(namespace: str) -> Topology:
+    """What a vendor's namespace holds: the queue it reads, and the exchange it writes."""
+    parts = (names.VENDOR_WORK, names.VENDOR_INBOUND)
+    return Topology(
+        exchanges=tuple(Exchange(part, "fanout", namespace) for part in parts),
+        queues=(
+            Queue(names.VENDOR_WORK, namespace, single_active=True, max_length=10_000),
+            Queue(names.VENDOR_INBOUND, namespace, max_length=10_000),
+        ),
+        bindings=tuple(Binding(part, part, "#", namespace) for part in parts),
+    )
+
+
+def vendor_namespaces(policies: dict[str, Policy]) -> set[str]:
+    """The namespaces in which vendors answer."""
+    return {
+        names.vendor_namespace(tenant, vendor.id) for tenant, policy in policies.items() for vendor in policy.vendors
+    }
+
+
+async def apply_policy(
+    tenant: str, policy: Policy, *, bus: Bus, database: Database, clock: Clock, identifiers: Identifiers
+) -> bool:
+    """Put `policy` in force for `tenant`; False when it is already. On any fault the old one stays.
+
+    Raises `BusError` when the queues cannot be declared and `DatabaseUnavailableError`.
+    """
+    await bus.declare(work_topology(tenant, policy))
+    async with database.transaction() as tx:
+        now = clock.now()
+        changed = await put_in_force(tx, tenant, policy, now)
+        if changed:
+            applied = notice.PolicyApplied(
+                version=policy.version, name=policy.name, document=policy.document(), applied_at=now
+            )
+            envelope = seal(
+                applied,
+                message_id=identifiers.new(),
+                source=SOURCE,
+                subject=policy.version,
+                time=now,
+                tenant=tenant,
+            )
+            tx.send(envelope, Address("", names.EVENTS, names.event_key(tenant, envelope.type)))
+    return changed

@@ -1,0 +1,75 @@
+"""`/v1/policy`: the policy in force of a tenant, and putting another one in force."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from tierdesk_bus import BusError
+from tierdesk_policy import PolicyError, load_policy
+from tierdesk_router.handlers.policies import apply_policy
+from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_runtime import FieldFault, Parts, Principal, ProblemError, require
+
+
+class PolicyInForce(BaseModel):
+    """A policy in force, whole."""
+
+    version: str
+    name: str
+    document: dict[str, Any]
+
+
+class PolicyAnswer(BaseModel):
+    """What applying did: `changed` is false when the policy was in force already."""
+
+    version: str
+    name: str
+    changed: bool
+
+
+def policy_router(parts: Parts, shelf: PolicyShelf) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/v1/policy", tags=["policy"])
+
+    @router.get("", summary="The policy in force")
+    async def show(who: Annotated[Principal, Depends(require("tickets:read"))]) -> PolicyInForce:
+        async with parts.database.read() as connection:
+            policy = (await shelf.in_force(connection, [who.tenant])).get(who.tenant)
+        if policy is None:
+            raise ProblemError(404, "No policy in force", "Apply one with PUT /v1/policy.")
+        return PolicyInForce(version=policy.version, name=policy.name, document=policy.document())
+
+    @router.put(
+        "",
+        summary="Put a policy in force, given as YAML or JSON",
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+        },
+    )
+    async def apply(request: Request, who: Annotated[Principal, Depends(require("policy:write"))]) -> PolicyAnswer:
+        try:
+            policy = load_policy(await request.body(), source="body")
+        except PolicyError as error:
+            faults: list[FieldFault] = [
+                {"field": f"line {fault.line}: {fault.field}", "message": fault.message} for fault in error.faults
+            ]
+            detail = "The policy in force stays as it is."
+            raise ProblemError(422, "Invalid policy", detail, errors=faults) from error
+        try:
+            changed = await apply_policy(
+                who.tenant,
+                policy,
+                bus=parts.bus,
+                database=parts.database,
+                clock=parts.clock,
+                identifiers=parts.identifiers,
+            )
+        except BusError as error:
+            detail = f"Its queues could not be declared: {error}. The policy in force stays as it is."
+            raise ProblemError(503, "Bus unavailable", detail, headers={"Retry-After": "5"}) from error
+        return PolicyAnswer(version=policy.version, name=policy.name, changed=changed)
+
+    return router

@@ -1,0 +1,92 @@
+"""`/v1/tickets`: what agents, portals and the command line read of tickets."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from tierdesk_contracts.vocabulary import Status
+from tierdesk_router.domain.ticket import Ticket
+from tierdesk_router.store.reading import Cursor, count_tickets, list_tickets, read_log, read_ticket
+from tierdesk_runtime import FieldFault, Principal, ProblemError, require
+from tierdesk_store import Database
+
+Reader = Annotated[Principal, Depends(require("tickets:read"))]
+
+
+class TicketPage(BaseModel):
+    """Tickets, the newest first; `next` is the `after` of the next page, absent on the last."""
+
+    tickets: list[Ticket]
+    next: str | None = None
+
+
+class TicketStory(BaseModel):
+    """A ticket and its whole log."""
+
+    ticket: Ticket
+    log: Annotated[list[dict[str, Any]], Field(description="Its events, as in `ticket.changed.v1`.")]
+
+
+class TicketCount(BaseModel):
+    """How many tickets stand where."""
+
+    status: str
+    tier: str | None
+    number: int
+
+
+def tickets_router(database: Database) -> APIRouter:
+    """The routes, on this database."""
+    router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
+
+    @router.get("", summary="List tickets, the newest first")
+    async def list_(
+        who: Reader,
+        status: Status | None = None,
+        tier: Annotated[str | None, Query(max_length=40)] = None,
+        group: Annotated[str | None, Query(max_length=40)] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    ) -> TicketPage:
+        cursor = None if after is None else _read_cursor(after)
+        async with database.read() as connection:
+            found = await list_tickets(
+                connection, who.tenant, limit=limit + 1, status=status, tier=tier, group=group, after=cursor
+            )
+        more = len(found) > limit
+        return TicketPage(tickets=found[:limit], next=_write_cursor(found[limit - 1]) if more else None)
+
+    @router.get("/summary", summary="Count tickets by status and tier")
+    async def summary(who: Reader) -> list[TicketCount]:
+        async with database.read() as connection:
+            counts = await count_tickets(connection, who.tenant)
+        return [TicketCount(status=status, tier=tier, number=number) for status, tier, number in counts]
+
+    @router.get("/{ticket}", summary="A ticket with its whole log")
+    async def show(who: Reader, ticket: str) -> TicketStory:
+        async with database.read() as connection:
+            found = None if "\x00" in ticket else await read_ticket(connection, who.tenant, ticket)
+            if found is None:
+                raise ProblemError(404, "No such ticket", "Give a ticket's identifier, or its reference as TD-….")
+            return TicketStory(ticket=found, log=await read_log(connection, found))
+
+    return router
+
+
+def _write_cursor(ticket: Ticket) -> str:
+    return base64.urlsafe_b64encode(f"{ticket.opened_at.isoformat()} {ticket.id}".encode()).decode()
+
+
+def _read_cursor(after: str) -> Cursor:
+    try:
+        at, _, ticket_id = base64.urlsafe_b64decode(after.encode()).decode().partition(" ")
+        return Cursor(datetime.fromisoformat(at).astimezone(UTC), UUID(ticket_id))
+    except ValueError as error:
+        fault: FieldFault = {"field": "after", "message": "not a cursor: use `next` of the page before"}
+        raise ProblemError(422, "Invalid request", errors=[fault]) from error

@@ -1,0 +1,1 @@
+"""The router's tables; all of its SQL stands here."""

@@ -1,0 +1,72 @@
+"""Every policy that was ever in force, and which one is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tierdesk_policy import Policy
+from tierdesk_store import Transaction
+
+_IN_FORCE = text("SELECT tenant, version FROM router.policy_in_force WHERE tenant = ANY(CAST(:tenants AS text[]))")
+_ALL_IN_FORCE = text("SELECT tenant, version FROM router.policy_in_force ORDER BY tenant")
+_DOCUMENT = text(
+    "SELECT CAST(document AS text) AS document FROM router.policy WHERE tenant = :tenant AND version = :version"
+)
+_KEEP = text(
+    """
+    INSERT INTO router.policy (tenant, version, name, document, applied_at)
+    VALUES (:tenant, :version, :name, CAST(:document AS jsonb), :at) ON CONFLICT DO NOTHING
+    """
+)
+_PUT_IN_FORCE = text(
+    """
+    INSERT INTO router.policy_in_force (tenant, version, applied_at) VALUES (:tenant, :version, :at)
+    ON CONFLICT (tenant) DO UPDATE SET version = excluded.version, applied_at = excluded.applied_at
+    WHERE policy_in_force.version <> excluded.version
+    RETURNING version
+    """
+)
+
+
+class PolicyShelf:
+    """Compiled policies by (tenant, version). A version never changes, so what is here is always right."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, str], Policy] = {}
+
+    async def find(self, connection: AsyncConnection, tenant: str, version: str) -> Policy | None:
+        """The policy, read and compiled once; None when it was never applied here."""
+        key = (tenant, version)
+        if key not in self._compiled:
+            row = (await connection.execute(_DOCUMENT, {"tenant": tenant, "version": version})).one_or_none()
+            if row is None:
+                return None
+            self._compiled[key] = Policy.from_document(json.loads(row.document))
+        return self._compiled[key]
+
+    async def in_force(self, connection: AsyncConnection, tenants: Iterable[str] | None = None) -> dict[str, Policy]:
+        """The policy in force of each tenant that has one; of all tenants when none are named."""
+        if tenants is None:
+            rows = await connection.execute(_ALL_IN_FORCE)
+        else:
+            rows = await connection.execute(_IN_FORCE, {"tenants": sorted(set(tenants))})
+        found: dict[str, Policy] = {}
+        for row in rows.all():
+            policy = await self.find(connection, row.tenant, row.version)
+            assert policy is not None
+            found[row.tenant] = policy
+        return found
+
+
+async def put_in_force(tx: Transaction, tenant: str, policy: Policy, at: datetime) -> bool:
+    """Keep the policy and put it in force; False when it was in force already."""
+    values: dict[str, Any] = {"tenant": tenant, "version": policy.version, "at": at}
+    document = json.dumps(policy.document())
+    await tx.execute(_KEEP, {**values, "name": policy.name, "document": document})
+    return (await tx.execute(_PUT_IN_FORCE, values)).one_or_none() is not None

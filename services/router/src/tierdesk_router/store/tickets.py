@@ -1,0 +1,260 @@
+"""Tickets, their log and their assignments: loaded under lock, saved in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from tierdesk_contracts import ticket as events
+from tierdesk_router.domain.lifecycle import Draft
+from tierdesk_router.domain.ticket import Ticket
+from tierdesk_store import Transaction
+
+Key = tuple[str, UUID]
+"""(tenant, identifier)."""
+
+_LOCK = text(
+    """
+    SELECT CAST(t.record AS text) AS record FROM router.ticket t
+    JOIN unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id) USING (tenant, id)
+    ORDER BY t.tenant, t.id FOR UPDATE OF t
+    """
+)
+_FIND_ASSIGNMENTS = text(
+    """
+    SELECT a.tenant, a.id, a.ticket_id, a.tier, a.group_id, a.vendor, a.worker, a.last_ordinal
+    FROM router.assignment a
+    JOIN unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id) USING (tenant, id)
+    """
+)
+_SAVE_TICKETS = text(
+    """
+    INSERT INTO router.ticket (
+        tenant, id, reference, status, tier, group_id, category, priority, requester_id, opened_at, sequence,
+        policy_version, offer_due_at, close_due_at, record)
+    SELECT * FROM unnest(
+        CAST(:tenant AS text[]), CAST(:id AS uuid[]), CAST(:reference AS text[]), CAST(:status AS text[]),
+        CAST(:tier AS text[]), CAST(:group_id AS text[]), CAST(:category AS text[]), CAST(:priority AS smallint[]),
+        CAST(:requester_id AS uuid[]), CAST(:opened_at AS timestamptz[]), CAST(:sequence AS bigint[]),
+        CAST(:policy_version AS text[]), CAST(:offer_due_at AS timestamptz[]), CAST(:close_due_at AS timestamptz[]),
+        CAST(:record AS jsonb[]))
+    ON CONFLICT (tenant, id) DO UPDATE SET
+        status = excluded.status, tier = excluded.tier, group_id = excluded.group_id, category = excluded.category,
+        priority = excluded.priority, sequence = excluded.sequence, policy_version = excluded.policy_version,
+        offer_due_at = excluded.offer_due_at, close_due_at = excluded.close_due_at, record = excluded.record
+    """
+)
+_APPEND_LOG = text(
+    """
+    INSERT INTO router.ticket_log (tenant, ticket_id, sequence, kind, at, event)
+    SELECT * FROM unnest(
+        CAST(:tenant AS text[]), CAST(:ticket_id AS uuid[]), CAST(:sequence AS bigint[]), CAST(:kind AS text[]),
+        CAST(:at AS timestamptz[]), CAST(:event AS jsonb[]))
+    """
+)
+_SAVE_ASSIGNMENTS = text(
+    """
+    INSERT INTO router.assignment (
+        tenant, id, ticket_id, token, tier, group_id, vendor, worker, offered_at, accepted_at, ended_at, ended_by)
+    SELECT * FROM unnest(
+        CAST(:tenant AS text[]), CAST(:id AS uuid[]), CAST(:ticket_id AS uuid[]), CAST(:token AS bigint[]),
+        CAST(:tier AS text[]), CAST(:group_id AS text[]), CAST(:vendor AS text[]), CAST(:worker AS text[]),
+        CAST(:offered_at AS timestamptz[]), CAST(:accepted_at AS timestamptz[]), CAST(:ended_at AS timestamptz[]),
+        CAST(:ended_by AS text[]))
+    ON CONFLICT (tenant, id) DO UPDATE SET
+        worker = coalesce(excluded.worker, assignment.worker),
+        accepted_at = coalesce(excluded.accepted_at, assignment.accepted_at),
+        ended_at = coalesce(excluded.ended_at, assignment.ended_at),
+        ended_by = coalesce(excluded.ended_by, assignment.ended_by)
+    """
+)
+_SAVE_ORDINALS = text(
+    """
+    UPDATE router.assignment a SET last_ordinal = k.ordinal
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[]), CAST(:ordinals AS integer[])) AS k(tenant, id, ordinal)
+    WHERE a.tenant = k.tenant AND a.id = k.id
+    """
+)
+_CLAIM_DUE = text(
+    """
+    SELECT tenant, id FROM router.ticket
+    WHERE offer_due_at <= :now OR close_due_at <= :now
+    ORDER BY tenant, id LIMIT :limit FOR UPDATE SKIP LOCKED
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRow:
+    """An assignment, live or ended, as far as the fence needs it."""
+
+    tenant: str
+    id: UUID
+    ticket_id: UUID
+    tier: str
+    group: str
+    vendor: str | None
+    worker: str | None
+    last_ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A ticket to save: the events since it was loaded, and when its timers are due."""
+
+    draft: Draft
+    offer_due_at: datetime | None
+    close_due_at: datetime | None
+
+
+async def lock_tickets(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Ticket]:
+    """Load tickets and lock them, in one order everywhere so that two batches never wait for each other."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    rows = await tx.execute(_LOCK, {"tenants": [key[0] for key in wanted], "ids": [key[1] for key in wanted]})
+    tickets = [Ticket.model_validate_json(row.record) for row in rows]
+    return {(ticket.tenant, ticket.id): ticket for ticket in tickets}
+
+
+async def find_assignments(tx: Transaction, keys: Iterable[Key]) -> dict[Key, AssignmentRow]:
+    """Assignments by their identifiers. Unlocked: read again under their tickets' locks before deciding."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    rows = await tx.execute(
+        _FIND_ASSIGNMENTS, {"tenants": [key[0] for key in wanted], "ids": [key[1] for key in wanted]}
+    )
+    found = [
+        AssignmentRow(
+            row.tenant, row.id, row.ticket_id, row.tier, row.group_id, row.vendor, row.worker, row.last_ordinal
+        )
+        for row in rows
+    ]
+    return {(row.tenant, row.id): row for row in found}
+
+
+async def read_database_time(tx: Transaction) -> datetime:
+    """The database's own time: what a message has waited is measured by it."""
+    now: datetime = (await tx.execute(text("SELECT now()"))).scalar_one()
+    return now
+
+
+async def claim_due(tx: Transaction, now: datetime, *, limit: int) -> list[Key]:
+    """Lock tickets whose offer or whose time to object has run out; those that others hold are left to them."""
+    rows = await tx.execute(_CLAIM_DUE, {"now": now, "limit": limit})
+    return [(row.tenant, row.id) for row in rows]
+
+
+async def save_tickets(tx: Transaction, savings: Sequence[Saving]) -> None:
+    """Write rows, log and assignments of a batch, three statements in all."""
+    changed = [saving for saving in savings if saving.draft.events]
+    if not changed:
+        return
+    await tx.execute(_SAVE_TICKETS, _columns([_ticket_row(saving) for saving in changed]))
+    await tx.execute(_APPEND_LOG, _columns([row for saving in changed for row in _log_rows(saving.draft)]))
+    rows = {row["id"]: row for saving in changed for row in _assignment_rows(saving.draft)}
+    if rows:
+        await tx.execute(_SAVE_ASSIGNMENTS, _columns(list(rows.values())))
+
+
+async def save_ordinals(tx: Transaction, ordinals: dict[Key, int]) -> None:
+    """Remember the last outcome applied of each assignment."""
+    if ordinals:
+        keys = sorted(ordinals)
+        await tx.execute(
+            _SAVE_ORDINALS,
+            {
+                "tenants": [key[0] for key in keys],
+                "ids": [key[1] for key in keys],
+                "ordinals": [ordinals[key] for key in keys],
+            },
+        )
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _ticket_row(saving: Saving) -> dict[str, Any]:
+    ticket = saving.draft.ticket
+    return {
+        "tenant": ticket.tenant,
+        "id": ticket.id,
+        "reference": ticket.reference,
+        "status": ticket.status.value,
+        "tier": ticket.tier,
+        "group_id": ticket.group,
+        "category": ticket.category,
+        "priority": ticket.priority,
+        "requester_id": ticket.requester_id,
+        "opened_at": ticket.opened_at,
+        "sequence": ticket.sequence,
+        "policy_version": ticket.policy_version,
+        "offer_due_at": saving.offer_due_at,
+        "close_due_at": saving.close_due_at,
+        "record": ticket.model_dump_json(exclude_none=True),
+    }
+
+
+def _log_rows(draft: Draft) -> list[dict[str, Any]]:
+    ticket = draft.ticket
+    return [
+        {
+            "tenant": ticket.tenant,
+            "ticket_id": ticket.id,
+            "sequence": event.sequence,
+            "kind": event.kind,
+            "at": event.at,
+            "event": event.model_dump_json(exclude_none=True),
+        }
+        for event in draft.events
+    ]
+
+
+def _assignment_rows(draft: Draft) -> list[dict[str, Any]]:
+    """The assignments that the draft's events touched, each as it is after them."""
+    rows: dict[UUID, dict[str, Any]] = {}
+    live = draft.before.assignment
+    if live is not None:
+        rows[live.id] = _assignment_row(draft, live.id, live.token, live.tier, live.group, live.vendor, live.offered_at)
+    touched: set[UUID] = set()
+    for event in draft.events:
+        if isinstance(event, events.Offered):
+            rows[event.assignment_id] = _assignment_row(
+                draft, event.assignment_id, event.token, event.tier, event.group, event.vendor, event.at
+            )
+        elif isinstance(event, events.Accepted):
+            rows[event.assignment_id] |= {"worker": event.worker, "accepted_at": event.at}
+        elif isinstance(
+            event, events.Escalated | events.Transferred | events.Returned | events.Withdrawn | events.Resolved
+        ):
+            rows[event.assignment_id] |= {"ended_at": event.at, "ended_by": event.kind}
+        else:
+            continue
+        touched.add(event.assignment_id)
+    return [rows[key] for key in touched]
+
+
+def _assignment_row(
+    draft: Draft, assignment_id: UUID, token: int, tier: str, group: str, vendor: str | None, offered_at: datetime
+) -> dict[str, Any]:
+    return {
+        "tenant": draft.ticket.tenant,
+        "id": assignment_id,
+        "ticket_id": draft.ticket.id,
+        "token": token,
+        "tier": tier,
+        "group_id": group,
+        "vendor": vendor,
+        "worker": None,
+        "offered_at": offered_at,
+        "accepted_at": None,
+        "ended_at": None,
+        "ended_by": None,
+    }

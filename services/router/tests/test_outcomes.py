@@ -1,0 +1,175 @@
+"""The fence, and the ways that a policy allows."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from tierdesk_contracts import intake, work
+from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts.vocabulary import RejectReason, Status
+from tierdesk_router.domain.announcements import Party, announce
+from tierdesk_router.domain.outcomes import check_fence, decide_outcome
+from tierdesk_router.domain.refusal import Refusal
+from tierdesk_router.domain.requests import open_by
+from tierdesk_router.domain.triage import facts_told, score_description
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def desk(policy):
+    return Desk(policy)
+
+
+class Desk:
+    """One ticket, and the outcomes of its workers."""
+
+    def __init__(self, policy) -> None:
+        numbers = itertools.count(100)
+        self.policy = policy
+        self.new_id = lambda: UUID(int=next(numbers))
+
+    def open(self, **fields):
+        report = intake.ProblemReported(
+            reference="TD-TEST-0001", requester=intake.Requester(party="ann"), title="Broken", **fields
+        )
+        draft = open_by(
+            report, tenant="main", ticket_id=UUID(int=1), requester_id=UUID(int=2), at=NOW, policy=self.policy,
+            new_id=self.new_id,
+        )  # fmt: skip
+        self.ticket = draft.ticket
+        return draft
+
+    def act(self, kind, worker="bob", *, live=None, **fields):
+        live = live or self.ticket.assignment
+        outcome = kind(assignment_id=live.id, token=live.token, worker=worker, ordinal=1, **fields)
+        decided = decide_outcome(self.ticket, outcome, at=NOW, policy=self.policy, new_id=self.new_id)
+        self.ticket = decided.draft.ticket
+        return decided
+
+
+def test_the_first_to_accept_owns_it_and_the_second_is_told_so(desk):
+    desk.open()
+    desk.act(outcomes.WorkAccepted, "bob")
+    with pytest.raises(Refusal) as refused:
+        desk.act(outcomes.WorkAccepted, "cid")
+    assert refused.value.reason is RejectReason.NOT_OWNER
+    assert "bob" in refused.value.detail
+
+
+def test_an_outcome_of_work_that_was_offered_anew_is_stale(desk):
+    desk.open(category="laptop")
+    old = desk.ticket.assignment
+    desk.act(outcomes.WorkTransferred, "bob", to_group="network")
+    with pytest.raises(Refusal) as refused:
+        desk.act(outcomes.WorkResolved, "bob", live=old, how="done")
+    assert refused.value.reason is RejectReason.STALE
+
+
+def test_a_right_assignment_with_an_old_token_is_stale(desk):
+    desk.open()
+    live = desk.ticket.assignment
+    outcome = outcomes.WorkAccepted(assignment_id=live.id, token=live.token + 1, worker="bob", ordinal=1)
+    with pytest.raises(Refusal) as refused:
+        check_fence(desk.ticket, outcome)
+    assert refused.value.reason is RejectReason.STALE
+
+
+def test_a_first_outcome_implies_acceptance_even_when_the_rest_is_refused(desk):
+    desk.open(category="printer")
+    decided = desk.act(outcomes.WorkEscalated, "vic", reason="beyond_scope")
+    assert decided.refusal is not None
+    assert decided.refusal.reason is RejectReason.FORBIDDEN
+    assert "edges to" in decided.refusal.detail
+    assert desk.ticket.status is Status.ACCEPTED
+    assert desk.ticket.assignment.worker == "vic"
+
+
+def test_up_to_the_vendor_and_back_with_findings(desk):
+    desk.open(category="usage")
+    desk.act(outcomes.WorkEscalated, "bob", reason="needs_vendor", to_tier="l4", findings="drum is worn")
+    assert (desk.ticket.tier, desk.ticket.group) == ("l4", "printer-vendor")
+    assert desk.ticket.senders == ("service-desk",)
+    desk.act(outcomes.WorkReturned, "vic", reason="not_ours", findings="not under contract")
+    assert (desk.ticket.tier, desk.ticket.group) == ("l1", "service-desk")
+    assert desk.ticket.findings == "not under contract"
+    assert desk.ticket.hand_offs == 2
+
+
+def test_without_a_wish_an_escalation_takes_the_next_tier_that_an_edge_leads_to(desk):
+    desk.open(category="usage")
+    desk.act(outcomes.WorkEscalated, "bob", reason="cause_unclear")
+    assert (desk.ticket.tier, desk.ticket.group) == ("l2", "workplace")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (outcomes.WorkTransferred, {"to_group": "service-desk"}),
+        (outcomes.WorkTransferred, {"to_group": "workplace"}),
+        (outcomes.WorkEscalated, {"reason": "beyond_scope", "to_group": "duty"}),
+        (outcomes.WorkEscalated, {"reason": "beyond_scope", "to_tier": "l9"}),
+        (outcomes.WorkEscalated, {"reason": "beyond_scope", "to_tier": "l4", "to_group": "network"}),
+        (outcomes.WorkReturned, {"reason": "wrong_group"}),
+        (outcomes.WorkResumed, {}),
+    ],
+)
+def test_a_step_that_the_policy_or_the_status_forbids_changes_nothing_but_ownership(desk, kind, fields):
+    desk.open(category="usage")
+    decided = desk.act(kind, "bob", **fields)
+    assert decided.refusal is not None
+    assert [event.kind for event in decided.draft.events] == ["accepted"]
+
+
+def test_a_vendor_gets_the_case_and_nothing_internal(desk, policy):
+    draft = desk.open(category="printer", location="canary-location", contact="canary-contact")
+    party = Party(UUID(int=2), "canary-party", "canary-name", "canary@mail.example", "canary-phone", "canary-contact")
+    posts = announce(draft, policy, party)
+    assert [post.destination.namespace for post in posts] == ["v-main.printer"]
+    assert b"canary" not in posts[0].data.model_dump_json().encode()
+
+
+def test_people_in_house_get_who_and_where(desk, policy):
+    draft = desk.open(category="usage", location="room 4", contact="ext. 12")
+    offered = announce(draft, policy, Party(UUID(int=2), "ann", "Ann", contact="ext. 12"))[0].data
+    assert isinstance(offered, work.WorkOffered)
+    assert offered.internal is not None
+    assert (offered.internal.requester_name, offered.internal.contact, offered.internal.location) == (
+        "Ann",
+        "ext. 12",
+        "room 4",
+    )
+
+
+def test_an_accepted_and_resolved_outcome_in_one_needs_no_assignment_message(desk, policy):
+    desk.open(category="usage")
+    decided = desk.act(outcomes.WorkResolved, how="told them how")
+    assert announce(decided.draft, policy, None) == []
+
+
+def test_the_description_is_scored_by_what_its_category_asks_for(policy):
+    report = intake.ProblemReport(requester=intake.Requester(party="ann", phone="12"), title="Broken")
+    score = score_description(policy.category("usage"), facts_told(report))
+    assert score.missing == ("location",)
+    assert score.share == pytest.approx(2 / 3, abs=1e-3)
+
+
+def test_a_department_that_overrides_wins_over_the_category_and_says_so(desk):
+    desk.open(category="usage", department="networks")
+    assert desk.ticket.group == "network"
+    assert desk.ticket.rule == "department networks"
+
+
+def test_an_unknown_category_is_taken_as_the_default_and_says_so(desk):
+    desk.open(category="telepathy")
+    assert desk.ticket.category == "usage"
+    assert "telepathy is not known" in desk.ticket.explanation[0]
+
+
+def test_priority_comes_from_impact_and_urgency(desk):
+    desk.open(impact=1, urgency=2)
+    assert desk.ticket.priority == 2
