@@ -1,0 +1,84 @@
+# Everything a newcomer types. `make` alone explains itself; ARGS is handed on, as in `make up ARGS="--port 8080"`.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml))
+# The environment holds absolute paths: one that came here with a moved or copied checkout is made anew.
+HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
+MADE := .venv/.made-$(HERE)
+RUNTIME := .venv/.runtime-$(HERE)
+DEV := .venv/.dev-$(HERE)
+
+.PHONY: help install install-dev up demo test faults check fmt lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
+
+install: $(RUNTIME) ## Make the environment in .venv and install everything that runs
+
+install-dev: $(DEV) ## Install what the checks and tests need on top
+
+up: $(RUNTIME) ## Start the whole desk with sample data and example consumers; Ctrl-C stops it
+	@exec $(BIN)/tierdesk up --demo $(ARGS)
+
+demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
+	@exec $(BIN)/tierdesk demo $(ARGS)
+
+test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
+	$(BIN)/pytest -m "not faults" $(ARGS)
+
+faults: $(DEV) ## Run the fault tests: kills processes and reads the ledger (minutes)
+	$(BIN)/pytest -m faults $(ARGS)
+
+check: $(DEV) ## Check style, types, layers and that the generated documents are up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=tests $(BIN)/mypy $(addsuffix /src,$(PACKAGES)) conftest.py tests/servers $(wildcard examples)
+	$(BIN)/lint-imports
+	$(BIN)/python -m tierdesk_contracts.documents --check
+
+fmt: $(DEV) ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Make requirements/*.txt anew from the *.in files (needs uv; ARGS=--upgrade for newer versions)
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
+	for name in build runtime dev; do \
+		uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 \
+			$$(test $$name = dev && echo --constraints requirements/runtime.txt) $(ARGS) \
+			--output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
+	done
+
+clean: ## Remove the environment and all caches; data of the desk stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(MADE):
+	@set -e; \
+	for candidate in python3.11 python3.12 python3.13 python3; do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$${python:-}" ]; then echo "Python 3.11 or newer is needed; none is on the PATH." >&2; exit 1; fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+		package=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing $$package, which Debian keeps apart from Python ..."; \
+			export DEBIAN_FRONTEND=noninteractive; \
+			apt-get install -y -qq --no-install-recommends "$$package" >/dev/null 2>&1 \
+				|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$package" >/dev/null; }; \
+		else \
+			echo "$$python cannot make virtual environments. On Debian or Ubuntu: sudo apt-get install $$package" >&2; exit 1; \
+		fi; \
+	fi; \
+	"$$python" -m venv --clear .venv
+	@touch $@
+
+$(RUNTIME): $(MADE) requirements/build.txt requirements/runtime.txt $(addsuffix /pyproject.toml,$(PACKAGES))
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
+	@touch $@
+
+$(DEV): $(RUNTIME) requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

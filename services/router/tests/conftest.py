@@ -1,8 +1,29 @@
 """A small desk: three tiers in house and a vendor on top."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx2
 import pytest
 
+from tierdesk_bus import Address, Bus, Consumer, Message, connect
+from tierdesk_contracts import intake, parse, seal
+from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts.names import EVENTS, OUTCOMES, event_key
+from tierdesk_contracts.vocabulary import Contract
 from tierdesk_policy import Policy, load_policy
+from tierdesk_router.app import DEFINITION, TOPOLOGY
+from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.secrets import Secrets
+from tierdesk_runtime.service import Service, build_parts
+from tierdesk_runtime.settings import Settings
+from tierdesk_store import migrate
 
 DESK = """
 name: test desk
@@ -41,3 +62,95 @@ reopen_within: 14d
 @pytest.fixture(scope="session")
 def policy() -> Policy:
     return load_policy(DESK)
+
+
+class RunningRouter:
+    """The router on a real database and bus, and the other side of its queues."""
+
+    def __init__(self, url: str, bus: Bus, http: httpx2.AsyncClient, keys: dict[str, str], service: Service) -> None:
+        self.url = url
+        self.bus = bus
+        self.service = service
+        self._http = http
+        self._keys = keys
+        self._identifiers = Identifiers()
+        self._consumers: dict[str, Consumer] = {}
+
+    async def request(self, method: str, path: str, *, tenant: str = "main", **options: Any) -> httpx2.Response:
+        headers = {"Authorization": f"Bearer {self._keys[tenant]}"}
+        return await self._http.request(method, path, headers=headers, **options)
+
+    async def send(
+        self, exchange: str, data: Contract, subject: UUID, *, tenant: str = "main", namespace: str = "",
+        sequence: int | None = None, message_id: UUID | None = None, at: datetime | None = None,
+    ) -> UUID:  # fmt: skip
+        envelope = seal(
+            data, message_id=message_id or self._identifiers.new(), source="/test", subject=str(subject),
+            time=at or datetime.now(UTC), tenant=tenant, sequence=sequence,
+        )  # fmt: skip
+        address = Address(namespace, exchange, event_key(tenant, envelope.type))
+        message = Message(str(envelope.id), envelope.type, address, envelope.to_bytes())
+        assert await self.bus.publish([message], timeout_seconds=10) == ["confirmed"]
+        return envelope.id
+
+    async def report(self, *, ticket: UUID | None = None, tenant: str = "main", **fields: Any) -> UUID:
+        ticket = ticket or self._identifiers.new()
+        told = {"reference": self._identifiers.reference(), "requester": {"party": "ann"}, "title": "Broken"} | fields
+        await self.send(EVENTS, intake.ProblemReported.model_validate(told), ticket, tenant=tenant, sequence=1)
+        return ticket
+
+    async def next_work(self, queue: str, *, namespace: str = "") -> Any:
+        """The next message of a work queue."""
+        name = f"{namespace}/{queue}"
+        if name not in self._consumers:
+            self._consumers[name] = await self.bus.consume(queue, prefetch=50, namespace=namespace)
+        async with asyncio.timeout(15):
+            while True:
+                for delivery in await self._consumers[name].receive(1, timeout_seconds=5):
+                    await self._consumers[name].ack([delivery])
+                    return parse(delivery.body).data
+
+    async def act(self, kind: type[outcomes.Outcome], offer: Any, ticket: UUID, **fields: Any) -> UUID:
+        """Publish an outcome as a party in house."""
+        message_id, tenant = fields.pop("message_id", None), fields.pop("tenant", "main")
+        told = {"assignment_id": offer.assignment_id, "token": offer.token, "worker": "bob", "ordinal": 1} | fields
+        return await self.send(OUTCOMES, kind.model_validate(told), ticket, message_id=message_id, tenant=tenant)
+
+    async def story(self, ticket: UUID, *, until: str, tenant: str = "main") -> list[dict[str, Any]]:
+        """The log, once its last but one or last event is of the kind `until`."""
+        async with asyncio.timeout(20):
+            while True:
+                answer = await self.request("GET", f"/v1/tickets/{ticket}", tenant=tenant)
+                if answer.status_code == 200 and any(event["kind"] == until for event in answer.json()["log"]):
+                    return answer.json()["log"]
+                await asyncio.sleep(0.05)
+
+    async def fetch(self, statement: str) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return await connection.fetch(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture
+async def router(postgres_url: str, tmp_path: Path) -> AsyncIterator[RunningRouter]:
+    secrets = Secrets.create(tmp_path / "secrets.json")
+    ring = KeyRing(secrets)
+    keys = {tenant: ring.mint("test", tenant, ["tickets:read", "policy:write"]) for tenant in ("main", "other")}
+    await asyncio.to_thread(
+        migrate, postgres_url, DEFINITION.schema, password=secrets.database_password(DEFINITION.name)
+    )
+    settings = Settings(database_url=postgres_url, bus_url=postgres_url, secrets_file=secrets.path)
+    service = await DEFINITION.build(await build_parts(DEFINITION, settings))
+    await service.start()
+    bus = await connect(postgres_url, name="test")
+    await bus.declare(TOPOLOGY)
+    transport = httpx2.ASGITransport(app=service.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://router") as http:
+        running = RunningRouter(postgres_url, bus, http, keys, service)
+        for tenant in keys:
+            assert (await running.request("PUT", "/v1/policy", tenant=tenant, content=DESK)).status_code == 200
+        yield running
+    await bus.close()
+    await service.drain()

@@ -17,7 +17,8 @@ from tierdesk_router.handlers.timers import Timers
 from tierdesk_router.http.policy import policy_router
 from tierdesk_router.http.tickets import tickets_router
 from tierdesk_router.store.policies import PolicyShelf
-from tierdesk_runtime import Parts, Service, ServiceDefinition, create_app
+from tierdesk_runtime.http import create_app
+from tierdesk_runtime.service import Parts, Service, ServiceDefinition
 from tierdesk_store import DatabaseUnavailableError, ServiceSchema
 
 _log = structlog.get_logger(__name__)

@@ -82,7 +82,7 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
                 live = None
             case events.Escalated() | events.Transferred() | events.Returned() | events.Resolved():
                 live = None
-            case _ if live is not None:
+            case _ if live is not None and ticket.assignment is not None and ticket.assignment.id == live.id:
                 posts += _post(ticket, live, _updated(live, event))
     return posts
 

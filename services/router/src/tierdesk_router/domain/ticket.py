@@ -19,11 +19,11 @@ class Assignment(BaseModel):
     token: int
     tier: str
     group: str
-    vendor: str | None
+    vendor: str | None = None
     reason: OfferReason
     attempt: int
     offered_at: datetime
-    accept_by: datetime | None
+    accept_by: datetime | None = None
     worker: str | None = None
 
 

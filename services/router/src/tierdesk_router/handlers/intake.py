@@ -16,7 +16,8 @@ from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.parties import keep_parties
 from tierdesk_router.store.policies import PolicyShelf
-from tierdesk_runtime import Clock, Identifiers
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import PermanentError, Received, Transaction, TransientError
 
 QUEUE: Final = "router.intake"

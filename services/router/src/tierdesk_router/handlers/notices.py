@@ -14,7 +14,8 @@ from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.requests import apply_match
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
-from tierdesk_runtime import Clock, Identifiers
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import PermanentError, Received, Transaction
 
 QUEUE: Final = "router.events"

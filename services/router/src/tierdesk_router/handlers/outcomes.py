@@ -15,7 +15,8 @@ from tierdesk_router.handlers.desk import Desk, load_assignments
 from tierdesk_router.handlers.intake import event_time
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.tickets import AssignmentRow, Key, read_database_time
-from tierdesk_runtime import Clock, Identifiers
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import GapError, PermanentError, Received, Transaction
 
 QUEUE: Final = "router.outcomes"

@@ -7,7 +7,8 @@ from tierdesk_contracts import names, notice, seal
 from tierdesk_policy import Policy
 from tierdesk_router.handlers.desk import SOURCE
 from tierdesk_router.store.policies import put_in_force
-from tierdesk_runtime import Clock, Identifiers
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import Database
 
 

@@ -10,7 +10,8 @@ from tierdesk_router.domain.offers import close_resolved, expire_offer
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.tickets import claim_due
-from tierdesk_runtime import Clock, Identifiers
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import Database, DatabaseUnavailableError
 
 BATCH: Final = 200

@@ -11,7 +11,9 @@ from tierdesk_bus import BusError
 from tierdesk_policy import PolicyError, load_policy
 from tierdesk_router.handlers.policies import apply_policy
 from tierdesk_router.store.policies import PolicyShelf
-from tierdesk_runtime import FieldFault, Parts, Principal, ProblemError, require
+from tierdesk_runtime.http import Principal, require
+from tierdesk_runtime.problems import FieldFault, ProblemError
+from tierdesk_runtime.service import Parts
 
 
 class PolicyInForce(BaseModel):

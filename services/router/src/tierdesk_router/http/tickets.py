@@ -13,10 +13,14 @@ from pydantic import BaseModel, Field
 from tierdesk_contracts.vocabulary import Status
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.store.reading import Cursor, count_tickets, list_tickets, read_log, read_ticket
-from tierdesk_runtime import FieldFault, Principal, ProblemError, require
+from tierdesk_runtime.http import Principal, require
+from tierdesk_runtime.problems import FieldFault, ProblemError
 from tierdesk_store import Database
 
 Reader = Annotated[Principal, Depends(require("tickets:read"))]
+
+
+_STATUSES = tuple(status.value for status in Status if status is not Status.UNKNOWN)
 
 
 class TicketPage(BaseModel):
@@ -54,6 +58,8 @@ def tickets_router(database: Database) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
     ) -> TicketPage:
+        if status is Status.UNKNOWN:
+            raise _invalid("status", f"one of {', '.join(_STATUSES)} is expected")
         cursor = None if after is None else _read_cursor(after)
         async with database.read() as connection:
             found = await list_tickets(
@@ -88,5 +94,9 @@ def _read_cursor(after: str) -> Cursor:
         at, _, ticket_id = base64.urlsafe_b64decode(after.encode()).decode().partition(" ")
         return Cursor(datetime.fromisoformat(at).astimezone(UTC), UUID(ticket_id))
     except ValueError as error:
-        fault: FieldFault = {"field": "after", "message": "not a cursor: use `next` of the page before"}
-        raise ProblemError(422, "Invalid request", errors=[fault]) from error
+        raise _invalid("after", "not a cursor: use `next` of the page before") from error
+
+
+def _invalid(field: str, message: str) -> ProblemError:
+    fault: FieldFault = {"field": field, "message": message}
+    return ProblemError(422, "Invalid request", "See errors.", errors=[fault])

@@ -1,0 +1,119 @@
+"""A whole desk in one process: its servers, its schemas, its settings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tierdesk_cli.errors import CommandError
+from tierdesk_cli.home import Home
+from tierdesk_cli.services import DEFINITIONS
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from tierdesk_runtime.secrets import Secrets, SecretsError
+from tierdesk_runtime.serving import serve
+from tierdesk_runtime.settings import Settings
+from tierdesk_store import DatabaseUnavailableError, migrate
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a desk stands on: settings that reach a database and a bus, and the secrets."""
+
+    settings: Settings
+    secrets: Secrets
+
+
+def open_secrets(path: Path) -> Secrets:
+    """The secrets file, made at first start. Raises `CommandError`."""
+    try:
+        if path.exists():
+            secrets = Secrets.load(path)
+            secrets.add_services(DEFINITIONS)
+            return secrets
+        return Secrets.create(path, services=DEFINITIONS)
+    except SecretsError as error:
+        raise CommandError(str(error)) from error
+
+
+def read_settings(**given: Any) -> Settings:
+    """Settings from arguments and environment. Raises `CommandError` with the variable that is at fault."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise CommandError(f"TIERDESK_{name}: {first['msg']}", exit_code=2) from error
+
+
+@contextlib.asynccontextmanager
+async def stand_up(home: Home, **given: Any) -> AsyncIterator[Ground]:
+    """Start what is not there already, bring the schemas up to date, and stop what was started.
+
+    With `TIERDESK_DATABASE_URL` set that database is used, else an embedded PostgreSQL in `home`. The bus is
+    `TIERDESK_AMQP_URL` or `TIERDESK_BUS_URL`, else the database. Raises `CommandError`.
+    """
+    home.create()
+    secrets = open_secrets(home.secrets_file)
+    database_url = os.environ.get("TIERDESK_DATABASE_URL")
+    embedded = None
+    if not database_url:
+        embedded = EmbeddedPostgres(home.postgres)
+        try:
+            await asyncio.to_thread(embedded.start)
+        except EmbeddedPostgresError as error:
+            raise CommandError(str(error)) from error
+        database_url = embedded.url()
+    bus_url = os.environ.get("TIERDESK_AMQP_URL") or os.environ.get("TIERDESK_BUS_URL") or database_url
+    try:
+        settings = read_settings(database_url=database_url, bus_url=bus_url, secrets_file=home.secrets_file, **given)
+        await asyncio.to_thread(migrate_all, database_url, secrets)
+        yield Ground(settings, secrets)
+    finally:
+        if embedded is not None:
+            await asyncio.to_thread(embedded.stop)
+
+
+def migrate_all(database_url: str, secrets: Secrets) -> None:
+    """Bring every service's schema up to date. Raises `CommandError`."""
+    for definition in DEFINITIONS.values():
+        try:
+            migrate(database_url, definition.schema, password=secrets.database_password(definition.name))
+        except DatabaseUnavailableError as error:
+            raise CommandError(f"the database does not answer ({error}); check TIERDESK_DATABASE_URL") from error
+
+
+@contextlib.asynccontextmanager
+async def running(ground: Ground, *, clock: Clock | None = None) -> AsyncIterator[str]:
+    """Run all services beside the caller; give the address; drain them at the end."""
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+
+    async def tell(url: str) -> None:
+        if not ready.done():
+            ready.set_result(url)
+
+    task = asyncio.create_task(serve_all(ground, clock=clock, on_ready=tell, stop=stop))
+    try:
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+            raise CommandError("the desk stopped before it was ready; its log says why")
+        yield ready.result()
+    finally:
+        stop.set()
+        await task
+
+
+async def serve_all(
+    ground: Ground, *, clock: Clock | None = None, on_ready: Callable[[str], Awaitable[None]], stop: asyncio.Event
+) -> None:
+    """Run all services until `stop` or a signal."""
+    await serve(list(DEFINITIONS.values()), ground.settings, clock=clock, on_ready=on_ready, stop=stop)

@@ -1,0 +1,61 @@
+"""Where a desk on this machine keeps its data."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tierdesk_cli.errors import CommandError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A folder with the secrets, the embedded database and the address of the desk that runs on them."""
+
+    folder: Path
+
+    @property
+    def secrets_file(self) -> Path:
+        """Keys and passwords."""
+        return self.folder / "secrets.json"
+
+    @property
+    def postgres(self) -> Path:
+        """The embedded PostgreSQL."""
+        return self.folder / "postgres"
+
+    @property
+    def address_file(self) -> Path:
+        """Where the desk answered last."""
+        return self.folder / "address.json"
+
+    def create(self) -> None:
+        """Make the folder exist. Raises `CommandError`."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"{self.folder}: {error.strerror}; choose another folder with --data") from error
+
+    def remember_address(self, url: str) -> None:
+        """Note where the desk answers, for other commands."""
+        self.address_file.write_text(json.dumps({"url": url}) + "\n")
+
+    def address(self) -> str | None:
+        """Where the desk answered last; None when it never did."""
+        try:
+            url = json.loads(self.address_file.read_text())["url"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return url if isinstance(url, str) else None
+
+
+def default_folder() -> Path:
+    """`TIERDESK_DATA`, else below /var/lib for root (the database's user must be able to read it), else one's own."""
+    chosen = os.environ.get("TIERDESK_DATA")
+    if chosen:
+        return Path(chosen)
+    if os.geteuid() == 0:
+        return Path("/var/lib/tierdesk/desk")
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "tierdesk"

@@ -1,0 +1,143 @@
+"""`tierdesk replay`, wired."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tierdesk_bus import Binding, Bus, Exchange, Queue, Topology
+from tierdesk_bus import connect as connect_bus
+from tierdesk_cli.client import DeskClient
+from tierdesk_cli.desk import Ground, running, stand_up
+from tierdesk_cli.errors import CommandError
+from tierdesk_cli.home import Home, default_folder
+from tierdesk_cli.replay.director import Case, Director
+from tierdesk_cli.replay.export import read_export
+from tierdesk_cli.replay.posting import Mailbox
+from tierdesk_cli.replay.report import compare, print_report
+from tierdesk_cli.replay.script import write_script
+from tierdesk_cli.replay.tiers import map_groups, replay_policy
+from tierdesk_contracts.names import EVENTS, event_key, work_queue
+from tierdesk_policy import Policy
+from tierdesk_runtime.clock import DrivenClock
+from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.keys import KeyRing
+
+SETTLE_SECONDS = 120.0
+
+
+async def run(file: Path, format_: str, *, limit: int | None, data: Path | None, window: int, console: Console) -> None:
+    """Replay an export on a desk of its own. Raises `CommandError` when the outcome differs from the export."""
+    if format_ != "servicenow":
+        raise CommandError(f"format {format_!r} is not known; there is servicenow", exit_code=2)
+    incidents = await asyncio.to_thread(read_export, file)
+    tiers = map_groups(incidents)
+    chosen = incidents[:limit]
+    console.print(f"{len(incidents):,} incidents read, {len(chosen):,} to be replayed.", highlight=False)
+    # A tenant of its own: a replay may share database and broker with other desks and other replays.
+    tenant = f"replay-{secrets.token_hex(4)}"
+    clock = DrivenClock(chosen[0].opened_at)
+    cases = [Case(incident, write_script(incident, tiers)) for incident in chosen]
+    with _folder(data) as folder:
+        async with stand_up(Home(folder), http_port=0) as ground, running(ground, clock=clock) as url:
+            ring = KeyRing(ground.secrets)
+            scopes = ("events:write", "tickets:read", "clocks:read", "policy:write")
+            async with DeskClient(url, ring.mint("replay", tenant, scopes)) as desk:
+                await _replay(cases, desk, ground, clock, tiers, tenant=tenant, window=window, console=console)
+
+
+async def _replay(
+    cases: list[Case],
+    desk: DeskClient,
+    ground: Ground,
+    clock: DrivenClock,
+    tiers: dict[str, str],
+    *,
+    tenant: str,
+    window: int,
+    console: Console,
+) -> None:
+    policy = replay_policy(tiers)
+    await desk.request("PUT", "/v1/policy", json=policy.document())
+    bus = await connect_bus(ground.settings.bus, name="replay")
+    mailbox = Mailbox(desk, tenant)
+    started = time.monotonic()
+    try:
+        with _progress(console) as progress:
+            bar = progress.add_task("incidents closed", total=len(cases))
+            director = Director(
+                cases,
+                bus=bus,
+                mailbox=mailbox,
+                clock=clock,
+                identifiers=Identifiers(),
+                tenant=tenant,
+                window=window,
+                on_done=lambda: progress.advance(bar),
+            )
+            await director.run(_queues(tenant, policy), await _declare_events(bus, tenant))
+        seconds = time.monotonic() - started
+        clocks = await _settled_clocks(desk)
+        verdict = await compare(desk, cases)
+    finally:
+        await bus.close()
+    print_report(console, verdict, clocks, seconds=seconds, acts=director.acts, tiers=tiers)
+    if not verdict.holds:
+        raise CommandError("the desk's tickets differ from the export")
+
+
+def _queues(tenant: str, policy: Policy) -> list[str]:
+    return [work_queue(tenant, group.tier, group.id) for group in policy.groups]
+
+
+async def _declare_events(bus: Bus, tenant: str) -> str:
+    queue = f"{tenant}.events"
+    binding = Binding(queue, EVENTS, event_key(tenant, "ticket.changed.v1"))
+    await bus.declare(Topology((Exchange(EVENTS),), (Queue(queue),), (binding,)))
+    return queue
+
+
+async def _settled_clocks(desk: DeskClient) -> list[dict[str, object]]:
+    """The counts of clocks once the watcher has followed to the end: nothing runs any more, since all is closed."""
+    until = time.monotonic() + SETTLE_SECONDS
+    last: list[dict[str, object]] | None = None
+    while time.monotonic() < until:
+        counts: list[dict[str, object]] = await desk.get("/v1/clocks/summary")
+        if counts == last and not any(count["state"] in {"running", "paused"} for count in counts):
+            return counts
+        last = counts
+        await asyncio.sleep(0.5)
+    raise CommandError("the watcher did not follow to the end")
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+
+
+@contextlib.contextmanager
+def _folder(data: Path | None) -> Iterator[Path]:
+    """The folder given, which is kept, or one of its own, which is removed."""
+    if data is not None:
+        yield data
+        return
+    parent = default_folder().parent if os.geteuid() == 0 else None
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="replay-", dir=parent))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

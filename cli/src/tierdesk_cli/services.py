@@ -1,0 +1,25 @@
+"""All services, in the order in which they start."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tierdesk_kb.app import DEFINITION as KB
+
+from tierdesk_cli.errors import CommandError
+from tierdesk_intake.app import DEFINITION as INTAKE
+from tierdesk_router.app import DEFINITION as ROUTER
+from tierdesk_runtime.service import ServiceDefinition
+from tierdesk_sla.app import DEFINITION as SLA
+
+DEFINITIONS: Final[dict[str, ServiceDefinition]] = {
+    definition.name: definition for definition in (ROUTER, INTAKE, SLA, KB)
+}
+
+
+def find_service(name: str) -> ServiceDefinition:
+    """The service of this name. Raises `CommandError` that lists them."""
+    try:
+        return DEFINITIONS[name]
+    except KeyError:
+        raise CommandError(f"no service {name!r}; there are {', '.join(sorted(DEFINITIONS))}", exit_code=2) from None

@@ -1,0 +1,157 @@
+"""The real servers behind the tests, each started when the first test asks for it.
+
+PostgreSQL: `TIERDESK_TEST_DATABASE_URL` if set, else an embedded server.
+RabbitMQ: `TIERDESK_TEST_AMQP_URL` (with `TIERDESK_TEST_AMQP_MANAGEMENT_URL`) if set, else a container if a Docker engine answers
+and has the image, else a private node of a local rabbitmq-server. If nothing can be had, the run stops; nothing is skipped.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "tests"))
+
+from servers.containers import RabbitContainer, has_image
+from servers.installation import find_rabbitmq_server
+from servers.postgres import DatabaseServer, make_reachable_folder
+from servers.rabbitmq import Broker, BrokerError, RabbitNode
+from servers.reaper import Reaper
+from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+
+_NO_SERVER = 3  # exit code when a server cannot be had
+_USED = pytest.StashKey[list[str]]()
+_FAST_BUT_CRASH_SAFE = {"fsync": "off"}  # processes die in tests, the machine does not
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_USED] = []
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Installs RabbitMQ, where that is needed and possible, outside of any test's time limit."""
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    chosen = wanted & {"broker", "private_rabbit"}
+    own_node = "private_rabbit" in wanted or not (os.environ.get("TIERDESK_TEST_AMQP_URL") or has_image())
+    if chosen and own_node and not session.config.option.collectonly:
+        try:
+            find_rabbitmq_server()
+        except BrokerError as error:
+            pytest.exit(str(error), returncode=_NO_SERVER)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[_USED]:
+        terminalreporter.write_line(f"tested against {line}")
+
+
+@pytest.fixture(scope="session")
+def reaper() -> Iterator[Reaper]:
+    """Ends servers and removes their folders when the session is over, however it ends."""
+    reaper = Reaper()
+    yield reaper
+    reaper.close()
+
+
+@pytest.fixture(scope="session")
+def server_folder(reaper: Reaper) -> Path:
+    """A folder for the servers of this session, which the server's own user can enter."""
+    folder = make_reachable_folder()
+    reaper.watch_folder(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    """The PostgreSQL of this session."""
+    named = os.environ.get("TIERDESK_TEST_DATABASE_URL")
+    if named:
+        server = DatabaseServer("the PostgreSQL of TIERDESK_TEST_DATABASE_URL", named)
+        request.config.stash[_USED].append(server.description)
+        yield server
+        server.close()
+        return
+    postgres = EmbeddedPostgres(request.getfixturevalue("server_folder") / "postgres", settings=_FAST_BUT_CRASH_SAFE)
+    try:
+        postgres.start()
+    except EmbeddedPostgresError as error:
+        pytest.exit(f"no PostgreSQL to test against: {error}", returncode=_NO_SERVER)
+    request.getfixturevalue("reaper").watch_postgres(postgres.data_directory)
+    server = DatabaseServer("an embedded PostgreSQL", postgres.url())
+    request.config.stash[_USED].append(server.description)
+    yield server
+    server.close()
+    postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """The RabbitMQ of this session."""
+    try:
+        server = _start_broker(request)
+    except BrokerError as error:
+        pytest.exit(str(error), returncode=_NO_SERVER)
+    broker = server if isinstance(server, Broker) else server.broker
+    request.config.stash[_USED].append(broker.description)
+    yield broker
+    server.close()
+
+
+def _start_broker(request: pytest.FixtureRequest) -> Broker | RabbitContainer | RabbitNode:
+    named = os.environ.get("TIERDESK_TEST_AMQP_URL")
+    if named:
+        parts = urlsplit(named)
+        credentials = parts.netloc.rpartition("@")[0] or "guest:guest"
+        management = os.environ.get("TIERDESK_TEST_AMQP_MANAGEMENT_URL", f"http://{credentials}@{parts.hostname}:15672")
+        return Broker("the RabbitMQ of TIERDESK_TEST_AMQP_URL", f"{parts.scheme}://{parts.netloc}", management)
+    reaper: Reaper = request.getfixturevalue("reaper")
+    if has_image():
+        container = RabbitContainer(reaper)
+        container.wait_until_ready()
+        return container
+    node = RabbitNode(request.getfixturevalue("server_folder") / "rabbitmq", find_rabbitmq_server(), reaper)
+    node.start()
+    return node
+
+
+@pytest.fixture
+def postgres_url(database_server: DatabaseServer) -> Iterator[str]:
+    """`postgresql://…` of a fresh, empty database; the user may create roles and schemas. Dropped after the test."""
+    with database_server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture
+def amqp_url(broker: Broker) -> Iterator[str]:
+    """`amqp://…` of a fresh virtual host, removed after the test."""
+    with broker.fresh_vhost() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def amqp_management_url(broker: Broker) -> str:
+    """`http://user:password@host:port` of the broker's management API."""
+    return broker.management_url
+
+
+@pytest.fixture
+def private_rabbit(server_folder: Path, reaper: Reaper) -> Iterator[RabbitNode]:
+    """A started RabbitMQ of this test alone (some 8 s), which it may stop, kill, wipe and start again."""
+    node = RabbitNode(server_folder / f"rabbitmq-{secrets.token_hex(4)}", find_rabbitmq_server(), reaper)
+    node.start()
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def private_postgres(server_folder: Path, reaper: Reaper) -> Iterator[EmbeddedPostgres]:
+    """A started PostgreSQL of this test alone (some 1 s), which it may stop, kill and start again."""
+    postgres = EmbeddedPostgres(server_folder / f"postgres-{secrets.token_hex(4)}", settings=_FAST_BUT_CRASH_SAFE)
+    reaper.watch_postgres(postgres.data_directory)
+    postgres.start()
+    yield postgres
+    postgres.kill()

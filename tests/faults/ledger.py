@@ -1,0 +1,127 @@
+"""The ledger: what was promised held against what is there, row by row.
+
+Reads every service's schema as the database's owner does. `lost` is what was accepted and is not there, `duplicated` what
+is there more often than it happened, `reordered` what stands in another order than it was sent in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+
+from .load import Book
+
+ENDED = ("resolved", "closed")
+SCHEMAS = ("intake", "router", "sla", "kb")
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The three columns, each entry in words, and what is unfinished."""
+
+    lost: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
+    reordered: list[str] = field(default_factory=list)
+    parked: list[str] = field(default_factory=list)
+
+    def line(self, tickets: int, kills: int, seed: int) -> str:
+        return (
+            f"{len(self.lost)} lost / {len(self.duplicated)} duplicated / {len(self.reordered)} reordered "
+            f"of {tickets}, {kills} kills, seed={seed}"
+        )
+
+    def examples(self) -> str:
+        return "\n".join((self.lost + self.duplicated + self.reordered + self.parked)[:20])
+
+
+async def is_settled(database_url: str, tickets: int) -> bool:
+    """Whether all tickets have ended and nothing is on its way."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        ended = await connection.fetchval("SELECT count(*) FROM router.ticket WHERE status = ANY($1)", list(ENDED))
+        if ended < tickets:
+            return False
+        behind = await connection.fetchval(
+            "SELECT (SELECT count(*) FROM router.ticket_log) - (SELECT count(*) FROM sla.ticket_event)"
+        )
+        pending = [
+            await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL")
+            + await connection.fetchval(f"SELECT count(*) FROM {schema}.waiting")
+            for schema in SCHEMAS
+        ]
+        return behind == 0 and not any(pending)
+    finally:
+        await connection.close()
+
+
+async def draw_up(database_url: str, book: Book) -> Ledger:
+    """Read everything and compare."""
+    ledger = Ledger()
+    connection = await asyncpg.connect(database_url)
+    try:
+        tickets = {str(row["id"]): row["status"] for row in await connection.fetch("SELECT id, status FROM router.ticket")}
+        log = await connection.fetch(
+            "SELECT ticket_id, sequence, kind, event FROM router.ticket_log ORDER BY ticket_id, sequence"
+        )
+        followed = await connection.fetch("SELECT ticket_id, sequence FROM sla.ticket_event")
+        for schema in SCHEMAS:
+            rows = await connection.fetch(f"SELECT type, reason FROM {schema}.parked WHERE resolution IS NULL")
+            ledger.parked += [f"{schema} parked {row['type']}: {row['reason']}" for row in rows]
+    finally:
+        await connection.close()
+    _check_tickets(ledger, book, tickets)
+    stories: dict[str, list[Any]] = defaultdict(list)
+    for row in log:
+        stories[str(row["ticket_id"])].append((row["sequence"], row["kind"], orjson.loads(row["event"])))
+    for ticket, story in stories.items():
+        _check_story(ledger, ticket, story, book.replies.get(ticket, []))
+    _check_follower(ledger, stories, followed)
+    return ledger
+
+
+def _check_tickets(ledger: Ledger, book: Book, tickets: dict[str, str]) -> None:
+    for key, ticket in book.tickets.items():
+        if ticket not in tickets:
+            ledger.lost.append(f"{key} was accepted as {ticket}, which the router does not have")
+        elif tickets[ticket] not in ENDED:
+            ledger.lost.append(f"{key}: ticket {ticket} has not ended, it is {tickets[ticket]}")
+    ghosts = len(tickets) - len(book.posted)
+    if ghosts > 0:
+        ledger.duplicated.append(f"{ghosts} tickets more than were posted")
+    twice = [ticket for ticket, number in Counter(book.tickets.values()).items() if number > 1]
+    ledger.duplicated += [f"{ticket} was given to two reports" for ticket in twice]
+
+
+def _check_story(ledger: Ledger, ticket: str, story: list[Any], replies: list[str]) -> None:
+    sequences = [sequence for sequence, _, _ in story]
+    if sequences != list(range(1, len(story) + 1)):
+        ledger.reordered.append(f"{ticket}: its log is not gapless: {sequences}")
+    said = [event["text"] for _, kind, event in story if kind == "replied"]
+    ledger.lost += [f"{ticket}: {text!r} was accepted and is not in the log" for text in replies if text not in said]
+    ledger.duplicated += [f"{ticket}: {text!r} {number} times" for text, number in Counter(said).items() if number > 1]
+    if [text for text in said if text in replies] != replies and Counter(said) == Counter(replies):
+        ledger.reordered.append(f"{ticket}: replies as {said}")
+    kinds = Counter(kind for _, kind, _ in story)
+    for kind in ("opened", "resolved"):
+        if kinds[kind] > 1:
+            ledger.duplicated.append(f"{ticket}: {kind} {kinds[kind]} times")
+    notes = Counter(event.get("note") for _, kind, event in story if kind == "progressed")
+    ledger.duplicated += [f"{ticket}: note {note!r} {number} times" for note, number in notes.items() if number > 1]
+    offers = Counter(event["token"] for _, kind, event in story if kind == "offered")
+    ledger.duplicated += [f"{ticket}: token {token} {number} times" for token, number in offers.items() if number > 1]
+
+
+def _check_follower(ledger: Ledger, stories: dict[str, list[Any]], followed: list[Any]) -> None:
+    """The watcher's copy of the events equals the router's log."""
+    copied: dict[str, list[int]] = defaultdict(list)
+    for row in followed:
+        copied[str(row["ticket_id"])].append(row["sequence"])
+    for ticket, story in stories.items():
+        if len(copied[ticket]) < len(story):
+            ledger.lost.append(f"{ticket}: the watcher has {len(copied[ticket])} of {len(story)} events")
+        if len(copied[ticket]) > len(set(copied[ticket])):
+            ledger.duplicated.append(f"{ticket}: the watcher has an event twice")

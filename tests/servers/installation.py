@@ -1,0 +1,56 @@
+"""Where the RabbitMQ of this machine is, and how to get one."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from servers.containers import RABBITMQ_IMAGE
+from servers.rabbitmq import BrokerError
+
+DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in /usr/sbin changes the user
+
+
+def find_rabbitmq_server() -> Path:
+    """The start script of a local RabbitMQ, installed first where the machine is a Debian and we are root.
+
+    Raises BrokerError, which names the ways to get one.
+    """
+    found = _local_server()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        _install_from_debian()
+        found = _local_server()
+    if found is None:
+        raise BrokerError(
+            "no RabbitMQ to test against. Do one of these: install it (Debian: apt-get install rabbitmq-server), "
+            "set TIERDESK_TEST_AMQP_URL to a broker with the management plugin on which virtual hosts may be made, "
+            f"or start Docker and pull {RABBITMQ_IMAGE}"
+        )
+    return found
+
+
+def _local_server() -> Path | None:
+    if DEBIAN_SERVER.exists():
+        return DEBIAN_SERVER
+    found = shutil.which("rabbitmq-server")
+    return Path(found) if found else None
+
+
+def _install_from_debian() -> None:
+    """Installs the package without starting its own broker: Debian asks `policy-rc.d` before it starts a service."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "--no-install-recommends", "rabbitmq-server"]
+    try:
+        for command in (install, ["apt-get", "update"], install):  # a fresh machine has no package lists yet
+            done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            if command is install and done.returncode == 0:
+                return
+        raise BrokerError(f"{' '.join(install)} failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
+    finally:
+        if ours:
+            policy.unlink(missing_ok=True)
