@@ -17,6 +17,7 @@ from tierdesk_cli.home import Home
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets, SecretsError
 from tierdesk_runtime.serving import serve
 from tierdesk_runtime.settings import Settings
@@ -62,6 +63,14 @@ async def stand_up(home: Home, **given: Any) -> AsyncIterator[Ground]:
     """
     home.create()
     secrets = open_secrets(home.secrets_file)
+    with home.log_file.open("ab", buffering=0) as log:
+        configure_logging(os.environ.get("TIERDESK_LOG_LEVEL", "info"), stream=log)
+        async with _standing(home, secrets, given) as ground:
+            yield ground
+
+
+@contextlib.asynccontextmanager
+async def _standing(home: Home, secrets: Secrets, given: dict[str, Any]) -> AsyncIterator[Ground]:
     database_url = os.environ.get("TIERDESK_DATABASE_URL")
     embedded = None
     if not database_url:

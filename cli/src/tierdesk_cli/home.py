@@ -27,6 +27,11 @@ class Home:
         return self.folder / "postgres"
 
     @property
+    def log_file(self) -> Path:
+        """What the services say, a JSON object a line."""
+        return self.folder / "desk.log"
+
+    @property
     def address_file(self) -> Path:
         """Where the desk answered last."""
         return self.folder / "address.json"
@@ -35,6 +40,10 @@ class Home:
         """Make the folder exist. Raises `CommandError`."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                # The embedded database runs as a user of its own, which must be able to pass through.
+                self.folder.chmod(0o755)
+                self.folder.parent.chmod(self.folder.parent.stat().st_mode | 0o111)
         except OSError as error:
             raise CommandError(f"{self.folder}: {error.strerror}; choose another folder with --data") from error
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+import uvloop
 from rich.console import Console
 
 from tierdesk_cli import calendar, demo, doctor, policy, tickets, up
@@ -37,7 +38,8 @@ Key = Annotated[str | None, typer.Option("--key", help="API key; better given as
 
 
 def _wait(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
 @app.command("up")

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -49,10 +50,10 @@ async def run(file: Path, format_: str, *, limit: int | None, data: Path | None,
     clock = DrivenClock(chosen[0].opened_at)
     cases = [Case(incident, write_script(incident, tiers)) for incident in chosen]
     with _folder(data) as folder:
-        async with stand_up(Home(folder), http_port=0) as ground, running(ground, clock=clock) as url:
-            ring = KeyRing(ground.secrets)
+        async with stand_up(Home(folder), http_port=0) as ground:
             scopes = ("events:write", "tickets:read", "clocks:read", "policy:write")
-            async with DeskClient(url, ring.mint("replay", tenant, scopes)) as desk:
+            key = KeyRing(ground.secrets).mint("replay", tenant, scopes)
+            async with running(ground, clock=clock) as url, DeskClient(url, key) as desk:
                 await _replay(cases, desk, ground, clock, tiers, tenant=tenant, window=window, console=console)
 
 
@@ -107,15 +108,15 @@ async def _declare_events(bus: Bus, tenant: str) -> str:
     return queue
 
 
-async def _settled_clocks(desk: DeskClient) -> list[dict[str, object]]:
+async def _settled_clocks(desk: DeskClient) -> list[dict[str, Any]]:
     """The counts of clocks once the watcher has followed to the end: nothing runs any more, since all is closed."""
     until = time.monotonic() + SETTLE_SECONDS
-    last: list[dict[str, object]] | None = None
+    last: list[dict[str, Any]] | None = None
     while time.monotonic() < until:
-        counts: list[dict[str, object]] = await desk.get("/v1/clocks/summary")
-        if counts == last and not any(count["state"] in {"running", "paused"} for count in counts):
-            return counts
-        last = counts
+        kinds: list[dict[str, Any]] = (await desk.get("/v1/clocks/summary"))["kinds"]
+        if kinds and kinds == last and not any(kind["running"] or kind["paused"] for kind in kinds):
+            return kinds
+        last = kinds
         await asyncio.sleep(0.5)
     raise CommandError("the watcher did not follow to the end")
 

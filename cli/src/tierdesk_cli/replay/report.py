@@ -92,14 +92,10 @@ def print_report(
         table.add_row(tier, f"{number:,}")
     console.print(table)
     table = Table(title="Clocks", title_justify="left")
-    for heading in ("clock", "met", "missed", "other"):
+    for heading in ("clock", "met", "missed", "void"):
         table.add_column(heading, justify="left" if heading == "clock" else "right")
-    for kind in sorted({count["kind"] for count in clocks}):
-        counts: Counter[str] = Counter()
-        for count in clocks:
-            if count["kind"] == kind:
-                counts[count["state"] if count["state"] in {"met", "missed"} else "other"] += count["number"]
-        table.add_row(kind, f"{counts['met']:,}", f"{counts['missed']:,}", f"{counts['other']:,}")
+    for kind in clocks:
+        table.add_row(kind["kind"], *(f"{kind[state]:,}" for state in ("met", "missed", "void")))
     console.print(table)
     for line in verdict.differing[:10]:
         console.print(f"differs: {line}", markup=False, highlight=False)

@@ -1,0 +1,180 @@
+"""The opening times of a calendar in one year of UTC, worked out once and then searched by bisection."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta, tzinfo
+from functools import lru_cache
+from itertools import accumulate
+from typing import Final
+
+import holidays
+
+from tierdesk_policy.units import DAY_SECONDS, Hours
+from tierdesk_policy.zones import Stretch, stretches
+
+MICROS: Final = 1_000_000
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_MARGIN: Final = timedelta(days=3)
+"""Covers the widest offset from UTC and an interval that runs over midnight."""
+
+Span = tuple[int, int]
+"""From until, half open. In seconds of local or of universal time since 1970-01-01T00:00, as the place says."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarRules:
+    """What a calendar is made of. Dates are dates in `tz`; hours may run over midnight into the day after.
+
+    Order of strength: a holiday closes all that starts on its date; a break is cut out of whatever is open at that
+    wall time; an override replaces the weekly hours of its date. `holidays_annual` are `MM-DD`.
+    """
+
+    tz: str
+    weekly: Mapping[str, Sequence[Hours]] = field(default_factory=dict)
+    holidays: frozenset[date] = frozenset()
+    holidays_annual: frozenset[str] = frozenset()
+    country: str | None = None
+    subdivision: str | None = None
+    date_overrides: Mapping[date, Sequence[Hours]] = field(default_factory=dict)
+    breaks: Mapping[date, Sequence[Hours]] = field(default_factory=dict)
+
+    def hours_of(self, day: date) -> Sequence[Hours]:
+        """The hours that start on a date, breaks not yet cut out."""
+        if (
+            day in self.holidays
+            or f"{day:%m-%d}" in self.holidays_annual
+            or (self.country is not None and day in public_holidays(self.country, self.subdivision, day.year))
+        ):
+            return ()
+        overriding = self.date_overrides.get(day)
+        return self.weekly.get(WEEKDAYS[day.weekday()], ()) if overriding is None else overriding
+
+    def local_spans(self, first: date, last: date) -> list[Span]:
+        """The open spans of local time that start on these dates, sorted and disjoint; those that touch stay apart."""
+        days = [date.fromordinal(ordinal) for ordinal in range(first.toordinal(), last.toordinal() + 1)]
+        return cut_out(
+            merge(span for day in days for span in _spans_on(day, self.hours_of(day))),
+            merge(span for day, hours in self.breaks.items() for span in _spans_on(day, hours)),
+        )
+
+
+def _spans_on(day: date, hours: Iterable[Hours]) -> list[Span]:
+    midnight = (day.toordinal() - EPOCH_DAY) * DAY_SECONDS
+    return [(midnight + opens, midnight + closes) for opens, closes in hours]
+
+
+@lru_cache(maxsize=1_024)
+def public_holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
+    """The public holidays of a country in one year.
+
+    Raises ValueError for a country or subdivision that the holidays package does not know.
+    """
+    try:
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False))
+    except NotImplementedError as error:
+        raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """The opening times of one year of UTC in microseconds since the epoch: sorted, disjoint, clipped to the year.
+
+    `before[i]` is what is open in the year before interval i, `through[i]` what is open until its end.
+    `continued` says that the first interval began in the year before.
+    """
+
+    starts: list[int]
+    ends: list[int]
+    before: list[int]
+    through: list[int]
+    continued: bool
+
+    @property
+    def total(self) -> int:
+        """All open time of the year."""
+        return self.through[-1] if self.through else 0
+
+    def worked(self, at: int) -> int:
+        """Open time from the start of the year until an instant."""
+        i = bisect_right(self.starts, at) - 1
+        return self.before[i] + min(at, self.ends[i]) - self.starts[i] if i >= 0 else 0
+
+    def reach(self, amount: int) -> int:
+        """The earliest instant by which `amount` is worked; more than zero, and no more than the total."""
+        i = bisect_left(self.through, amount)
+        return self.ends[i] - (self.through[i] - amount)
+
+    def reach_back(self, amount: int) -> int:
+        """The latest instant by which only `amount` is worked; at least zero, and less than the total."""
+        i = bisect_right(self.through, amount)
+        return self.starts[i] + (amount - self.before[i])
+
+
+def compile_year(rules: CalendarRules, zone: tzinfo, year: int) -> Openings:
+    """The opening times of one year of UTC.
+
+    Wall time decides: an instant is open when the clock on the wall shows a time that lies in an interval of its date.
+    So what the clock skips in spring is not worked, and what it shows twice in autumn is worked twice.
+    """
+    year_starts = (date(year, 1, 1).toordinal() - EPOCH_DAY) * DAY_SECONDS
+    year_ends = (date(year + 1, 1, 1).toordinal() - EPOCH_DAY) * DAY_SECONDS
+    offsets = list(stretches(zone, year_starts - 3 * DAY_SECONDS, year_ends + 3 * DAY_SECONDS))
+    spans = rules.local_spans(date(year, 1, 1) - _MARGIN, date(year, 12, 31) + _MARGIN)
+    pieces = sorted(piece for span in spans for piece in to_utc(span, offsets))
+    pieces = [piece for piece in pieces if piece[1] > year_starts and piece[0] < year_ends]
+    continued = bool(pieces) and pieces[0][0] < year_starts
+    starts = [max(piece[0], year_starts) * MICROS for piece in pieces]
+    ends = [min(piece[1], year_ends) * MICROS for piece in pieces]
+    through = list(accumulate(end - start for start, end in zip(starts, ends, strict=True)))
+    return Openings(starts, ends, [0, *through[:-1]] if through else [], through, continued)
+
+
+def merge(spans: Iterable[Span]) -> list[Span]:
+    """The spans sorted, overlapping ones as one; those that only touch stay apart, empty ones fall away."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if start >= end:
+            continue
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def cut_out(spans: Iterable[Span], cuts: Sequence[Span]) -> list[Span]:
+    """What is left of the spans outside of the cuts; both sorted and disjoint."""
+    left: list[Span] = []
+    first = 0
+    for span_start, end in spans:
+        start = span_start
+        while first < len(cuts) and cuts[first][1] <= start:
+            first += 1
+        at = first
+        while at < len(cuts) and cuts[at][0] < end:
+            if cuts[at][0] > start:
+                left.append((start, cuts[at][0]))
+            start = max(start, cuts[at][1])
+            at += 1
+        if start < end:
+            left.append((start, end))
+    return left
+
+
+def to_utc(span: Span, offsets: Sequence[Stretch]) -> list[Span]:
+    """The instants at which the clock on the wall shows a time of the span: none, one run, or several."""
+    runs: list[Span] = []
+    for stretch in offsets:
+        start = max(span[0] - stretch.offset, stretch.starts)
+        end = min(span[1] - stretch.offset, stretch.ends)
+        if start >= end:
+            continue
+        if runs and runs[-1][1] == start:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((start, end))
+    return runs

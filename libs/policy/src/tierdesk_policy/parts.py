@@ -1,0 +1,222 @@
+"""The parts of a policy as models.
+
+Field names of a document are those below, but for durations: a document says `within: 4h` where the model has
+`within_seconds`. What must hold between the parts stands in `tierdesk_policy.checks`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from tierdesk_policy.business_time import BusinessCalendar, CalendarRules
+from tierdesk_policy.units import Day, Seconds, WallHours
+
+IDENTIFIER_PATTERN: Final = r"^[a-z][a-z0-9-]{0,39}$"
+DAY_AND_MONTH_PATTERN: Final = r"^((0[1-9]|1[0-2])-(0[1-9]|1\d|2\d)|(0[13-9]|1[0-2])-30|(0[13578]|1[02])-31)$"
+
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Text = Annotated[str, StringConstraints(max_length=4_000, pattern=r"^[^\x00]*$")]
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000)]
+Level = Annotated[int, Field(strict=True, ge=1, le=3)]
+PriorityLevel = Annotated[int, Field(strict=True, ge=1, le=5)]
+Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
+DayAndMonth = Annotated[str, StringConstraints(pattern=DAY_AND_MONTH_PATTERN)]
+
+MOST_CALENDARS: Final = 100
+MOST_TARGETS: Final = 500
+ELAPSED: Final = "elapsed"
+"""The calendar that every policy has: each second counts."""
+
+
+class Fact(StrEnum):
+    """The seven facts of an incident description."""
+
+    REQUESTER = "requester"
+    """Who."""
+    LOCATION = "location"
+    """Where from."""
+    CONTACT = "contact"
+    """How to reach them."""
+    STEPS_TRIED = "steps_tried"
+    """Steps already taken."""
+    IMPACT = "impact"
+    """Whom and what it stops."""
+    DEPARTMENT = "department"
+    """The best-suited department."""
+    URGENCY = "urgency"
+    """How soon."""
+
+
+DEFAULT_FACTS: Final = (Fact.REQUESTER, Fact.CONTACT, Fact.IMPACT)
+
+
+class ClockKind(StrEnum):
+    """What a promise is about."""
+
+    FIRST_RESPONSE = "first_response"
+    RESOLUTION = "resolution"
+    ACCEPTANCE = "acceptance"
+    CALLBACK = "callback"
+
+
+class WaitsFor(StrEnum):
+    """Whom or what paused work waits for; the words of `tierdesk_contracts.vocabulary.PauseParty`."""
+
+    REQUESTER = "requester"
+    VENDOR = "vendor"
+    VISIT = "visit"
+    CHANGE = "change"
+
+
+class Part(BaseModel):
+    """The base of all parts of a policy: immutable, and an unknown field is a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+
+class Tier(Part):
+    """A height of the desk; its place in the list of tiers is how high."""
+
+    id: Identifier
+    name: Title
+
+
+class OfferRule(Part):
+    """How long a group has to accept an offer, in seconds of the group's calendar, and how often it is asked.
+
+    After `attempts` offers that nobody accepted, the ticket is offered to the group's `fallback`; a group without one
+    is asked again for ever.
+    """
+
+    accept_within_seconds: Annotated[Seconds, Field(alias="accept_within")] = 1_800
+    attempts: Count = 3
+
+
+class Group(Part):
+    """People, a bot or a vendor that work one queue of one tier, in the hours of `calendar`."""
+
+    id: Identifier
+    tier: Identifier
+    name: Title
+    calendar: Identifier = ELAPSED
+    vendor: Identifier | None = None
+    offer: OfferRule | None = None
+    fallback: Identifier | None = None
+
+
+class Category(Part):
+    """A kind of incident, and where it enters the desk.
+
+    `description_facts` are what a description must tell before the ticket may be handed to another tier; the weights
+    say how much each counts towards the completeness of the description, 1 where nothing is said.
+    """
+
+    id: Identifier
+    name: Title
+    tier: Identifier
+    group: Identifier
+    description_facts: tuple[Fact, ...] = DEFAULT_FACTS
+    fact_weights: dict[Fact, Annotated[float, Field(strict=True, gt=0, le=100)]] = Field(default_factory=dict)
+    knowledge: bool = True
+    """Whether a documented problem of this category may go to the knowledge group instead of its entry group."""
+
+    def weight(self, fact: Fact) -> float:
+        """How much a required fact counts."""
+        return self.fact_weights.get(fact, 1.0)
+
+
+class Department(Part):
+    """A department that a requester can name as the best suited one. With `overrides`, naming it decides the group."""
+
+    id: Identifier
+    name: Title
+    group: Identifier
+    overrides: bool = False
+
+
+class Calendar(Part):
+    """The working hours of somebody. Its arithmetic is `Policy.calendar(id)`.
+
+    Order of strength: holiday, break, date override, weekly hours. All dates are dates in `tz`.
+    """
+
+    id: Identifier
+    tz: str
+    weekly: dict[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], tuple[WallHours, ...]] = Field(
+        default_factory=dict
+    )
+    holidays: tuple[Day, ...] = ()
+    holidays_annual: tuple[DayAndMonth, ...] = ()
+    country: str | None = None
+    """ISO 3166 code of the country whose public holidays are closed."""
+    subdivision: str | None = None
+    date_overrides: dict[Day, tuple[WallHours, ...]] = Field(default_factory=dict)
+    breaks: dict[Day, tuple[WallHours, ...]] = Field(default_factory=dict)
+
+    def compile(self) -> BusinessCalendar:
+        """The arithmetic of this calendar. Raises ValueError for a zone or country that does not exist."""
+        return BusinessCalendar(
+            CalendarRules(
+                tz=self.tz,
+                weekly={day: tuple(hours) for day, hours in self.weekly.items()},
+                holidays=frozenset(self.holidays),
+                holidays_annual=frozenset(self.holidays_annual),
+                country=self.country,
+                subdivision=self.subdivision,
+                date_overrides=self.date_overrides,
+                breaks=self.breaks,
+            )
+        )
+
+
+class Target(Part):
+    """A promise: within so many seconds of a calendar. A list that is left out matches everything.
+
+    `warn_at` are shares of `within_seconds` at which to warn.
+    """
+
+    kind: ClockKind
+    within_seconds: Annotated[Seconds, Field(alias="within")]
+    calendar: Identifier = ELAPSED
+    warn_at: tuple[Share, ...] = (0.8,)
+    priorities: Annotated[tuple[PriorityLevel, ...] | None, Field(min_length=1)] = None
+    categories: Annotated[tuple[Identifier, ...] | None, Field(min_length=1)] = None
+    tiers: Annotated[tuple[Identifier, ...] | None, Field(min_length=1)] = None
+    vendors: Annotated[tuple[Identifier, ...] | None, Field(min_length=1)] = None
+
+    def matches(self, *, priority: int, category: str, tier: str | None, vendor: str | None) -> bool:
+        """Whether the promise is made for such a ticket."""
+        return (
+            (self.priorities is None or priority in self.priorities)
+            and (self.categories is None or category in self.categories)
+            and (self.tiers is None or tier in self.tiers)
+            and (self.vendors is None or vendor in self.vendors)
+        )
+
+
+class Vendor(Part):
+    """An outside supplier: the group whose queue it works, and the categories it covers; all when none are named."""
+
+    id: Identifier
+    name: Title
+    group: Identifier
+    covers: tuple[Identifier, ...] = ()
+
+    def covers_category(self, category_id: str) -> bool:
+        """Whether the contract covers incidents of this category."""
+        return not self.covers or category_id in self.covers
+
+    def namespace(self, tenant: str) -> str:
+        """The virtual host in which the vendor meets this tenant's desk."""
+        return f"v-{tenant}.{self.id}"
+
+
+class Knowledge(Part):
+    """Documented problems go to `group` when the best article scores at least `threshold`."""
+
+    group: Identifier
+    threshold: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.7

@@ -1,0 +1,80 @@
+"""Consumers of every tier, a vendor among them, that work each ticket up to where it is resolved."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tierdesk_bus import connect
+from tierdesk_contracts.names import vendor_namespace
+from tierdesk_tier import Job, TierConsumer
+
+POLICY = """
+name: fault test
+tiers:
+  - {id: l0, name: Self-service}
+  - {id: l1, name: Generalists}
+  - {id: l2, name: Specialists}
+  - {id: l4, name: Vendors}
+groups:
+  - {id: bots, tier: l0, name: Bots}
+  - {id: service-desk, tier: l1, name: Service desk}
+  - {id: workplace, tier: l2, name: Workplace}
+  - {id: printer-vendor, tier: l4, name: Printer vendor, vendor: printer}
+edges: [[l0, l1], [l1, l2], [l2, l4], [l4, l2]]
+categories:
+  - {id: how-to, name: How to, tier: l0, group: bots}
+  - {id: usage, name: Usage, tier: l1, group: service-desk}
+  - {id: laptop, name: Laptop, tier: l2, group: workplace}
+  - {id: printer, name: Printer machine, tier: l4, group: printer-vendor}
+default_category: usage
+vendors:
+  - {id: printer, name: Printer Ltd, group: printer-vendor, covers: [printer]}
+targets:
+  - {kind: first_response, within: 6h}
+  - {kind: resolution, within: 2d}
+offer: {accept_within: 10m, attempts: 3}
+close_after: 5d
+"""
+GROUPS = {"l0": "bots", "l1": "service-desk", "l2": "workplace"}
+
+
+async def _work(job: Job, *, hands_on_every: int | None) -> None:
+    """Note once, then resolve, or hand every so-and-so many tickets on; which is a function of the title alone."""
+    number = int(job.case.title.rsplit(" ", 1)[1])
+    await job.progress(note=f"looked at {number} as {job.assignment_id}")
+    if hands_on_every is not None and number % hands_on_every == 0:
+        await job.escalate("beyond_scope", findings=f"{number} is not for us")
+    else:
+        await job.resolve(how=f"solved {number}")
+
+
+async def run_workers(bus_url: str, namespace_prefix: str, stop: asyncio.Event) -> None:
+    """Work all groups until `stop`."""
+    bus = await connect(bus_url, name="fault-workers", namespace_prefix=namespace_prefix)
+    consumers = [
+        TierConsumer.in_house(
+            bus,
+            tenant="main",
+            tier=tier,
+            group=group,
+            worker=f"{group}-worker",
+            work=lambda job, every=(4 if tier == "l2" else 2): _work(job, hands_on_every=every),
+            workers=50,
+            answer_seconds=20.0,
+        )
+        for tier, group in GROUPS.items()
+    ]
+    consumers.append(
+        TierConsumer.vendor(
+            bus,
+            namespace=vendor_namespace("main", "printer"),
+            worker="acme",
+            work=lambda job: _work(job, hands_on_every=None),
+            workers=50,
+            answer_seconds=20.0,
+        )
+    )
+    try:
+        await asyncio.gather(*(consumer.run(stop) for consumer in consumers))
+    finally:
+        await bus.close()
