@@ -111,7 +111,8 @@ async def running(ground: Ground, *, clock: Clock | None = None) -> AsyncIterato
 
     task = asyncio.create_task(serve_all(ground, clock=clock, on_ready=tell, stop=stop))
     try:
-        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        waited: tuple[asyncio.Future[Any], ...] = (task, ready)
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             await task
             raise CommandError("the desk stopped before it was ready; its log says why")

@@ -86,7 +86,7 @@ def _embedded_url(home: Home) -> str | None:
 
 
 async def _look_at_database(url: str) -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
     for name in DEFINITIONS:
         database = Database(url, schema=name, name="doctor", pool_size=1)
         try:

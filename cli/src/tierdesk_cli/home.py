@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,3 +72,16 @@ def default_folder() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/tierdesk/desk")
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "tierdesk"
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A folder for a desk that is gone afterwards; for root where the database's user can read it."""
+    parent = default_folder().parent if os.geteuid() == 0 else None
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

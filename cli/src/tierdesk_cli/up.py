@@ -25,7 +25,7 @@ FIRST_EVENT = {
     "requester": {"party": "ann@example.org", "name": "Ann Archer", "phone": "+44 20 7946 0018"},
     "title": "The copier on floor 3 jams on every second page",
     "text": "Tray 2. The display says 13.20.",
-    "category": "printer-copier-machine",
+    "category": "printer-and-copier-machine",
     "location": "London, floor 3",
     "impact": 2,
     "urgency": 2,

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,7 @@ from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import Ground, running, stand_up
 from tierdesk_cli.errors import CommandError
-from tierdesk_cli.home import Home, default_folder
+from tierdesk_cli.home import Home, temporary_folder
 from tierdesk_cli.replay.director import Case, Director
 from tierdesk_cli.replay.export import read_export
 from tierdesk_cli.replay.posting import Mailbox
@@ -49,7 +45,7 @@ async def run(file: Path, format_: str, *, limit: int | None, data: Path | None,
     tenant = f"replay-{secrets.token_hex(4)}"
     clock = DrivenClock(chosen[0].opened_at)
     cases = [Case(incident, write_script(incident, tiers)) for incident in chosen]
-    with _folder(data) as folder:
+    with contextlib.nullcontext(data) if data is not None else temporary_folder("replay-") as folder:
         async with stand_up(Home(folder), http_port=0) as ground:
             scopes = ("events:write", "tickets:read", "clocks:read", "policy:write")
             key = KeyRing(ground.secrets).mint("replay", tenant, scopes)
@@ -125,20 +121,3 @@ def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
-
-
-@contextlib.contextmanager
-def _folder(data: Path | None) -> Iterator[Path]:
-    """The folder given, which is kept, or one of its own, which is removed."""
-    if data is not None:
-        yield data
-        return
-    parent = default_folder().parent if os.geteuid() == 0 else None
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="replay-", dir=parent))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,122 @@
+"""`tierdesk demo`: a finite tour."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from tierdesk_cli.client import DeskClient
+from tierdesk_cli.desk import Ground, running, stand_up
+from tierdesk_cli.errors import CommandError
+from tierdesk_cli.examples import Examples, sample_policy
+from tierdesk_cli.home import Home, temporary_folder
+from tierdesk_cli.policy import read_policy
+from tierdesk_cli.tickets import print_story
+from tierdesk_cli.tour import ALERT, CALLS, PORTAL
+from tierdesk_policy import Policy
+from tierdesk_runtime.clock import FastClock
+from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.signatures import sign
+
+RATE: Final = 60.0
+"""Business seconds per second: a minute of the desk's time passes each second."""
+PATIENCE_SECONDS: Final = 120.0
+SOURCE: Final = "demo-pbx"
+
+
+async def run(policy_file: Path | None, console: Console) -> None:
+    """Start a desk, let things happen, tell each ticket's journey, stop. Raises `CommandError` if any does not end."""
+    policy = read_policy(policy_file or sample_policy())
+    clock = FastClock.starting(datetime.now(UTC), rate=RATE)
+    console.print(f"A desk with the policy {policy.name!r}, on a clock that runs {RATE:.0f} times as fast …")
+    with temporary_folder("demo-") as folder:
+        async with stand_up(Home(folder), http_port=0) as ground:
+            tenant = f"demo-{uuid.uuid4().hex[:8]}"
+            key = KeyRing(ground.secrets).mint(
+                "demo", tenant, ("events:write", "tickets:read", "clocks:read", "policy:write")
+            )
+            secret = ground.secrets.add_webhook_secret(tenant, SOURCE)
+            async with running(ground, clock=clock) as url, DeskClient(url, key) as desk:
+                await _tour(desk, ground, policy, clock, tenant=tenant, secret=secret, console=console)
+
+
+async def _tour(
+    desk: DeskClient, ground: Ground, policy: Policy, clock: FastClock, *, tenant: str, secret: str, console: Console
+) -> None:
+    await desk.request("PUT", "/v1/policy", json=policy.document())
+    examples = Examples(
+        ground.settings.bus, policy, ground.settings.namespace_prefix, tenant=tenant, now=clock.now, pace=RATE
+    )
+    stop = asyncio.Event()
+    people = asyncio.create_task(examples.run(stop))
+    try:
+        tickets = await _post_all(desk, policy, secret, console)
+        for ticket in tickets:
+            print_story(await _follow(desk, ticket, people), console)
+            console.print()
+    finally:
+        stop.set()
+        await asyncio.gather(people, return_exceptions=True)
+    console.print(f"{len(tickets)} tickets, each seen through to its end.", highlight=False)
+
+
+async def _post_all(desk: DeskClient, policy: Policy, secret: str, console: Console) -> list[str]:
+    """Post everything; the tickets that came of it."""
+    known = {category.id for category in policy.categories}
+    events = [{"type": "problem_reported", **report} for report in PORTAL] + [ALERT]
+    tickets = []
+    for event in events:
+        told = event if event["category"] in known else {name: event[name] for name in event if name != "category"}
+        answer = (await desk.request("POST", "/v1/events", json=told)).json()
+        console.print(f"posted   {answer['reference']}  {event['title']}", highlight=False, markup=False)
+        tickets.append(answer["ticket"])
+    for call in CALLS:
+        order = (*reversed(call), *call) if len(call) == 2 else call
+        ticket = None
+        for event in order:
+            ticket = (await _post_call(desk, event, secret)) or ticket
+        assert ticket is not None
+        console.print(f"phoned   {call[0]['from']}: {', '.join(event['event'] for event in order)}", highlight=False)
+        tickets.append(ticket)
+    console.print()
+    return tickets
+
+
+async def _post_call(desk: DeskClient, event: dict[str, str], secret: str) -> str | None:
+    body = json.dumps(event).encode()
+    headers = sign(secret, f"demo-{uuid.uuid4().hex}", datetime.now(UTC), body)
+    headers |= {"Tierdesk-Source": SOURCE, "Content-Type": "application/json"}
+    answer: dict[str, Any] = (await desk.request("POST", "/v1/phone/generic", content=body, headers=headers)).json()
+    ticket: str | None = answer.get("ticket")
+    return ticket
+
+
+async def _follow(desk: DeskClient, ticket: str, people: asyncio.Task[None]) -> dict[str, Any]:
+    """Wait until the ticket is resolved, confirm it as its requester, and answer its whole story."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    confirmed = False
+    while time.monotonic() < end:
+        if people.done():
+            await people
+        try:
+            story: dict[str, Any] = await desk.get(f"/v1/tickets/{ticket}")
+        except CommandError:  # not opened yet
+            await asyncio.sleep(0.1)
+            continue
+        status = story["ticket"]["status"]
+        if status == "closed":
+            return story
+        waits = status == "paused" and story["ticket"]["paused_for"] == "requester"
+        if not confirmed and (status == "resolved" or waits):
+            event = {"type": "confirmed", "ticket": ticket, "comment": "Thank you, it works."}
+            await desk.request("POST", "/v1/events", json=event)
+            confirmed = True
+        await asyncio.sleep(0.1)
+    raise CommandError(f"ticket {ticket} did not end within {PATIENCE_SECONDS:.0f} s: it is {status}")

@@ -1,0 +1,87 @@
+"""What happens in the demonstration: portal events, a monitor's alert and phone calls, written for it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+
+def _person(name: str) -> dict[str, str]:
+    return {"party": f"{name.lower().replace(' ', '.')}@example.org", "name": name, "phone": "+44 20 7946 0000"}
+
+
+PORTAL: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "title": "I cannot sign in, my password has expired",
+        "category": "password-reset",
+        "requester": _person("Ben Baker"),
+        "impact": 3,
+        "urgency": 1,
+    },
+    {
+        "title": "How do I connect to the VPN from home?",
+        "text": "New laptop, working from home since Monday.",
+        "category": "how-to",
+        "requester": _person("Cleo Carter"),
+        "impact": 3,
+        "urgency": 2,
+    },
+    {
+        "title": "The wireless network in the canteen is slow",
+        "category": "network",
+        "location": "Canteen",
+        "affected": "Everybody who has lunch",
+        "requester": _person("Dan Dyer"),
+        "impact": 2,
+        "urgency": 3,
+        "steps_tried": [{"step": "Turned wireless off and on", "result": "No change"}],
+    },
+    {
+        "title": "Laptop does not charge",
+        "text": "Tried two sockets and a colleague's charger.",
+        "category": "pc-and-laptop",
+        "requester": _person("Eva Evans"),
+        "impact": 3,
+        "urgency": 1,
+    },
+    {
+        "title": "The copier on floor 3 jams on every second page",
+        "category": "printer-and-copier-machine",
+        "location": "London, floor 3",
+        "asset": "COPIER-0317",
+        "requester": _person("Finn Foster"),
+        "impact": 2,
+        "urgency": 2,
+    },
+    {
+        "title": "Month-end report runs for hours",
+        "category": "database",
+        "affected": "The finance team cannot close the month",
+        "requester": _person("Gwen Grant"),
+        "impact": 1,
+        "urgency": 1,
+    },
+)
+
+ALERT: Final[dict[str, Any]] = {
+    "type": "alert",
+    "source": "monitor",
+    "fingerprint": "disk-db-2",
+    "title": "Disk of db-2 is 91 % full",
+    "category": "server",
+    "asset": "db-2",
+    "impact": 2,
+    "urgency": 1,
+}
+
+CALLS: Final[tuple[tuple[dict[str, str], ...], ...]] = (
+    (
+        {"event": "newCall", "direction": "in", "callId": "demo-1", "from": "+442079460101", "to": "+442079460100"},
+        {"event": "answer", "direction": "in", "callId": "demo-1", "answeringNumber": "+442079460111"},
+        {"event": "hangup", "direction": "in", "callId": "demo-1", "cause": "normalClearing"},
+    ),
+    (
+        {"event": "newCall", "direction": "in", "callId": "demo-2", "from": "+442079460102", "to": "+442079460100"},
+        {"event": "hangup", "direction": "in", "callId": "demo-2", "cause": "cancel"},
+    ),
+)
+"""An answered call, and one whose caller gave up. The second's events are posted in the wrong order and twice."""
