@@ -63,7 +63,9 @@ async def draw_up(database_url: str, book: Book) -> Ledger:
     ledger = Ledger()
     connection = await asyncpg.connect(database_url)
     try:
-        tickets = {str(row["id"]): row["status"] for row in await connection.fetch("SELECT id, status FROM router.ticket")}
+        tickets = {
+            str(row["id"]): row["status"] for row in await connection.fetch("SELECT id, status FROM router.ticket")
+        }
         log = await connection.fetch(
             "SELECT ticket_id, sequence, kind, event FROM router.ticket_log ORDER BY ticket_id, sequence"
         )

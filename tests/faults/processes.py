@@ -70,6 +70,19 @@ class ServiceProcess:
         return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
 
 
+def run_command(arguments: list[str], environment: dict[str, str]) -> None:
+    """Run a `tierdesk` command to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tierdesk_cli", *arguments],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def environment_of(**settings: str) -> dict[str, str]:
     """The surroundings of a service: ours, without any setting of ours, and these."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIERDESK_")}

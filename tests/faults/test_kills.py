@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from servers.rabbitmq import Broker
 
+from servers.rabbitmq import Broker
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
-from tierdesk_store import migrate
 
 from .ledger import Ledger, draw_up, is_settled
 from .load import Book, post_all
-from .processes import ServiceProcess, environment_of
+from .processes import ServiceProcess, environment_of, run_command
 from .workers import POLICY, run_workers
 
 SEED = 20261122
@@ -48,11 +47,6 @@ async def running_field(
     tmp_path: Path, database_url: str, amqp_url: str, broker: Broker, unsafe: dict[str, str]
 ) -> AsyncIterator[Field]:
     """Every service in a process; `unsafe` names, by service, the safety rules that are switched off there."""
-    secrets = Secrets.create(tmp_path / "secrets.json", services=DEFINITIONS)
-    for definition in DEFINITIONS.values():
-        await asyncio.to_thread(
-            migrate, database_url, definition.schema, password=secrets.database_password(definition.name)
-        )
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
     prefix = f"{amqp_url.rsplit('/', 1)[1].lower()}-"
@@ -61,10 +55,11 @@ async def running_field(
         "amqp_url": amqp_url,
         "amqp_management_url": broker.management_url,
         "namespace_prefix": prefix,
-        "secrets_file": str(secrets.path),
+        "secrets_file": str(tmp_path / "secrets.json"),
         "policy_file": str(policy),
         "log_level": "warning",
     }
+    await asyncio.to_thread(run_command, ["migrate"], environment_of(**settings))
     services = {
         name: ServiceProcess(
             name,
@@ -73,7 +68,7 @@ async def running_field(
         )
         for name in DEFINITIONS
     }
-    key = KeyRing(secrets).mint("portal", "main", ["events:write"])
+    key = KeyRing(Secrets.load(tmp_path / "secrets.json")).mint("portal", "main", ["events:write"])
     try:
         for service in services.values():
             service.start()
@@ -109,7 +104,7 @@ async def run_with_kills(
                 await workers
         await posting
         end = time.monotonic() + SETTLE_SECONDS
-        while time.monotonic() < end and not await is_settled(field.database_url, tickets):
+        while time.monotonic() < end and not await is_settled(field.database_url, tickets):  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.5)
         return await draw_up(field.database_url, book), book
     finally:

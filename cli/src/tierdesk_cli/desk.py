@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tierdesk_bus import BusError
+from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
 from tierdesk_cli.services import DEFINITIONS
@@ -84,6 +86,7 @@ async def _standing(home: Home, secrets: Secrets, given: dict[str, Any]) -> Asyn
     try:
         settings = read_settings(database_url=database_url, bus_url=bus_url, secrets_file=home.secrets_file, **given)
         await asyncio.to_thread(migrate_all, database_url, secrets)
+        await declare_all(settings)
         yield Ground(settings, secrets)
     finally:
         if embedded is not None:
@@ -97,6 +100,21 @@ def migrate_all(database_url: str, secrets: Secrets) -> None:
             migrate(database_url, definition.schema, password=secrets.database_password(definition.name))
         except DatabaseUnavailableError as error:
             raise CommandError(f"the database does not answer ({error}); check TIERDESK_DATABASE_URL") from error
+
+
+async def declare_all(settings: Settings) -> None:
+    """Make every service's queues exist, before any of them publishes. Raises `CommandError`."""
+    try:
+        bus = await connect_bus(
+            settings.bus, name="tierdesk-migrate", management_url=settings.amqp_management_url, wait_seconds=30.0
+        )
+        try:
+            for definition in DEFINITIONS.values():
+                await bus.declare(definition.topology)
+        finally:
+            await bus.close()
+    except BusError as error:
+        raise CommandError(f"the bus does not answer ({error}); check TIERDESK_AMQP_URL") from error
 
 
 @contextlib.asynccontextmanager

@@ -69,8 +69,11 @@ def serve_command(
 
 @app.command("migrate")
 def migrate_command() -> None:
-    """Bring the schemas and roles of all services up to date. Needs TIERDESK_DATABASE_URL and TIERDESK_SECRETS_FILE."""
-    up.migrate_command(console)
+    """Bring the schemas, roles and queues of all services up to date; run it before the services start.
+
+    Needs TIERDESK_DATABASE_URL, TIERDESK_AMQP_URL (or TIERDESK_BUS_URL) and TIERDESK_SECRETS_FILE.
+    """
+    _wait(up.migrate_command(console))
 
 
 @app.command("tickets")

@@ -10,15 +10,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tierdesk_cli.desk import migrate_all, open_secrets, read_settings, serve_all, stand_up
+from tierdesk_cli.desk import declare_all, migrate_all, open_secrets, read_settings, serve_all, stand_up
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.examples import Examples, sample_policy
 from tierdesk_cli.home import Home
 from tierdesk_cli.policy import read_policy
 from tierdesk_cli.services import DEFINITIONS, find_service
 from tierdesk_runtime.clock import load_clock
-from tierdesk_runtime.secrets import Secrets, SecretsError
+from tierdesk_runtime.logs import configure_logging
+from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.serving import serve
+from tierdesk_runtime.settings import SettingsError
 
 FIRST_EVENT = {
     "type": "problem_reported",
@@ -78,17 +80,20 @@ async def serve_one(name: str) -> None:
     """Run one service; everything is set by the environment."""
     definition = find_service(name)
     settings = read_settings()
+    configure_logging(settings.log_level)
     await serve([definition], settings, clock=load_clock(settings.clock_file))
 
 
-def migrate_command(console: Console) -> None:
-    """Migrate all schemas, making the secrets file if there is none."""
+async def migrate_command(console: Console) -> None:
+    """Bring schemas, roles and queues of all services up to date, making the secrets file if there is none."""
     path = os.environ.get("TIERDESK_SECRETS_FILE")
-    url = os.environ.get("TIERDESK_DATABASE_URL")
-    if not path or not url:
-        raise CommandError("set TIERDESK_DATABASE_URL and TIERDESK_SECRETS_FILE", exit_code=2)
+    if not path:
+        raise CommandError("set TIERDESK_SECRETS_FILE to where keys and passwords are to be kept", exit_code=2)
+    settings = read_settings()
     try:
-        migrate_all(url, open_secrets(Path(path)))
-    except SecretsError as error:
-        raise CommandError(str(error)) from error
-    console.print(f"Schemas are up to date: {', '.join(DEFINITIONS)}.")
+        _ = settings.bus
+    except SettingsError as error:
+        raise CommandError(str(error), exit_code=2) from error
+    await asyncio.to_thread(migrate_all, settings.database_url, open_secrets(Path(path)))
+    await declare_all(settings)
+    console.print(f"Schemas and queues are up to date: {', '.join(DEFINITIONS)}.")

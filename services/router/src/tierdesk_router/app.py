@@ -113,4 +113,5 @@ DEFINITION: Final = ServiceDefinition(
     schema=ServiceSchema("router", Path(__file__).parent / "migrations", log_tables=("ticket_log", "policy")),
     paths=("/v1/tickets", "/v1/policy"),
     build=build,
+    topology=TOPOLOGY,
 )

@@ -1,0 +1,171 @@
+"""Simulated people for the groups in house: they think, ask, resolve, hand on and give back.
+
+python examples/staff.py --bus URL --group l1/service-desk --group l2/workplace --group l3/platform
+
+The groups stand from the lowest tier to the highest. Each decision depends on the seed and the assignment alone, so
+that work which is begun again after a crash goes the same way.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Unpack
+
+from tierdesk_bus import connect
+from tierdesk_contracts.work import WorkOffered
+from tierdesk_tier import Job, Options, TierConsumer, until_stopped
+
+PEOPLE = ("Amara", "Bjarne", "Chiyo", "Dario", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jamal", "Katya", "Liam")
+PEOPLE_PER_GROUP = 3
+THINKING_SECONDS = (0.5, 3.0)
+PATIENCE_SECONDS = 15.0
+CHECKS = (
+    "Restarted the program",
+    "Looked through the event log",
+    "Signed in with another account",
+    "Swapped the cable",
+)
+FIXES = ("Reinstalled the driver", "Corrected the setting", "Freed disk space", "Renewed the certificate")
+CAUSES = ("An update had reset it", "The setting was never made", "The disk was full", "The certificate had expired")
+
+
+@dataclass(frozen=True)
+class Team:
+    """A group, and where its people can hand work on to."""
+
+    tier: str
+    group: str
+    people: tuple[str, ...]
+    next_tier: str | None
+    colleagues: tuple[str, ...]
+    seed: int
+    speed: float
+
+    def choose(self, offer: WorkOffered) -> str:
+        """Who of the team takes it."""
+        return self.people[offer.assignment_id.int % len(self.people)]
+
+    async def work(self, job: Job) -> None:
+        """Look into it, then solve it or let others have it."""
+        chance = random.Random(f"{self.seed} {job.assignment_id}")
+        await self.think(chance)
+        check = chance.choice(CHECKS)
+        already_tried = len(job.steps_tried)
+        moves = chance.random() * 2**already_tried  # the more was tried, the less it is passed around
+        if job.refused is not None or moves >= 0.4:
+            await self.solve(job, chance, check)
+        elif moves < 0.05 and job.internal is not None and job.internal.missing_facts:
+            missing = ", ".join(job.internal.missing_facts)
+            await job.give_back("incomplete_description", findings=f"Please ask for: {missing}.", steps_tried=[check])
+        elif moves < 0.12 and self.colleagues:
+            await job.transfer(chance.choice(self.colleagues), findings="One for your group.", steps_tried=[check])
+        elif self.next_tier is not None:
+            findings = f"{check}: no change. The cause must lie deeper."
+            await job.escalate("cause_unclear", findings=findings, steps_tried=[check], to_tier=self.next_tier)
+        else:
+            await self.solve(job, chance, check)
+
+    async def solve(self, job: Job, chance: random.Random, check: str) -> None:
+        """See it through to the end."""
+        await job.progress(f"{check}.", answer="I am looking into it now.", steps_tried=[check])
+        if chance.random() < 0.2:
+            await self.ask(job)
+        await self.think(chance)
+        article = job.internal.article_id if job.internal is not None else None
+        number = chance.randrange(len(FIXES))
+        await job.resolve(f"{FIXES[number]}.", root_cause=CAUSES[number], article_id=article)
+
+    async def ask(self, job: Job) -> None:
+        """Ask the requester, and wait a little for the reply."""
+        await job.answer("Since when does it happen, and does it happen to your colleagues too?")
+        await job.pause("requester")
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS / self.speed):
+                async for update in job.updates:
+                    if update.reply is not None:
+                        return  # the reply has resumed it
+        except TimeoutError:
+            await job.resume("No answer yet; going on without.")
+
+    async def think(self, chance: random.Random) -> None:
+        """Take some time."""
+        await asyncio.sleep(chance.uniform(*THINKING_SECONDS) / self.speed)
+
+
+def teams(groups: Sequence[str], *, seed: int, speed: float) -> list[Team]:
+    """One for each `tier/group`."""
+    pairs = [tuple(group.split("/", 1)) for group in groups]
+    tiers = list(dict.fromkeys(tier for tier, _ in pairs))
+    found = []
+    for number, (tier, group) in enumerate(pairs):
+        higher = tiers[tiers.index(tier) + 1 :]
+        start = number * PEOPLE_PER_GROUP
+        found.append(
+            Team(
+                tier=tier,
+                group=group,
+                people=tuple(PEOPLE[(start + place) % len(PEOPLE)] for place in range(PEOPLE_PER_GROUP)),
+                next_tier=higher[0] if higher else None,
+                colleagues=tuple(other for its_tier, other in pairs if its_tier == tier and other != group),
+                seed=seed,
+                speed=speed,
+            )
+        )
+    return found
+
+
+async def run(
+    bus_url: str,
+    stop: asyncio.Event | None = None,
+    *,
+    groups: Sequence[str],
+    tenant: str = "main",
+    speed: float = 1.0,
+    seed: int = 1,
+    **options: Unpack[Options],
+) -> None:
+    """Work until `stop`, or without it until SIGINT or SIGTERM. At `speed` 1 a person thinks for seconds."""
+    options.setdefault("workers", PEOPLE_PER_GROUP)
+    options.setdefault("drain_seconds", 2.0)
+    bus = await connect(bus_url, name="simulated staff")
+    try:
+        async with until_stopped(stop) as stopping, asyncio.TaskGroup() as group:
+            for team in teams(groups, seed=seed, speed=speed):
+                consumer = TierConsumer.in_house(
+                    bus,
+                    tenant=tenant,
+                    tier=team.tier,
+                    group=team.group,
+                    worker=team.choose,
+                    work=team.work,
+                    **options,
+                )
+                group.create_task(consumer.run(stopping))
+    finally:
+        await bus.close()
+
+
+def group_name(text: str) -> str:
+    """Check an argument."""
+    tier, slash, group = text.partition("/")
+    if not (tier and slash and group):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form tier/group, as l1/service-desk")
+    return text
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bus", default=os.environ.get("TIERDESK_BUS_URL"), help="or TIERDESK_BUS_URL")
+    parser.add_argument("--group", action="append", type=group_name, required=True, help="tier/group; may be repeated")
+    parser.add_argument("--tenant", default="main")
+    parser.add_argument("--speed", type=float, default=1.0, help="1: people think for seconds; 10: ten times as fast")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    if not arguments.bus:
+        parser.error("name the bus with --bus or TIERDESK_BUS_URL")
+    people = partial(run, groups=arguments.group, tenant=arguments.tenant, speed=arguments.speed, seed=arguments.seed)
+    asyncio.run(people(arguments.bus))

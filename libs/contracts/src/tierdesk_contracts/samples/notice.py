@@ -1,0 +1,48 @@
+"""Samples of the other facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tierdesk_contracts.notice import (
+    ArticlePublished,
+    ArticleRetired,
+    ClockBreached,
+    ClockRetracted,
+    ClockWarned,
+    KnowledgeMatched,
+    PolicyApplied,
+)
+from tierdesk_contracts.samples.story import CLOCK, POLICY, REFERENCE, moment
+from tierdesk_contracts.vocabulary import Contract
+
+
+def messages() -> tuple[Contract, ...]:
+    """One of each type."""
+    clock: dict[str, Any] = {
+        "clock_id": CLOCK,
+        "cycle": 2,
+        "kind": "acceptance",
+        "reference": REFERENCE,
+        "tier": "l4",
+        "group": "printer-vendor",
+        "started_at": moment(2),
+        "due_at": moment(30),
+    }
+    return (
+        PolicyApplied(
+            version=POLICY,
+            name="two tiers",
+            document={
+                "tiers": [{"id": "l1", "groups": [{"id": "service-desk"}]}, {"id": "l2", "groups": []}],
+                "acceptance": {"minutes": 30, "warn_at": 0.8, "again": True, "until": None},
+            },
+            applied_at=moment(0),
+        ),
+        ClockWarned(**clock, share=0.8),
+        ClockBreached(**clock),
+        ClockRetracted(**clock),
+        KnowledgeMatched(article_id="KB-12", title="Streaks on paper", score=0.91, documented=True),
+        ArticlePublished(article_id="KB-12", revision=3, title="Streaks on paper", audience="l1"),
+        ArticleRetired(article_id="KB-12"),
+    )

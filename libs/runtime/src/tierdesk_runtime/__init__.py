@@ -1,0 +1,1 @@
+"""How a service lives: settings, clock, HTTP, keys, logs, metrics, health, drain."""

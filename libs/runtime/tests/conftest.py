@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.secrets import Secrets
+from tierdesk_runtime.settings import Settings
+from tierdesk_store import migrate
+
+sys.path.insert(0, str(Path(__file__).parent / "notes_desk"))
+
+from notes import SCHEMA  # found by the line above
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Secrets:
+    return Secrets.create(tmp_path / "secrets.json", services=["notes"])
+
+
+@pytest.fixture
+def ring(secrets: Secrets) -> KeyRing:
+    return KeyRing(secrets)
+
+
+@pytest.fixture
+def settings(secrets: Secrets) -> Settings:
+    """Settings of a desk whose database and bus are nowhere."""
+    return Settings(
+        database_url="postgresql://nobody@127.0.0.1:1/none",
+        bus_url="postgresql://nobody@127.0.0.1:1/none",
+        secrets_file=secrets.path,
+        body_limit_bytes=10_000,
+        http_port=0,
+        drain_seconds=5,
+    )
+
+
+@pytest.fixture
+def desk(settings: Settings, secrets: Secrets, postgres_url: str) -> Settings:
+    """Settings of a desk with a migrated database, which also carries the bus."""
+    migrate(postgres_url, SCHEMA, password=secrets.database_password("notes"))
+    return settings.model_copy(update={"database_url": postgres_url, "bus_url": postgres_url})

@@ -1,0 +1,26 @@
+"""Runs the revisions of one service on the connection that `tierdesk_store.migration` opened for it.
+
+The version table stands in the service's own schema, and no other schema is looked at, so that one database can
+hold several services.
+"""
+
+from alembic import context
+
+_connection = context.config.attributes["connection"]
+_schema: str = context.config.attributes["schema"]
+
+
+def _is_own(name: str | None, kind: str, _parents: object) -> bool:
+    return name == _schema if kind == "schema" else True
+
+
+context.configure(
+    connection=_connection,
+    target_metadata=context.config.attributes.get("metadata"),
+    version_table_schema=_schema,
+    include_schemas=True,
+    include_name=_is_own,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

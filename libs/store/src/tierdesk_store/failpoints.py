@@ -1,0 +1,37 @@
+"""Named points at which a fault test lets the process die, as by SIGKILL.
+
+`TIERDESK_FAILPOINT=relay.after_confirm` dies at the first passage, `…=relay.after_confirm:3` at the third. Without
+the variable a passage costs one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+EXIT_CODE: Final = 137
+
+FAILPOINTS: Final = frozenset(
+    {
+        "transaction.before_commit",
+        "transaction.after_commit",
+        "consumer.before_ack",
+        "relay.after_claim",
+        "relay.after_confirm",
+        "relay.after_mark",
+    }
+)
+
+_name, _, _passage = os.environ.get("TIERDESK_FAILPOINT", "").partition(":")
+_armed = bool(_name)
+_left = int(_passage or 1)
+
+
+def failpoint(name: str) -> None:
+    """Die here without any clean-up, if the environment says so."""
+    global _left  # noqa: PLW0603 - one process dies once; there is nothing else to hold the count
+    if not _armed or name != _name:
+        return
+    _left -= 1
+    if _left == 0:
+        os._exit(EXIT_CODE)

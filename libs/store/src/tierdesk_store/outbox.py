@@ -1,0 +1,189 @@
+"""The outbox: what a transaction wants published, as rows of that transaction.
+
+A subject always falls into the same partition, and within a partition positions ascend in the order in which the
+rows were written. A position is taken before its transaction commits, so a lower one may become visible after a
+higher one: readers go by `published_at IS NULL`, never by "greater than the last".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+from zlib import crc32
+
+import asyncpg
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tierdesk_bus.port import Address, Message
+from tierdesk_contracts import AnyEnvelope
+from tierdesk_store.schema import OUTBOX_PARTITIONS
+
+KEPT_DAYS: Final = 30
+
+
+def partition_of(subject: str) -> int:
+    """The outbox partition of a subject; the same in every release and process."""
+    return crc32(subject.encode()) % OUTBOX_PARTITIONS
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message that a transaction sends, before it is written."""
+
+    partition: int
+    id: UUID
+    tenant: str
+    subject: str
+    address: Address
+    type: str
+    body: bytes
+
+
+def outgoing(envelope: AnyEnvelope, address: Address) -> OutgoingMessage:
+    """The row for this message."""
+    return OutgoingMessage(
+        partition=partition_of(envelope.subject),
+        id=envelope.id,
+        tenant=envelope.tenant,
+        subject=envelope.subject,
+        address=address,
+        type=envelope.type,
+        body=envelope.to_bytes(),
+    )
+
+
+@cache
+def _insert(schema: str) -> TextClause:
+    return text(f"""
+        INSERT INTO "{schema}".outbox (partition, id, tenant, subject, namespace, exchange, key, type, body)
+        SELECT r.partition, r.id, r.tenant, r.subject, r.namespace, r.exchange, r.key, r.type, r.body
+        FROM unnest(
+            CAST(:partition AS smallint[]), CAST(:id AS uuid[]), CAST(:tenant AS text[]), CAST(:subject AS text[]),
+            CAST(:namespace AS text[]), CAST(:exchange AS text[]), CAST(:key AS text[]), CAST(:type AS text[]),
+            CAST(:body AS bytea[])
+        ) WITH ORDINALITY
+            AS r(partition, id, tenant, subject, namespace, exchange, key, type, body, ordinal)
+        ORDER BY r.ordinal
+    """)  # noqa: S608 - the schema is the service's own name, never input
+
+
+async def write_outgoing(connection: AsyncConnection, schema: str, messages: Sequence[OutgoingMessage]) -> None:
+    """Write all rows of a transaction in one statement, positions ascending in the order of `messages`."""
+    await connection.execute(
+        _insert(schema),
+        {
+            "partition": [m.partition for m in messages],
+            "id": [m.id for m in messages],
+            "tenant": [m.tenant for m in messages],
+            "subject": [m.subject for m in messages],
+            "namespace": [m.address.namespace for m in messages],
+            "exchange": [m.address.exchange for m in messages],
+            "key": [m.address.key for m in messages],
+            "type": [m.type for m in messages],
+            "body": [m.body for m in messages],
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An unpublished row, as the relay holds it."""
+
+    partition: int
+    position: int
+    subject: str
+    message: Message
+
+    @property
+    def destination(self) -> Address:
+        """What refuses or takes as one."""
+        return self.message.address
+
+
+class OutboxReader:
+    """The relay's statements, on the connection that holds its partitions' locks."""
+
+    def __init__(self, connection: asyncpg.Connection[Any], schema: str) -> None:
+        self._connection = connection
+        self._outbox = f'"{schema}".outbox'
+
+    async def unpublished(
+        self, partitions: Sequence[int], *, limit_each: int, except_for: Sequence[Address]
+    ) -> list[OutboxRow]:
+        """The first unpublished rows of each partition, each partition's in order of position.
+
+        Rows for an address in `except_for` are left out. One index probe per partition that has nothing.
+        """
+        spare = """
+            AND NOT EXISTS (
+                SELECT FROM unnest($3::text[], $4::text[], $5::text[]) AS held(namespace, exchange, key)
+                WHERE (o.namespace, o.exchange, o.key) = (held.namespace, held.exchange, held.key)
+            )
+        """
+        query = f"""
+            SELECT o.partition, o.position, o.subject, o.id, o.type, o.namespace, o.exchange, o.key, o.body
+            FROM unnest($1::smallint[]) AS p(partition)
+            CROSS JOIN LATERAL (
+                SELECT * FROM {self._outbox} AS o
+                WHERE o.partition = p.partition AND o.published_at IS NULL {spare if except_for else ""}
+                ORDER BY o.position LIMIT $2
+            ) AS o
+        """  # noqa: S608 - the schema is the service's own name, never input
+        arguments: list[object] = [list(partitions), limit_each]
+        if except_for:
+            arguments += [
+                [a.namespace for a in except_for],
+                [a.exchange for a in except_for],
+                [a.key for a in except_for],
+            ]
+        return [
+            OutboxRow(
+                row["partition"],
+                row["position"],
+                row["subject"],
+                Message(
+                    id=str(row["id"]),
+                    type=row["type"],
+                    address=Address(row["namespace"], row["exchange"], row["key"]),
+                    body=row["body"],
+                ),
+            )
+            for row in await self._connection.fetch(query, *arguments)
+        ]
+
+    async def mark_published(self, rows: Sequence[OutboxRow]) -> None:
+        """These are stored on the bus; never publish them again."""
+        await self._connection.execute(
+            f"""
+            UPDATE {self._outbox} AS o SET published_at = now()
+            FROM unnest($1::smallint[], $2::bigint[]) AS r(partition, position)
+            WHERE o.partition = r.partition AND o.position = r.position AND o.published_at IS NULL
+            """,  # noqa: S608 - as above
+            [row.partition for row in rows],
+            [row.position for row in rows],
+        )
+
+    async def delete_old(self, partition: int, *, limit: int = 1000) -> int:
+        """Delete up to `limit` rows that were published more than 30 days ago; answers how many.
+
+        Looks at the partition's lowest positions alone, which are the oldest: no index on the time is needed, and
+        when they are young there is nothing to do.
+        """
+        status: str = await self._connection.execute(
+            f"""
+            DELETE FROM {self._outbox} AS o
+            USING (
+                SELECT position, published_at FROM {self._outbox}
+                WHERE partition = $1 ORDER BY position LIMIT $2
+            ) AS oldest
+            WHERE o.partition = $1 AND o.position = oldest.position
+              AND oldest.published_at < now() - make_interval(days => {KEPT_DAYS})
+            """,  # noqa: S608 - as above
+            partition,
+            limit,
+        )
+        return int(status.rpartition(" ")[2])

@@ -1,0 +1,207 @@
+"""Parked messages: set aside with a reason, whole, until somebody replays or discards them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, TextClause, and_, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert as insert_or
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tierdesk_contracts import MESSAGE_TYPES
+from tierdesk_store.agenda import Settled
+from tierdesk_store.arrival import Cause, clean_text, read_arrival
+from tierdesk_store.database import Transaction
+from tierdesk_store.schema import LibraryTables
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedMessage:
+    """A parked message as people look at it. Texts are empty where the message could not be read."""
+
+    id: UUID
+    consumer: str
+    tenant: str
+    subject: str
+    message_id: str
+    type: str
+    namespace: str
+    queue: str
+    reason: str
+    detail: str
+    attempts: int
+    first_seen_at: datetime
+    parked_at: datetime
+    resolution: str | None
+    resolved_at: datetime | None
+    body: bytes
+
+
+@cache
+def _insert(schema: str) -> TextClause:
+    return text(f"""
+        INSERT INTO "{schema}".parked (consumer, tenant, subject, stream, first, last, message_id, type, namespace,
+                                       queue, body, reason, detail, attempts, first_seen_at)
+        SELECT :consumer, r.tenant, r.subject, r.stream, r.first, r.last, r.message_id, r.type, r.namespace,
+               r.queue, r.body, r.reason, r.detail, r.attempts, coalesce(r.first_seen_at, now())
+        FROM unnest(
+            CAST(:tenant AS text[]), CAST(:subject AS text[]), CAST(:stream AS text[]), CAST(:first AS bigint[]),
+            CAST(:last AS bigint[]), CAST(:message_id AS text[]), CAST(:type AS text[]), CAST(:namespace AS text[]),
+            CAST(:queue AS text[]), CAST(:body AS bytea[]), CAST(:reason AS text[]), CAST(:detail AS text[]),
+            CAST(:attempts AS integer[]), CAST(:first_seen_at AS timestamptz[])
+        ) AS r(tenant, subject, stream, first, last, message_id, type, namespace, queue, body, reason, detail,
+               attempts, first_seen_at)
+    """)  # noqa: S608 - the schema is the service's own name, never input
+
+
+async def insert_parked(tx: Transaction, consumer: str, settled: Sequence[Settled]) -> None:
+    """Set these aside."""
+    arrivals = [s.arrival for s in settled]
+    for s in settled:
+        _LOG.warning("%s parks %s %s: %s", consumer, s.arrival.type, s.arrival.message_id, s.reason)
+    await tx.execute(
+        _insert(tx.schema),
+        {
+            "consumer": consumer,
+            "tenant": [a.subject.tenant for a in arrivals],
+            "subject": [a.subject.name for a in arrivals],
+            "stream": [a.stream and a.stream.stream for a in arrivals],
+            "first": [a.first if a.stream else None for a in arrivals],
+            "last": [a.last if a.stream else None for a in arrivals],
+            "message_id": [a.message_id for a in arrivals],
+            "type": [a.type for a in arrivals],
+            "namespace": [a.namespace for a in arrivals],
+            "queue": [a.queue for a in arrivals],
+            "body": [a.body for a in arrivals],
+            "reason": [clean_text(s.reason, longest=2000) for s in settled],
+            "detail": [clean_text(s.detail, longest=8000) for s in settled],
+            "attempts": [s.attempts for s in settled],
+            "first_seen_at": [a.first_seen_at for a in arrivals],
+        },
+    )
+
+
+async def list_parked(
+    connection: AsyncConnection, tables: LibraryTables, *, limit: int = 100, resolved: bool = False
+) -> list[ParkedMessage]:
+    """The open parked messages, or with `resolved` the resolved ones; the newest first."""
+    parked = tables.parked
+    which = parked.c.resolution.is_not(None) if resolved else parked.c.resolution.is_(None)
+    rows = await connection.execute(select(parked).where(which).order_by(parked.c.parked_at.desc()).limit(limit))
+    return [_message(row) for row in rows]
+
+
+async def show_parked(connection: AsyncConnection, tables: LibraryTables, parked_id: UUID) -> ParkedMessage | None:
+    """One parked message, open or resolved; None when there is none of this identifier."""
+    row = (await connection.execute(select(tables.parked).where(tables.parked.c.id == parked_id))).one_or_none()
+    return None if row is None else _message(row)
+
+
+async def replay_parked(tx: Transaction, parked_id: UUID) -> bool:
+    """Let the message be tried again, as if it had just been due: its consumer's sweep takes it within a second.
+
+    Of an ordered stream, the successors go on once it is applied. Answers whether the message was parked and open;
+    doing it twice tries it once. If it fails again, it is parked anew.
+    """
+    row = await _resolve(tx, parked_id, "replayed")
+    if row is None:
+        return False
+    tables = tx.tables
+    reading = read_arrival(
+        row.body, order=(0, 0), namespace=row.namespace, queue=row.queue, accepts=MESSAGE_TYPES.keys()
+    )
+    if row.stream is not None:
+        tenant, subject, stream, first, last = row.tenant, row.subject, row.stream, row.first, row.last
+        await _release(tx, row)
+    else:
+        # This release may read what the one that parked it could not.
+        tenant, subject = reading.subject
+        stream = reading.stream and reading.stream.stream
+        first, last = (reading.first, reading.last) if stream else (None, None)
+        if stream:
+            key = {"consumer": row.consumer, "tenant": tenant, "subject": subject, "stream": stream}
+            await tx.execute(insert_or(tables.applied).values(**key).on_conflict_do_nothing())
+    await tx.execute(
+        # A repetition from the bus may wait already: then that one is the replay.
+        insert_or(tables.waiting)
+        .values(
+            consumer=row.consumer,
+            tenant=tenant,
+            subject=subject,
+            cause=Cause.RETRY,
+            stream=stream,
+            first=first,
+            last=last,
+            message_id=reading.message_id or row.message_id,
+            type=reading.type or row.type,
+            namespace=row.namespace,
+            queue=row.queue,
+            body=row.body,
+            reason="replayed",
+            first_seen_at=row.first_seen_at,
+        )
+        .on_conflict_do_nothing()
+    )
+    await _wake(tx, row.consumer, tenant, subject)
+    return True
+
+
+async def discard_parked(tx: Transaction, parked_id: UUID) -> bool:
+    """Give the message up: its consumer will never apply it.
+
+    Of an ordered stream, the sequence moves past it and its successors are applied within a second, so from then on
+    the consumer's state lacks this message's effect. Answers whether the message was parked and open.
+    """
+    row = await _resolve(tx, parked_id, "discarded")
+    if row is None:
+        return False
+    if row.stream is not None:
+        applied = tx.tables.applied
+        await tx.execute(
+            update(applied)
+            .where(_is_stream_of(applied, row))
+            .values(sequence=func.greatest(applied.c.sequence, row.last))
+        )
+        await _release(tx, row)
+    await _wake(tx, row.consumer, row.tenant, row.subject)
+    return True
+
+
+async def _resolve(tx: Transaction, parked_id: UUID, resolution: str) -> Row[Any] | None:
+    parked = tx.tables.parked
+    result = await tx.execute(
+        update(parked)
+        .where(parked.c.id == parked_id, parked.c.resolution.is_(None))
+        .values(resolution=resolution, resolved_at=func.now())
+        .returning(parked)
+    )
+    return result.one_or_none()
+
+
+async def _release(tx: Transaction, row: Row[Any]) -> None:
+    applied = tx.tables.applied
+    held_by_it = and_(_is_stream_of(applied, row), applied.c.held_last == row.last)
+    await tx.execute(update(applied).where(held_by_it).values(held_last=None))
+
+
+def _is_stream_of(applied: Any, row: Row[Any]) -> Any:
+    key = (applied.c.consumer, applied.c.tenant, applied.c.subject, applied.c.stream)
+    return and_(*(c == v for c, v in zip(key, (row.consumer, row.tenant, row.subject, row.stream), strict=True)))
+
+
+async def _wake(tx: Transaction, consumer: str, tenant: str, subject: str) -> None:
+    waiting = tx.tables.waiting
+    mine = (waiting.c.consumer == consumer, waiting.c.tenant == tenant, waiting.c.subject == subject)
+    await tx.execute(update(waiting).where(*mine).values(due_at=func.now()))
+
+
+def _message(row: Row[Any]) -> ParkedMessage:
+    return ParkedMessage(**{field.name: getattr(row, field.name) for field in fields(ParkedMessage)})

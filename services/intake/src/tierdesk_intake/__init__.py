@@ -1,0 +1,1 @@
+"""The door: checks events, mints tickets, answers after commit."""

@@ -1,0 +1,55 @@
+"""The wiring of intake."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tierdesk_bus.port import Binding, Exchange, Queue, Topology
+from tierdesk_contracts.names import EVENTS, event_pattern
+from tierdesk_intake.handlers.policy import PolicyHandler
+from tierdesk_intake.http.batch import batch_route
+from tierdesk_intake.http.events import EventCommit, event_route
+from tierdesk_intake.http.phone import PhoneCommit, phone_route
+from tierdesk_intake.http.phone_sources import PhoneSources
+from tierdesk_intake.store.event_writer import EventWriter
+from tierdesk_intake.store.phone_writer import PhoneWriter
+from tierdesk_intake.store.tables import LOG_TABLES, SCHEMA
+from tierdesk_runtime.http import create_app
+from tierdesk_runtime.service import Parts, Service, ServiceDefinition
+from tierdesk_store import ServiceSchema
+
+QUEUE: Final = "intake.events"
+TOPOLOGY: Final = Topology(
+    exchanges=(Exchange(EVENTS),),
+    queues=(Queue(QUEUE),),
+    bindings=(Binding(QUEUE, EVENTS, event_pattern("policy.applied.v1")),),
+)
+
+
+async def build(parts: Parts) -> Service:
+    """The service."""
+    now = parts.clock.now
+    events = EventCommit(parts.database, EventWriter(parts.identifiers, now))
+    calls = PhoneCommit(parts.database, PhoneWriter(parts.identifiers, now))
+    app = create_app(title="Tierdesk intake", ring=parts.ring, settings=parts.settings)
+    app.router.routes += [
+        event_route(events, now),
+        batch_route(events, now, parts.settings),
+        phone_route(calls, PhoneSources(parts.secrets), now, lambda: datetime.now(UTC)),
+    ]
+    service = Service("intake", parts, app, topology=TOPOLOGY)
+    service.add_consumption(PolicyHandler(), QUEUE)
+    service.add_task("event writer", events.run)
+    service.add_task("phone writer", calls.run)
+    return service
+
+
+DEFINITION: Final = ServiceDefinition(
+    name="intake",
+    schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations", LOG_TABLES),
+    paths=("/v1/events", "/v1/phone"),
+    build=build,
+    topology=TOPOLOGY,
+)

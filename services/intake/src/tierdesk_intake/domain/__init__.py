@@ -1,0 +1,1 @@
+"""What intake decides, without input or output: reading, admission, sequences, and the folding of calls."""

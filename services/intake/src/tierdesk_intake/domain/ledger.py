@@ -1,0 +1,173 @@
+"""What one group of requests finds stored, and what it adds: keys, tickets with their sequence, raw events, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
+from uuid import UUID
+
+from tierdesk_contracts import AnyEnvelope, seal
+from tierdesk_contracts.vocabulary import Contract
+from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError
+
+SOURCE: Final = "/tierdesk/intake"
+EVENTS_SOURCE: Final = "events"
+"""The source of what comes by `/v1/events` and its batch form: they share a tenant's keys."""
+
+
+class Mint(Protocol):
+    """Makes identifiers that nobody can guess."""
+
+    def new(self) -> UUID:
+        """A fresh identifier."""
+        ...
+
+    def reference(self) -> str:
+        """A fresh name of a ticket for people; may, rarely, be taken already."""
+        ...
+
+
+class KeyName(NamedTuple):
+    """What an idempotency key is unique in: the tenant and the source that chose it."""
+
+    tenant: str
+    source: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered, to the byte, now and whenever the key comes again."""
+
+    text: str
+    ticket: UUID | None
+    reference: str | None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """What was answered to a key, and to which bytes."""
+
+    fingerprint: bytes
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What every request that may be stored brings: whose, under which key, and its bytes as they came.
+
+    `fingerprint` is the SHA-256 of those bytes; `key_field` is where in the request the key stands.
+    """
+
+    tenant: str
+    source: str
+    key: str | None
+    key_field: str
+    fingerprint: bytes
+    body: bytes
+
+    @property
+    def key_name(self) -> KeyName | None:
+        """The key with what it is unique in; None when every repetition shall count as new."""
+        return None if self.key is None else KeyName(self.tenant, self.source, self.key)
+
+
+@dataclass(slots=True)
+class Ticket:
+    """What intake keeps of a ticket. `last_sequence` counts, without a gap, what intake has told of it."""
+
+    tenant: str
+    id: UUID
+    reference: str
+    last_sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request that was taken: what was posted and answered, and the ticket that it opened, if it opened one."""
+
+    id: UUID
+    posted: Posted
+    answer: Answer
+    opened: Ticket | None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What is known, and what is new. `tickets` holds the tickets that may be continued, locked by the caller."""
+
+    mint: Mint
+    now: datetime
+    keys: dict[KeyName, KnownKey] = field(default_factory=dict)
+    tickets: dict[tuple[str, UUID], Ticket] = field(default_factory=dict)
+    continued: dict[tuple[str, UUID], Ticket] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    messages: list[AnyEnvelope] = field(default_factory=list)
+
+    def earlier_answer(self, posted: Posted) -> Answer | None:
+        """What was answered to this key before; None for a new one. Raises `RefusedError` for a key of other bytes."""
+        name = posted.key_name
+        known = None if name is None else self.keys.get(name)
+        if known is None:
+            return None
+        if known.fingerprint != posted.fingerprint:
+            raise RefusedError(
+                RefusalKind.KEY_REUSED,
+                "This key was used before, with another body. Repeat the body as it was, to the byte, or choose another key.",
+                [Fault(posted.key_field, "used before, with another body")],
+            )
+        answer = known.answer
+        return Answer(answer.text, answer.ticket, answer.reference, replayed=True)
+
+    def open_ticket(self, tenant: str) -> Ticket:
+        """A new ticket, to be handed to `record`."""
+        return Ticket(tenant, self.mint.new(), self.mint.reference())
+
+    def find_ticket(self, tenant: str, ticket_id: UUID, *, field: str) -> Ticket:
+        """The tenant's ticket. Raises `RefusedError`, the same for a foreign ticket as for one that does not exist."""
+        ticket = self.tickets.get((tenant, ticket_id))
+        if ticket is None:
+            raise RefusedError(
+                RefusalKind.UNKNOWN_TICKET, "There is no such ticket.", [Fault(field, "there is no such ticket")]
+            )
+        return ticket
+
+    def tell(self, ticket: Ticket, data: Contract, *, message_id: UUID, at: datetime) -> None:
+        """Publish `data` as the next of the ticket's sequence."""
+        if ticket.last_sequence:
+            self.continued[ticket.tenant, ticket.id] = ticket
+        ticket.last_sequence += 1
+        self.messages.append(
+            seal(
+                data,
+                message_id=message_id,
+                source=SOURCE,
+                subject=str(ticket.id),
+                time=at,
+                tenant=ticket.tenant,
+                sequence=ticket.last_sequence,
+            )
+        )
+
+    def record(self, posted: Posted, answer: Answer, *, event_id: UUID, opened: Ticket | None = None) -> Answer:
+        """Log what was posted, and keep the answer under its key."""
+        self.entries.append(Entry(event_id, posted, answer, opened))
+        name = posted.key_name
+        if name is not None:
+            self.keys[name] = KnownKey(posted.fingerprint, answer)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTerms:
+    """The names that a tenant's policy in force knows. No departments: the policy has none, and any may be named."""
+
+    categories: frozenset[str]
+    departments: frozenset[str] = frozenset()
+
+
+Terms = Mapping[str, PolicyTerms]
+"""By tenant; a tenant without a policy yet has none."""

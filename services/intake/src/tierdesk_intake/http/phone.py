@@ -1,0 +1,91 @@
+"""`POST /v1/phone/generic`: what a telephone system says of calls, in the generic CTI shape."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import Header
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tierdesk_intake.domain.generic_cti import GenericCallEvent, read_form, read_json
+from tierdesk_intake.domain.ledger import Answer, Posted
+from tierdesk_intake.domain.phone_log import PostedByPhone
+from tierdesk_intake.domain.refusals import RefusedError
+from tierdesk_intake.http.events import REPLAYED_HEADER
+from tierdesk_intake.http.phone_sources import PhoneSources
+from tierdesk_intake.http.plain_route import MediaType, PlainRoute, check_media_type
+from tierdesk_intake.http.refusal_problems import as_problem
+from tierdesk_intake.store.group_commit import GroupCommit
+
+PhoneCommit = GroupCommit[PostedByPhone, Answer]
+
+_JSON: Final = MediaType("application/json")
+_FORM: Final = MediaType("application/x-www-form-urlencoded")
+
+_DESCRIPTION: Final = """
+Take one event of a call: `newCall`, `answer`, `hangup` or `voicemail`, in any order and as often as it comes.
+
+Signed as Standard Webhooks (HMAC-SHA256 over `id.timestamp.body`); the secret tells whose desk it is, and `webhook-id`
+is the idempotency key. A ticket is opened when an incoming call is answered, missed, or leaves a message.
+"""
+
+
+class CallTaken(BaseModel):
+    """The event is stored."""
+
+    call: Annotated[str, Field(description="The call's identifier, as it was sent.")]
+    ticket: Annotated[UUID | None, Field(description="The ticket it became; null while it calls for no action.")]
+    reference: str | None
+
+
+async def _describe(
+    tierdesk_source: Annotated[str, Header(description="The name of the telephone system, as its secret is filed.")],
+    webhook_id: Annotated[str, Header(max_length=200)],
+    webhook_timestamp: Annotated[int, Header(description="Seconds since 1970; at most five minutes from now.")],
+    webhook_signature: Annotated[str, Header(description="`v1,<base 64>`; several, separated by spaces.")],
+) -> CallTaken:
+    raise NotImplementedError
+
+
+def phone_route(
+    commit: PhoneCommit, sources: PhoneSources, now: Callable[[], datetime], wall_clock: Callable[[], datetime]
+) -> PlainRoute:
+    """The route. `now` is business time; signatures are as old as `wall_clock` says."""
+
+    async def serve(request: Request) -> Response:
+        body = await request.body()
+        signed = sources.authenticate(request.headers, body, wall_clock())
+        try:
+            read = read_json if check_media_type(request, _JSON, _FORM) is _JSON else read_form
+            call_id, event = read(body, now=now())
+            fingerprint = hashlib.sha256(body).digest()
+            source = f"phone/{signed.source}"
+            posted = Posted(signed.tenant, source, signed.webhook_id, "webhook-id", fingerprint, body)
+            answer = await commit.submit(PostedByPhone(posted, signed.source, call_id, event), posted.key_name)
+        except RefusedError as refused:
+            raise as_problem(refused) from None
+        headers = {REPLAYED_HEADER: "true"} if answer.replayed else {}
+        return Response(answer.text, 200, headers, media_type="application/json")
+
+    return PlainRoute(
+        "/v1/phone/generic",
+        _describe,
+        serve,
+        name="post_phone_event",
+        summary="Post what happens to a call",
+        description=_DESCRIPTION,
+        tags=["intake"],
+        response_description="Stored.",
+        openapi_extra={"requestBody": {"required": True, "content": _content()}},
+    )
+
+
+def _content() -> dict[str, Any]:
+    schema = GenericCallEvent.model_json_schema()
+    return {"application/json": {"schema": schema}, "application/x-www-form-urlencoded": {"schema": schema}}

@@ -1,0 +1,1 @@
+"""Intake's tables, and all that reads and writes them."""

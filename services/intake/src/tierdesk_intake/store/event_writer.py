@@ -1,0 +1,43 @@
+"""Writes groups of posted events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from tierdesk_intake.domain.admission import PostedToDesk, admit
+from tierdesk_intake.domain.events import PostedAlert, PostedProblem
+from tierdesk_intake.domain.ledger import Answer, Ledger, Mint
+from tierdesk_intake.domain.refusals import RefusedError
+from tierdesk_intake.store.ledgers import find_keys, lock_tickets, save
+from tierdesk_intake.store.terms import KnownTerms
+from tierdesk_store import Transaction
+
+
+class EventWriter:
+    """Takes posted events into a ledger, in order, and writes it."""
+
+    def __init__(self, mint: Mint, now: Callable[[], datetime]) -> None:
+        self._mint = mint
+        self._now = now
+        self._terms = KnownTerms()
+
+    async def __call__(self, tx: Transaction, requests: Sequence[PostedToDesk]) -> list[Answer | RefusedError]:
+        """Answer each request, in order. A refused one has changed nothing."""
+        named = {one.posted.tenant for one in requests if one.names_terms}
+        continued = {
+            (one.posted.tenant, one.event.ticket)
+            for one in requests
+            if not isinstance(one.event, PostedProblem | PostedAlert)
+        }
+        terms = await self._terms.find(tx, named)
+        ledger = Ledger(self._mint, self._now(), tickets=await lock_tickets(tx, continued))
+        ledger.keys = await find_keys(tx, {one.posted.key_name for one in requests if one.posted.key_name is not None})
+        answers: list[Answer | RefusedError] = []
+        for one in requests:
+            try:
+                answers.append(admit(ledger, terms, one))
+            except RefusedError as refused:
+                answers.append(refused)
+        await save(tx, ledger)
+        return answers

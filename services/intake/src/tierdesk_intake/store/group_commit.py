@@ -1,0 +1,190 @@
+"""The group commit: requests that arrive while a transaction is under way share the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from tierdesk_intake.domain.refusals import RefusalKind, RefusedError
+from tierdesk_store import Database, DatabaseUnavailableError, Transaction
+from tierdesk_store.errors import is_redo, sqlstate
+from tierdesk_store.failpoints import failpoint
+
+ItemT = TypeVar("ItemT")
+AnswerT = TypeVar("AnswerT")
+Write = Callable[[Transaction, Sequence[ItemT]], Awaitable[Sequence[AnswerT | RefusedError]]]
+"""Writes all items in the transaction and answers each, in order; a refused item has changed nothing."""
+
+REDO_TIMES: Final = 5
+GATHER_SECONDS: Final = 0.01
+GATHER_STEP_SECONDS: Final = 0.001
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+_QUERY_CANCELED: Final = "57014"
+
+
+class ConflictError(Exception):
+    """Another process was first with a key or a reference. Nothing is wrong: the same, done again, sees what it did."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry(Generic[ItemT, AnswerT]):
+    item: ItemT
+    name: Hashable | None
+    answer: asyncio.Future[AnswerT | Exception]
+
+
+class GroupCommit(Generic[ItemT, AnswerT]):
+    """Collects what requests want written and writes it, up to `most` items a transaction, one transaction at a time.
+
+    What was taken in is written to its end, even when the client that sent it has gone. A transaction that fails is
+    halved until the item at fault stands alone, so that it harms no other.
+    """
+
+    def __init__(
+        self, database: Database, write: Write[ItemT, AnswerT], *, most: int = 500, capacity: int = 5_000
+    ) -> None:
+        self._database = database
+        self._write = write
+        self._most = most
+        self._capacity = capacity
+        self._waiting: deque[_Entry[ItemT, AnswerT]] = deque()
+        self._names: set[Hashable] = set()
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    async def submit(self, item: ItemT, name: Hashable | None = None) -> AnswerT:
+        """Write one item and answer after its commit.
+
+        `name` is what only one request may be about at a time. Raises `RefusedError` (in flight already, too much
+        waits, or what `write` refused), and `DatabaseUnavailableError`: then it may or may not be stored.
+        """
+        answer = (await self.submit_all([(item, name)]))[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def submit_all(self, items: Sequence[tuple[ItemT, Hashable | None]]) -> list[AnswerT | Exception]:
+        """Write items in order, and answer each after its commit, by what `submit` would answer or raise.
+
+        Of items of one name, all are taken when they come together: `write` tells them apart.
+        """
+        if self._closed:
+            raise DatabaseUnavailableError("this process is stopping")
+        loop = asyncio.get_running_loop()
+        taken = {name for _, name in items if name is not None and name in self._names}
+        free = self._capacity - len(self._waiting)
+        answers: list[asyncio.Future[AnswerT | Exception] | RefusedError] = []
+        for item, name in items:
+            if name in taken:
+                answers.append(_in_flight())
+            elif free <= 0:
+                answers.append(RefusedError(RefusalKind.OVERLOADED, "Too much waits already; come again in a second."))
+            else:
+                entry: _Entry[ItemT, AnswerT] = _Entry(item, name, loop.create_future())
+                if name is not None:
+                    self._names.add(name)
+                self._waiting.append(entry)
+                answers.append(entry.answer)
+                free -= 1
+        self._wake.set()
+        return [answer if isinstance(answer, RefusedError) else await answer for answer in answers]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what comes until `stop` is set and nothing waits any more; then take nothing."""
+        self._closed = False
+        watch = asyncio.create_task(self._wake_on(stop))
+        last = 0
+        try:
+            while self._waiting or not stop.is_set():
+                if not self._waiting:
+                    self._wake.clear()
+                    await self._wake.wait()
+                    continue
+                await self._gather(last)
+                group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                last = len(group)
+                await self._commit(group)
+        finally:
+            self._closed = True
+            watch.cancel()
+            while self._waiting:
+                self._settle(self._waiting.popleft(), DatabaseUnavailableError("this process is stopping"))
+
+    async def _gather(self, last: int) -> None:
+        """Wait for the others, as long as some come: who was answered together is about to ask again together.
+
+        Without it 32 clients fall into two groups that take turns; with it they are served a tenth faster.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + GATHER_SECONDS
+        seen = 0
+        while seen < len(self._waiting) < last and loop.time() < end:
+            seen = len(self._waiting)
+            await asyncio.sleep(GATHER_STEP_SECONDS)
+
+    async def _wake_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()
+
+    async def _commit(self, group: Sequence[_Entry[ItemT, AnswerT]]) -> None:
+        try:
+            answers = await self._attempt([entry.item for entry in group])
+        except DatabaseUnavailableError as error:
+            for entry in group:
+                self._settle(entry, DatabaseUnavailableError(error.reason, commit_unknown=error.commit_unknown))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must reach its request and no other
+            if len(group) == 1:
+                self._settle(group[0], _explain(error))
+                return
+            half = len(group) // 2
+            await self._commit(group[:half])
+            await self._commit(group[half:])
+        except BaseException:
+            for entry in group:
+                self._settle(entry, DatabaseUnavailableError("cut off while stopping", commit_unknown=True))
+            raise
+        else:
+            for entry, answer in zip(group, answers, strict=True):
+                self._settle(entry, answer)
+
+    async def _attempt(self, items: Sequence[ItemT]) -> Sequence[AnswerT | RefusedError]:
+        left = REDO_TIMES
+        while True:
+            try:
+                async with self._database.transaction() as tx:
+                    answers = await self._write(tx, items)
+            except Exception as error:
+                left -= 1
+                # A lock that stays held is the business of one item: halving finds it, doing all again does not.
+                state = sqlstate(error)
+                if state == _QUERY_CANCELED:
+                    raise DatabaseUnavailableError("the database did not answer in time") from error
+                again = isinstance(error, ConflictError) or (is_redo(error) and state != _LOCK_NOT_AVAILABLE)
+                if isinstance(error, DatabaseUnavailableError) or not again or left == 0:
+                    raise
+            else:
+                failpoint("intake.after_commit")
+                return answers
+
+    def _settle(self, entry: _Entry[ItemT, AnswerT], answer: AnswerT | Exception) -> None:
+        self._names.discard(entry.name)
+        if not entry.answer.done():  # else the client has gone
+            entry.answer.set_result(answer)
+
+
+def _in_flight() -> RefusedError:
+    return RefusedError(
+        RefusalKind.KEY_IN_FLIGHT, "A request with this key is being handled. Repeat it in a second for its answer."
+    )
+
+
+def _explain(error: Exception) -> Exception:
+    """What the one item at fault is told."""
+    if sqlstate(error) == _LOCK_NOT_AVAILABLE:
+        return _in_flight()
+    if isinstance(error, ConflictError) or is_redo(error):
+        return DatabaseUnavailableError(f"gave way {REDO_TIMES} times: {error}")
+    return error

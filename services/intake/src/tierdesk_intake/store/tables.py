@@ -1,0 +1,86 @@
+"""Intake's tables. The tenant stands first in every key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, LargeBinary, MetaData, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA: Final = "intake"
+LOG_TABLES: Final = ("raw_event", "call_event")
+"""Append-only: the service's role may neither change nor delete their rows."""
+
+metadata: Final = MetaData(schema=SCHEMA)
+
+raw_event: Final = Table(
+    "raw_event",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("key", Text),
+    Column("ticket", Uuid),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+)
+"""The bytes of everything that was accepted. `id` is that of the message it became, if it became one."""
+
+idempotency_key: Final = Table(
+    "idempotency_key",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("ticket", Uuid),
+    Column("reference", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+"""Kept for ever: a repetition after years gets the same answer."""
+
+ticket: Final = Table(
+    "ticket",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("reference", Text, nullable=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("tenant", "reference", name="ticket_reference"),
+)
+
+call: Final = Table(
+    "call",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("call_id", Text, primary_key=True),
+    Column("state", JSONB),
+    Column("ticket", Uuid),
+)
+"""What is known of a call, as it was last told."""
+
+call_event: Final = Table(
+    "call_event",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("call_id", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("event", JSONB, nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+)
+"""The distinct events of a call."""
+
+policy_terms: Final = Table(
+    "policy_terms",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("categories", ARRAY(Text), nullable=False),
+    Column("departments", ARRAY(Text), nullable=False),
+    Column("applied_at", DateTime(timezone=True), nullable=False),
+)
+"""The names that the policy in force knows."""

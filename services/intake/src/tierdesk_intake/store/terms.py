@@ -1,0 +1,69 @@
+"""The names that each tenant's policy in force knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from tierdesk_intake.domain.ledger import PolicyTerms
+from tierdesk_intake.store.tables import policy_terms
+from tierdesk_store import Transaction
+
+FRESH_SECONDS: Final = 1.0
+
+
+class AppliedTerms(NamedTuple):
+    """The names of a policy, and since when it is in force."""
+
+    version: str
+    terms: PolicyTerms
+    applied_at: datetime
+
+
+class KnownTerms:
+    """What the policies in force know, read again when it is older than a second: there is no need to ask each time."""
+
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[float, PolicyTerms | None]] = {}
+
+    async def find(self, tx: Transaction, tenants: Collection[str]) -> dict[str, PolicyTerms]:
+        """The names by tenant; a tenant without a policy yet is left out."""
+        now = self._monotonic()
+        stale = [tenant for tenant in tenants if self._known.get(tenant, (0.0, None))[0] <= now]
+        if stale:
+            rows = await tx.execute(select(policy_terms).where(policy_terms.c.tenant.in_(sorted(stale))))
+            found = {row.tenant: PolicyTerms(frozenset(row.categories), frozenset(row.departments)) for row in rows}
+            self._known |= {tenant: (now + FRESH_SECONDS, found.get(tenant)) for tenant in stale}
+        terms = {tenant: self._known[tenant][1] for tenant in tenants}
+        return {tenant: known for tenant, known in terms.items() if known is not None}
+
+
+async def save_terms(tx: Transaction, applied: Mapping[str, AppliedTerms]) -> None:
+    """Keep these, by tenant, unless a policy is known that was applied later: messages may come in any order."""
+    for tenant, (version, terms, applied_at) in sorted(applied.items()):
+        statement = insert(policy_terms).values(
+            tenant=tenant,
+            version=version,
+            categories=sorted(terms.categories),
+            departments=sorted(terms.departments),
+            applied_at=applied_at,
+        )
+        fresh = statement.excluded
+        await tx.execute(
+            statement.on_conflict_do_update(
+                index_elements=[policy_terms.c.tenant],
+                set_={
+                    "version": fresh.version,
+                    "categories": fresh.categories,
+                    "departments": fresh.departments,
+                    "applied_at": fresh.applied_at,
+                },
+                where=policy_terms.c.applied_at <= fresh.applied_at,
+            )
+        )

@@ -1,0 +1,1 @@
+"""Articles, search, matches for tickets, the self-service tier."""

@@ -1,0 +1,109 @@
+"""The wiring of the knowledge base."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Final
+
+from tierdesk_bus.port import Binding, Exchange, Queue, Topology
+from tierdesk_contracts.names import EVENTS, OUTCOMES, WORK, event_pattern, work_key, work_queue
+from tierdesk_kb.domain.self_service import GROUP
+from tierdesk_kb.handlers.index_follower import IndexFollower
+from tierdesk_kb.handlers.self_service import SelfServiceHandler
+from tierdesk_kb.handlers.tickets import QUEUE, TicketsHandler
+from tierdesk_kb.http.articles import article_routes
+from tierdesk_kb.http.search import search_routes
+from tierdesk_kb.publishing import Publisher
+from tierdesk_kb.search.library import Library
+from tierdesk_kb.store.policies import PolicyShelf
+from tierdesk_kb.store.tables import LOG_TABLES, SCHEMA
+from tierdesk_policy import Policy
+from tierdesk_runtime.http import create_app
+from tierdesk_runtime.service import Parts, Service, ServiceDefinition
+from tierdesk_store import ServiceSchema
+
+TOPOLOGY: Final = Topology(
+    exchanges=(Exchange(EVENTS), Exchange(WORK), Exchange(OUTCOMES)),
+    queues=(Queue(QUEUE),),
+    bindings=tuple(Binding(QUEUE, EVENTS, event_pattern(name)) for name in sorted(TicketsHandler.accepts)),
+)
+LOOK_SECONDS: Final = 1.0
+
+
+async def build(parts: Parts) -> Service:
+    """The knowledge base: its endpoints, the index, the matches, and level 0."""
+    library, shelf = Library(), PolicyShelf()
+    publisher = Publisher(parts.clock, parts.identifiers)
+    follower = IndexFollower(parts.database, library)
+    app = create_app(title="Tierdesk knowledge", ring=parts.ring, settings=parts.settings)
+    app.include_router(search_routes(parts.database, library))
+    app.include_router(article_routes(parts.database, publisher, parts.identifiers, follower.poke))
+    service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
+    service.add_task("index", follower.run)
+    tickets = TicketsHandler(library, shelf, publisher, follower.poke)
+    worker = SelfServiceHandler(library, shelf, publisher)
+    service.add_task("consumers", _Consumers(service, library, shelf, tickets, worker).run)
+    return service
+
+
+class _Consumers:
+    """Begins to consume when the index is built: the events, and level 0 of each tenant whose policy has it."""
+
+    def __init__(
+        self,
+        service: Service,
+        library: Library,
+        shelf: PolicyShelf,
+        tickets: TicketsHandler,
+        worker: SelfServiceHandler,
+    ) -> None:
+        self._service = service
+        self._library = library
+        self._shelf = shelf
+        self._tickets = tickets
+        self._worker = worker
+        self._worked: set[str] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look each second for policies that were applied."""
+        while not stop.is_set():
+            if self._library.ready.is_set():
+                self._service.add_consumption(self._tickets, QUEUE)
+                await self._keep_up()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await stop.wait()
+
+    async def _keep_up(self) -> None:
+        async with self._service.parts.database.read() as connection:
+            policies = await self._shelf.fetch_in_force(connection)
+        for tenant, policy in policies.items():
+            tier = tier_of_self_service(policy)
+            queue = tier and work_queue(tenant, tier, GROUP)
+            if tier and queue and queue not in self._worked:
+                topology = Topology(
+                    queues=(Queue(queue, single_active=True),),
+                    bindings=(Binding(queue, WORK, work_key(tenant, tier, GROUP)),),
+                )
+                await self._service.parts.bus.declare(Topology(exchanges=(Exchange(WORK),)) + topology)
+                self._service.add_topology(topology)
+                self._service.add_consumption(self._worker, queue)
+                self._worked.add(queue)
+
+
+def tier_of_self_service(policy: Policy) -> str | None:
+    """The lowest tier, if it has the group that the knowledge base works, in house."""
+    lowest = policy.tiers[0].id
+    groups = policy.groups_of(lowest)
+    return lowest if any(group.id == GROUP and group.vendor is None for group in groups) else None
+
+
+DEFINITION: Final = ServiceDefinition(
+    name=SCHEMA,
+    schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations" / "versions", LOG_TABLES),
+    paths=("/v1/articles", "/v1/suggest"),
+    build=build,
+    topology=TOPOLOGY,
+)

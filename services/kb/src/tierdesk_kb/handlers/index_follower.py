@@ -1,0 +1,72 @@
+"""Keeps this process's search index equal to what is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+
+from tierdesk_kb.search.index import IndexedArticle
+from tierdesk_kb.search.library import Library
+from tierdesk_kb.store.articles import VisibleChange, read_changes, read_positions
+from tierdesk_store import Database
+
+LOOK_SECONDS: Final = 0.5
+
+
+class IndexFollower:
+    """Builds the indexes from PostgreSQL and follows what changes there, in the order of commits.
+
+    A change made by any process is found within `LOOK_SECONDS` and the time to index it.
+    """
+
+    def __init__(self, database: Database, library: Library) -> None:
+        self._database = database
+        self._library = library
+        self._positions: dict[str, int] = {}
+        self._poked = asyncio.Event()
+
+    def poke(self) -> None:
+        """Look now: something was published."""
+        self._poked.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow until `stop` is set. Raises what the database raises; run again, it goes on where it was."""
+        while not stop.is_set():
+            self._poked.clear()
+            await self.catch_up()
+            self._library.ready.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._poked.wait()
+
+    async def catch_up(self) -> None:
+        """Index all that is committed now."""
+        async with self._database.read() as connection:
+            positions = await read_positions(connection)
+        for tenant, position in positions.items():
+            known = self._positions.get(tenant, 0)
+            if position == known:
+                continue
+            async with self._database.read() as connection:
+                async for changes in read_changes(connection, tenant, known):
+                    await self._index(tenant, changes)
+            # Positions appear in their order: what was given up to this one when it was read has been indexed.
+            self._positions[tenant] = max(position, self._positions.get(tenant, 0))
+
+    async def _index(self, tenant: str, changes: Sequence[VisibleChange]) -> None:
+        put = [
+            IndexedArticle(
+                str(change.article_id),
+                change.content.title,
+                change.content.keywords,
+                change.content.body,
+                change.content.audience,
+            )
+            for change in changes
+            if change.content is not None
+        ]
+        gone = [str(change.article_id) for change in changes if change.content is None]
+        await self._library.apply(tenant, put, gone)
+        self._positions[tenant] = changes[-1].position

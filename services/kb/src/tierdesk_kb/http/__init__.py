@@ -1,0 +1,1 @@
+"""Requests in: writing articles, finding them."""

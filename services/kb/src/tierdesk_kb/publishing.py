@@ -1,0 +1,42 @@
+"""How the knowledge base's messages leave."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from tierdesk_bus.port import HOME, Address
+from tierdesk_contracts import seal, type_of
+from tierdesk_contracts.names import EVENTS, OUTCOMES, event_key
+from tierdesk_contracts.vocabulary import Contract
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_store import Transaction
+
+SOURCE: Final = "/tierdesk/kb"
+_EXCHANGES: Final = {"events": EVENTS, "outcomes": OUTCOMES}
+
+
+class Publisher:
+    """Sends facts and outcomes with a transaction."""
+
+    def __init__(self, clock: Clock, identifiers: Identifiers) -> None:
+        self._clock = clock
+        self._identifiers = identifiers
+
+    def now(self) -> datetime:
+        """The business time."""
+        return self._clock.now()
+
+    def send(self, tx: Transaction, data: Contract, *, tenant: str, subject: str) -> None:
+        """Publish `data` about `subject` when the transaction commits."""
+        entry = type_of(data)
+        envelope = seal(
+            data,
+            message_id=self._identifiers.new(),
+            source=SOURCE,
+            subject=subject,
+            time=self._clock.now(),
+            tenant=tenant,
+        )
+        tx.send(envelope, Address(HOME, _EXCHANGES[entry.exchange], event_key(tenant, entry.name)))

@@ -1,0 +1,1 @@
+"""The search index: what is found by which words. It holds nothing that PostgreSQL does not hold."""

@@ -1,0 +1,221 @@
+"""The index of one tenant's published articles, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
+
+from tierdesk_kb.domain.matching import Match, is_one_slip_away, score, weigh
+from tierdesk_kb.search.analysis import distinct, stems, words
+
+_WRITER_BYTES: Final = 15_000_000
+"""The least that tantivy works with; it is given back after each update."""
+_SEARCH_WORDS: Final = 32
+_TICKET_WORDS: Final = 64
+_CANDIDATES: Final = 10
+_FUZZY_FROM: Final = 4
+"""Letters that a word must have for its slips to be forgiven; from eight on, two."""
+_WORDS_KEPT: Final = 1_000
+"""Articles whose words are remembered between matches."""
+_TITLE_BOOST: Final = 2.0
+_KEYWORD_BOOST: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedArticle:
+    """What is indexed of a published article."""
+
+    article_id: str
+    title: str
+    keywords: tuple[str, ...]
+    body: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An article that was found, with its rank's weight (BM25); larger is better, and means nothing else."""
+
+    article_id: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleWords:
+    """The words of an article: those of its title and keywords, and all."""
+
+    title: str
+    head: frozenset[str]
+    whole: frozenset[str]
+
+
+class ArticleIndex:
+    """The published articles of one tenant.
+
+    `apply` blocks, and one thread at a time may call it; searches may run beside it and see all of an update or nothing.
+    """
+
+    def __init__(self) -> None:
+        self._schema = _schema()
+        self._index = Index(self._schema)
+        self._index.register_tokenizer("stems", stems())
+        self._index.register_tokenizer("words", words())
+        self._known: dict[str, ArticleWords] = {}
+
+    def apply(self, put: Iterable[IndexedArticle], remove: Iterable[str] = ()) -> None:
+        """Add or replace articles, and remove others by identifier."""
+        writer = self._index.writer(_WRITER_BYTES, 1)
+        for article_id in remove:
+            writer.delete_documents_by_term("article_id", article_id)
+        for article in put:
+            writer.delete_documents_by_term("article_id", article.article_id)
+            writer.add_document(_document(article))
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+        # After the reload: a match that still reads the old index keeps its words in the old dictionary.
+        self._known = {}
+
+    @property
+    def size(self) -> int:
+        """How many articles can be found."""
+        return self._index.searcher().num_docs
+
+    def search(self, text: str, *, limit: int, offset: int = 0, audience: str | None = None) -> list[Hit]:
+        """The articles that have words of `text`, best first. Words that no article has are looked for with a slip."""
+        searcher = self._index.searcher()
+        found = distinct(stems(), [text], limit=_SEARCH_WORDS)
+        return self._hits(searcher, self._any_of(searcher, found), limit, offset, audience)
+
+    def suggest(self, typed: str, *, limit: int, audience: str | None = None) -> list[Hit]:
+        """As `search`, for what is being typed: the last word may be the beginning of one."""
+        searcher = self._index.searcher()
+        last = (distinct(words(), [typed], limit=_SEARCH_WORDS) or [""])[-1]
+        clauses = self._any_of(searcher, distinct(stems(), [typed], limit=_SEARCH_WORDS))
+        if len(last) > 1:
+            begun = Query.fuzzy_term_query(self._schema, "words", last, 0, True, True)
+            clauses.append((Occur.Should, Query.const_score_query(begun, 1.0)))
+        return self._hits(searcher, clauses, limit, 0, audience)
+
+    def match(
+        self,
+        title: str,
+        text: str,
+        *,
+        category: str = "",
+        audience: str | None = None,
+        exclude: Collection[str] = (),
+    ) -> Match | None:
+        """The article that fits a ticket best by `tierdesk_kb.domain.matching`, but for those excluded; None without any.
+
+        The words of the category help to find candidates; they do not count for the score.
+        """
+        known = self._known
+        searcher = self._index.searcher()
+        title_words = distinct(stems(), [title], limit=_TICKET_WORDS)
+        text_words = distinct(stems(), [text], limit=_TICKET_WORDS)
+        sought = distinct(stems(), [title, category.replace("-", " "), text], limit=_TICKET_WORDS)
+        hits = self._hits(searcher, self._any_of(searcher, sought), _CANDIDATES + len(exclude), 0, audience)
+        frequencies = {word: searcher.doc_freq("stems", word) for word in {*title_words, *text_words}}
+        weights = weigh(title_words, text_words, frequency=frequencies.__getitem__, articles=searcher.num_docs)
+        slips = {word for word, found in frequencies.items() if not found and len(word) >= _FUZZY_FROM}
+        matches = []
+        for article_id in (hit.article_id for hit in hits if hit.article_id not in exclude):
+            article = self._words_of(searcher, article_id, known)
+            covered = score(_as_written(weights, slips, article), article.head, article.whole)
+            matches.append(Match(article_id, article.title, covered))
+        return max(matches, key=lambda match: match.score, default=None)
+
+    def _words_of(self, searcher: Searcher, article_id: str, known: dict[str, ArticleWords]) -> ArticleWords:
+        article = known.get(article_id)
+        if article is None:
+            if len(known) >= _WORDS_KEPT:
+                known.clear()
+            article = known[article_id] = self._read(searcher, article_id)
+        return article
+
+    def _read(self, searcher: Searcher, article_id: str) -> ArticleWords:
+        ((_, address),) = searcher.search(Query.term_query(self._schema, "article_id", article_id), 1).hits
+        document = searcher.doc(address)
+        title, head, whole = (str(document.get_first(name)) for name in ("title", "head", "stems"))
+        return ArticleWords(title, frozenset(stems().analyze(head)), frozenset(stems().analyze(whole)))
+
+    def _any_of(self, searcher: Searcher, found: Sequence[str]) -> list[tuple[Occur, Query]]:
+        clauses: list[tuple[Occur, Query]] = []
+        for word in found:
+            if searcher.doc_freq("stems", word):
+                clauses += [
+                    (Occur.Should, Query.term_query(self._schema, "stems", word)),
+                    (Occur.Should, Query.boost_query(Query.term_query(self._schema, "title", word), _TITLE_BOOST)),
+                    (Occur.Should, Query.boost_query(Query.term_query(self._schema, "head", word), _KEYWORD_BOOST)),
+                ]
+            elif len(word) >= _FUZZY_FROM:
+                slips = 2 if len(word) >= 2 * _FUZZY_FROM else 1
+                slipped = Query.fuzzy_term_query(self._schema, "head", word, slips)
+                clauses += [
+                    (Occur.Should, Query.fuzzy_term_query(self._schema, "stems", word, slips)),
+                    (Occur.Should, Query.boost_query(slipped, _TITLE_BOOST)),
+                ]
+        return clauses
+
+    def _hits(
+        self,
+        searcher: Searcher,
+        clauses: list[tuple[Occur, Query]],
+        limit: int,
+        offset: int,
+        audience: str | None,
+    ) -> list[Hit]:
+        if not clauses:
+            return []
+        query = Query.boolean_query(clauses)
+        if audience is not None:
+            wanted = Query.const_score_query(Query.term_query(self._schema, "audience", audience), 0.0)
+            query = Query.boolean_query([(Occur.Must, query), (Occur.Must, wanted)])
+        found = searcher.search(query, limit, count=False, offset=offset)
+        return [
+            Hit(str(searcher.doc(address).get_first("article_id")), float(weight)) for weight, address in found.hits
+        ]
+
+
+def _as_written(weights: dict[str, float], slips: Collection[str], article: ArticleWords) -> dict[str, float]:
+    """The weights with those words that may be slips of the pen as the article spells them."""
+    spelt = {word: weight for word, weight in weights.items() if word not in slips}
+    for word in slips:
+        meant = next(
+            (
+                other
+                for known in (article.head, article.whole)
+                for other in sorted(known)
+                if is_one_slip_away(word, other)
+            ),
+            word,
+        )
+        spelt[meant] = max(weights[word], spelt.get(meant, 0.0))
+    return spelt
+
+
+def _schema() -> Schema:
+    builder = SchemaBuilder()
+    builder.add_text_field("article_id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("audience", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("title", stored=True, tokenizer_name="stems", index_option="freq")
+    builder.add_text_field("head", stored=True, tokenizer_name="stems", index_option="freq")
+    builder.add_text_field("stems", stored=True, tokenizer_name="stems", index_option="freq")
+    builder.add_text_field("words", tokenizer_name="words", index_option="basic")
+    return builder.build()
+
+
+def _document(article: IndexedArticle) -> Document:
+    head = " ".join((article.title, *article.keywords))
+    document = Document()
+    document.add_text("article_id", article.article_id)
+    document.add_text("audience", article.audience)
+    document.add_text("title", article.title)
+    document.add_text("head", head)
+    document.add_text("stems", f"{head}\n{article.body}")
+    document.add_text("words", head)
+    return document

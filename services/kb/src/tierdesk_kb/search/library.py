@@ -1,0 +1,67 @@
+"""The indexes of all tenants. Each tenant's articles stand in an index of its own: a search cannot see another's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from tierdesk_kb.domain.matching import Match
+from tierdesk_kb.search.index import ArticleIndex, Hit, IndexedArticle
+
+
+@dataclass(frozen=True, slots=True)
+class TicketText:
+    """What a ticket says, as it is looked for. `exclude` are articles that were tried."""
+
+    tenant: str
+    title: str
+    text: str
+    category: str = ""
+    audience: str | None = None
+    exclude: frozenset[str] = frozenset()
+
+
+class IndexNotReadyError(Exception):
+    """The indexes are being built; ask again within seconds."""
+
+
+class Library:
+    """The indexes by tenant. `ready` is set once what was committed before the start can be found."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self._indexes: dict[str, ArticleIndex] = {}
+
+    async def apply(self, tenant: str, put: Collection[IndexedArticle], remove: Collection[str] = ()) -> None:
+        """Update the tenant's index in a thread. One caller at a time."""
+        index = self._indexes.get(tenant) or ArticleIndex()
+        await asyncio.to_thread(index.apply, put, remove)
+        self._indexes[tenant] = index
+
+    def search(self, tenant: str, text: str, *, limit: int, offset: int, audience: str | None) -> list[Hit]:
+        """As `ArticleIndex.search`. Raises `IndexNotReadyError`."""
+        index = self._index(tenant)
+        return [] if index is None else index.search(text, limit=limit, offset=offset, audience=audience)
+
+    def suggest(self, tenant: str, typed: str, *, limit: int, audience: str | None) -> list[Hit]:
+        """As `ArticleIndex.suggest`. Raises `IndexNotReadyError`."""
+        index = self._index(tenant)
+        return [] if index is None else index.suggest(typed, limit=limit, audience=audience)
+
+    async def match(self, tickets: Sequence[TicketText]) -> list[Match | None]:
+        """The best match of each ticket, in order; worked out in a thread. Raises `IndexNotReadyError`."""
+        return await asyncio.to_thread(lambda: [self._match(ticket) for ticket in tickets]) if tickets else []
+
+    def _match(self, ticket: TicketText) -> Match | None:
+        index = self._index(ticket.tenant)
+        if index is None:
+            return None
+        return index.match(
+            ticket.title, ticket.text, category=ticket.category, audience=ticket.audience, exclude=ticket.exclude
+        )
+
+    def _index(self, tenant: str) -> ArticleIndex | None:
+        if not self.ready.is_set():
+            raise IndexNotReadyError
+        return self._indexes.get(tenant)

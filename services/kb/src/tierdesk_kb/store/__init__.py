@@ -1,0 +1,1 @@
+"""The tables of the knowledge base, and all of its SQL."""

@@ -1,0 +1,199 @@
+"""Articles and their revisions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import RowMapping, Select, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tierdesk_kb.domain.articles import Article, ArticleState, Content
+from tierdesk_kb.store.tables import article as articles
+from tierdesk_kb.store.tables import counter
+from tierdesk_kb.store.tables import revision as revisions
+
+_READ_AT_ONCE: Final = 1_000
+_NEXT_POSITION: Final = text("""
+    INSERT INTO kb.counter (tenant, position) VALUES (:tenant, 1)
+    ON CONFLICT (tenant) DO UPDATE SET position = counter.position + 1
+    RETURNING position
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One revision as it was written."""
+
+    article: Article
+    revision: int
+    content: Content
+    author: str
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleChange:
+    """What readers see of an article since this position: its published content, or nothing any more."""
+
+    position: int
+    article_id: UUID
+    content: Content | None
+
+
+async def add_article(
+    connection: AsyncConnection, article: Article, content: Content, author: str, at: datetime
+) -> None:
+    """Store a new article with its first revision."""
+    await connection.execute(
+        insert(articles).values(
+            tenant=article.tenant,
+            id=article.id,
+            state=article.state.value,
+            revision=article.revision,
+            created_at=at,
+            changed_at=at,
+        )
+    )
+    await add_revision(connection, article, content, author, at)
+
+
+async def add_revision(
+    connection: AsyncConnection, article: Article, content: Content, author: str, at: datetime
+) -> None:
+    """Store the newest revision's content."""
+    await connection.execute(
+        insert(revisions).values(
+            tenant=article.tenant,
+            article_id=article.id,
+            revision=article.revision,
+            title=content.title,
+            body=content.body,
+            audience=content.audience,
+            keywords=list(content.keywords),
+            author=author,
+            written_at=at,
+        )
+    )
+
+
+async def lock_article(connection: AsyncConnection, tenant: str, article_id: UUID) -> Article | None:
+    """The tenant's article, locked until the transaction ends."""
+    statement = select(articles).where(articles.c.tenant == tenant, articles.c.id == article_id).with_for_update()
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else _article(row)
+
+
+async def save_article(connection: AsyncConnection, article: Article, at: datetime, *, visible: bool) -> None:
+    """Write an article's state. With `visible`, readers see a change: it takes the tenant's next position.
+
+    Changes of one tenant that readers see wait for each other, so that no position appears after a later one.
+    """
+    values: dict[str, Any] = {
+        "state": article.state.value,
+        "revision": article.revision,
+        "published_revision": article.published_revision,
+        "changed_at": at,
+    }
+    if visible:
+        values["position"] = (await connection.execute(_NEXT_POSITION, {"tenant": article.tenant})).scalar_one()
+    await connection.execute(
+        update(articles).where(articles.c.tenant == article.tenant, articles.c.id == article.id).values(values)
+    )
+
+
+async def read_revision(
+    connection: AsyncConnection, tenant: str, article_id: UUID, *, published: bool
+) -> Written | None:
+    """The newest revision of the tenant's article, or the published one; None without such."""
+    which = articles.c.published_revision if published else articles.c.revision
+    statement = _written().where(
+        articles.c.tenant == tenant, articles.c.id == article_id, revisions.c.revision == which
+    )
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else _written_row(row)
+
+
+async def read_published(
+    connection: AsyncConnection, tenant: str, article_ids: Collection[UUID]
+) -> dict[UUID, Written]:
+    """Those of the tenant's articles that readers may see now, as they are now."""
+    if not article_ids:
+        return {}
+    statement = _written().where(
+        articles.c.tenant == tenant,
+        articles.c.id.in_(article_ids),
+        articles.c.state == ArticleState.PUBLISHED.value,
+        revisions.c.revision == articles.c.published_revision,
+    )
+    rows = (await connection.execute(statement)).mappings()
+    return {row["id"]: _written_row(row) for row in rows}
+
+
+async def read_positions(connection: AsyncConnection) -> dict[str, int]:
+    """The last position of each tenant."""
+    rows = await connection.execute(select(counter.c.tenant, counter.c.position))
+    return {row.tenant: row.position for row in rows}
+
+
+async def read_changes(connection: AsyncConnection, tenant: str, after: int) -> AsyncIterator[list[VisibleChange]]:
+    """What readers of the tenant see that changed after this position, in order, in lists of bounded length.
+
+    An article that changed several times is told once, as it is now.
+    """
+    while True:
+        statement = (
+            select(
+                articles.c.position, articles.c.id, articles.c.state, revisions.c.title, revisions.c.body,
+                revisions.c.audience, revisions.c.keywords,
+            )
+            .join(
+                revisions,
+                (revisions.c.tenant == articles.c.tenant)
+                & (revisions.c.article_id == articles.c.id)
+                & (revisions.c.revision == articles.c.published_revision),
+            )
+            .where(articles.c.tenant == tenant, articles.c.position > after)
+            .order_by(articles.c.position)
+            .limit(_READ_AT_ONCE)
+        )  # fmt: skip
+        rows = (await connection.execute(statement)).mappings().all()
+        if not rows:
+            return
+        yield [_change(row) for row in rows]
+        after = rows[-1]["position"]
+
+
+def _written() -> Select[Any]:
+    return select(
+        articles, revisions.c.revision.label("written_revision"), revisions.c.title, revisions.c.body,
+        revisions.c.audience, revisions.c.keywords, revisions.c.author, revisions.c.written_at,
+    ).join(
+        revisions, (revisions.c.tenant == articles.c.tenant) & (revisions.c.article_id == articles.c.id)
+    )  # fmt: skip
+
+
+def _article(row: RowMapping) -> Article:
+    return Article(
+        tenant=row["tenant"],
+        id=row["id"],
+        state=ArticleState(row["state"]),
+        revision=row["revision"],
+        published_revision=row["published_revision"],
+    )
+
+
+def _written_row(row: RowMapping) -> Written:
+    return Written(_article(row), row["written_revision"], _content(row), row["author"], row["written_at"])
+
+
+def _change(row: RowMapping) -> VisibleChange:
+    seen = row["state"] == ArticleState.PUBLISHED.value
+    return VisibleChange(row["position"], row["id"], _content(row) if seen else None)
+
+
+def _content(row: RowMapping | Mapping[str, Any]) -> Content:
+    return Content(row["title"], row["body"], row["audience"], tuple(row["keywords"]))

@@ -1,0 +1,1 @@
+"""Clocks in business time; warnings and breaches."""

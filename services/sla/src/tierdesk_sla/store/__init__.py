@@ -1,0 +1,1 @@
+"""The tables of the watcher, and all of its SQL."""

@@ -1,0 +1,108 @@
+"""The watcher's tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+SCHEMA = "sla"
+LOG_TABLES = ("policy", "ticket_event", "alert")
+"""Append-only: what was consumed, and what was said."""
+
+metadata = MetaData(schema=SCHEMA)
+
+policy = Table(
+    "policy",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("document", JSONB, nullable=False),
+    Column("applied_at", DateTime(timezone=True), nullable=False),
+)
+
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("ticket_id", Uuid, primary_key=True),
+    Column("reference", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("category", Text),
+    Column("priority", SmallInteger),
+    Column("waiting", Uuid),
+    Index("ticket_reference", "tenant", "reference"),
+)
+
+ticket_event = Table(
+    "ticket_event",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("ticket_id", Uuid, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("policy_version", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("event", JSONB, nullable=False),
+    Column("applied_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("ticket_id", Uuid, nullable=False),
+    Column("place", SmallInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("tier", Text),
+    Column("group_id", Text),
+    Column("vendor", Text),
+    Column("assignment_id", Uuid),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("within_seconds", Integer),
+    Column("calendar", Text),
+    Column("warn_at", ARRAY(Float)),
+    Column("promised_by", Text),
+    Column("holds", JSONB, nullable=False),
+    Column("warnings", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", DateTime(timezone=True)),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("cycle", Integer, nullable=False),
+    Column("warned", ARRAY(Float), nullable=False),
+    Column("breach_due_at", DateTime(timezone=True)),
+    Column("next_at", DateTime(timezone=True)),
+    Index("clock_ticket", "tenant", "ticket_id", "place", unique=True),
+    Index("clock_next", "next_at", "tenant", postgresql_where=text("next_at IS NOT NULL")),
+)
+"""One promise of one ticket. `next_at` is when the watcher has something to say of it; ended clocks mostly have none, so
+its index grows with what may still fall due and not with what is closed.
+"""
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("clock_id", Uuid, primary_key=True),
+    Column("cycle", Integer, primary_key=True, autoincrement=False),
+    Column("word", Text, primary_key=True),
+    Column("share", Float, primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("said_at", DateTime(timezone=True), nullable=False),
+)
+"""What was said of a clock. The key is the promise that a word is said once in a cycle."""

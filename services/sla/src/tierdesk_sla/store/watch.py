@@ -1,0 +1,125 @@
+"""What is due to be said, claimed so that no two watchers say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tierdesk_sla.domain.alarms import Alarm, Moment, next_moment
+from tierdesk_sla.domain.clocks import Clock
+from tierdesk_sla.store.recordsets import as_rows, insert_new
+from tierdesk_sla.store.rows import read_clock
+from tierdesk_sla.store.tables import alert, clock, ticket
+
+_CLAIM: Final = (
+    select(clock, ticket.c.reference)
+    .join(ticket, (ticket.c.tenant == clock.c.tenant) & (ticket.c.ticket_id == clock.c.ticket_id))
+    .with_for_update(of=clock, skip_locked=True)
+    .order_by(clock.c.next_at)
+)
+_NEXT: Final = select(clock.c.next_at).where(clock.c.next_at.is_not(None)).order_by(clock.c.next_at).limit(1)
+_SAVE_ALERTS: Final = insert_new(alert)
+_SAVE_MARKS: Final = text("""
+    UPDATE sla.clock SET warned = mark.warned, breach_due_at = mark.breach_due_at, next_at = mark.next_at
+    FROM json_to_recordset(CAST(:rows AS json)) AS mark(tenant text, id uuid, warned double precision[],
+        breach_due_at timestamptz, next_at timestamptz)
+    WHERE clock.tenant = mark.tenant AND clock.id = mark.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A clock of which something is to be said."""
+
+    tenant: str
+    ticket_id: UUID
+    reference: str
+    next_at: datetime
+    clock: Clock
+    alarm: Alarm
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A word of the watcher on one clock. `alarm` remembers it."""
+
+    tenant: str
+    clock: Clock
+    alarm: Alarm
+    moment: Moment
+
+    @property
+    def key(self) -> tuple[str, UUID, int, str, float]:
+        """What may exist once."""
+        return self.tenant, self.clock.id, self.alarm.cycle, self.moment.word, self.moment.share
+
+
+async def claim_due(connection: AsyncConnection, until: datetime, *, limit: int) -> list[Due]:
+    """At most `limit` clocks that have something to be said of them by `until`, the earliest first.
+
+    Their rows are locked until the transaction ends; rows that another watcher or the consumer holds are left to it.
+    """
+    rows = await connection.execute(_CLAIM.where(clock.c.next_at <= until).limit(limit))
+    return [
+        Due(row["tenant"], row["ticket_id"], row["reference"], row["next_at"], *read_clock(row))
+        for row in rows.mappings()
+    ]
+
+
+async def next_due(connection: AsyncConnection) -> datetime | None:
+    """When the next thing is to be said."""
+    found: datetime | None = (await connection.execute(_NEXT)).scalar()
+    return found
+
+
+async def save_alerts(connection: AsyncConnection, said: Sequence[Said], at: datetime) -> set[tuple[Any, ...]]:
+    """Write down what is said at `at`. Answers the keys that are new: only those may be published."""
+    rows = [
+        {
+            "tenant": one.tenant,
+            "clock_id": one.clock.id,
+            "cycle": one.alarm.cycle,
+            "word": one.moment.word,
+            "share": one.moment.share,
+            "due_at": one.moment.due_at,
+            "said_at": at,
+        }
+        for one in said
+    ]
+    if not rows:
+        return set()
+    return {tuple(row) for row in await connection.execute(_SAVE_ALERTS, as_rows(rows))}
+
+
+async def save_marks(connection: AsyncConnection, marks: Sequence[tuple[Due, Alarm]]) -> None:
+    """Remember what was said of the clocks, and when there is something to be said of them again."""
+    rows = []
+    for due, alarm in marks:
+        moment = next_moment(due.clock, alarm)
+        rows.append(
+            {
+                "tenant": due.tenant,
+                "id": due.clock.id,
+                "warned": alarm.warned,
+                "breach_due_at": alarm.breach_due_at,
+                "next_at": moment and moment.at,
+            }
+        )
+    if rows:
+        await connection.execute(_SAVE_MARKS, as_rows(rows))
+
+
+async def list_alerts(connection: AsyncConnection, tenant: str, clock_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """What was said of these clocks, in order."""
+    statement = (
+        select(alert)
+        .where(alert.c.tenant == tenant, alert.c.clock_id.in_(clock_ids))
+        .order_by(alert.c.said_at, alert.c.share)
+    )
+    return [dict(row) for row in (await connection.execute(statement)).mappings()]

@@ -1,0 +1,105 @@
+"""The watcher as it runs: from the bus, to the bus, and over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx2
+import pytest
+
+from tierdesk_bus.connecting import connect
+from tierdesk_bus.port import HOME, Address, Binding, Message, Queue, Topology
+from tierdesk_contracts import parse
+from tierdesk_contracts.names import EVENTS, event_key, event_pattern
+from tierdesk_contracts.ticket import CallNoted
+from tierdesk_runtime.clock import DrivenClock
+from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.secrets import Secrets
+from tierdesk_runtime.service import build_parts
+from tierdesk_runtime.settings import Settings
+from tierdesk_sla.app import DEFINITION, TOPOLOGY
+from tierdesk_store import migrate
+
+HEARD = ("clock.warned.v1", "clock.breached.v1", "clock.retracted.v1")
+
+
+class RunningWatcher:
+    """The service on a real database and bus, and the other side of its queues."""
+
+    def __init__(self, bus, heard, http, clock) -> None:
+        self.bus = bus
+        self.heard = heard
+        self.http = http
+        self.clock = clock
+
+    async def send(self, *envelopes) -> None:
+        batch = [
+            Message(str(one.id), one.type, Address(HOME, EVENTS, event_key(one.tenant, one.type)), one.to_bytes())
+            for one in envelopes
+        ]
+        assert set(await self.bus.publish(batch, timeout_seconds=10)) == {"confirmed"}
+
+    async def clocks(self, story, *, state: str):
+        """The ticket's first response, once it is in this state."""
+        async with asyncio.timeout(15):
+            while True:
+                answer = await self.http.get(f"/v1/clocks/{story.ticket_id}")
+                if answer.status_code == 200:
+                    (clock,) = [one for one in answer.json()["clocks"] if one["kind"] == "first_response"]
+                    if clock["state"] == state:
+                        return clock
+                await asyncio.sleep(0.05)
+
+    async def next_words(self, count: int):
+        words = []
+        async with asyncio.timeout(15):
+            while len(words) < count:
+                deliveries = await self.heard.receive(10, timeout_seconds=1)
+                await self.heard.ack(deliveries)
+                words += [parse(delivery.body) for delivery in deliveries]
+        return words
+
+
+@pytest.fixture
+async def watcher(postgres_url, tmp_path, monkeypatch, story) -> AsyncIterator[RunningWatcher]:
+    monkeypatch.setenv("TIERDESK_SLA_SETTLE_SECONDS", "0.3")
+    secrets = Secrets.create(tmp_path / "secrets.json")
+    key = KeyRing(secrets).mint("test", "main", ["clocks:read"])
+    await asyncio.to_thread(migrate, postgres_url, DEFINITION.schema, password=secrets.database_password("sla"))
+    settings = Settings(database_url=postgres_url, bus_url=postgres_url, secrets_file=secrets.path)
+    clock = DrivenClock(story.opened_at)
+    service = await DEFINITION.build(await build_parts(DEFINITION, settings, clock=clock))
+    bus = await connect(postgres_url, name="test")
+    listening = Topology(
+        queues=(Queue("heard"),), bindings=tuple(Binding("heard", EVENTS, event_pattern(name)) for name in HEARD)
+    )
+    await bus.declare(TOPOLOGY + listening)
+    await service.start()
+    heard = await bus.consume("heard", prefetch=20)
+    transport = httpx2.ASGITransport(app=service.app)
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://sla", headers=headers) as http:
+        yield RunningWatcher(bus, heard, http, clock)
+        assert (await service.ready()).ready
+    await bus.close()
+    await service.drain()
+
+
+async def test_a_breach_is_told_and_retracted_when_a_late_call_shows_the_answer(
+    watcher, story, messages_of, applied_message, policy
+):
+    story.begun()
+    first, second = messages_of(story, sizes=(3,))
+    await watcher.send(second, applied_message(policy), first)
+    await watcher.clocks(story, state="running")
+    watcher.clock.advance_to(story.opened_at + timedelta(minutes=61))
+    words = await watcher.next_words(3)
+    assert [word.type for word in words] == ["clock.warned.v1", "clock.warned.v1", "clock.breached.v1"]
+    assert {word.subject for word in words} == {str(story.ticket_id)}
+
+    story.tell(CallNoted, 62, call_id="c", outcome="ended", answered_at=story.at(59))
+    await watcher.send(*messages_of(story, first=4))
+    (word,) = await watcher.next_words(1)
+    assert (word.type, word.data.due_at) == ("clock.retracted.v1", story.at(60))
+    clock = await watcher.clocks(story, state="met")
+    assert [said["word"] for said in clock["said"]] == ["warned", "warned", "breached", "retracted"]

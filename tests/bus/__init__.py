@@ -1,0 +1,1 @@
+"""One suite for both adapters of the bus."""
