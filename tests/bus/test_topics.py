@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.driving import EVENTS, message, publish, receive_and_ack
-from tierdesk_bus import Binding, Bus, Exchange, PublishResult, Queue, Topology
+from bus.driving import EVENTS, bodies, message, publish, receive_and_ack
+from tierdesk_bus import Binding, Bus, Exchange, Queue, Topology
 from tierdesk_bus.postgres.routing import match_topic, split_words
 
 WORDS = st.sampled_from(["", "a", "b", "ticket", "v1"])
@@ -104,6 +104,12 @@ async def test_a_fanout_exchange_does_not_look_at_the_key(bus: Bus) -> None:
 async def test_a_binding_of_another_process_counts_for_the_next_publish(bus: Bus, connect_bus, bus_url: str) -> None:
     other = await connect_bus(bus_url)
     await bus.declare(Topology((EVENTS,), (Queue("q"),), (Binding("q", "events", "a"),)))
-    assert await bus.publish([message("b")], timeout_seconds=5) == [PublishResult.RETURNED]
-    await other.declare(Topology(bindings=(Binding("q", "events", "b"),)))
-    await publish(bus, [message("b")])
+    assert await bus.publish([message("a"), message("b")], timeout_seconds=5) == ["confirmed", "returned"]
+    await other.declare(
+        Topology(queues=(Queue("late"),), bindings=(Binding("q", "events", "b"), Binding("late", "events")))
+    )
+    await publish(bus, [message("a", b"second a"), message("b", b"second b")])
+    assert len(await receive_and_ack(await bus.consume("q", prefetch=10), 3)) == 3
+    late = await bus.consume("late", prefetch=10)
+    assert bodies(await receive_and_ack(late, 2)) == [b"second a", b"second b"]
+    assert await late.receive(10, timeout_seconds=0.3) == []

@@ -31,7 +31,8 @@ calendar_app = typer.Typer(help="Business time.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
 app.add_typer(calendar_app, name="calendar")
 
-console = Console()
+# A pipe has no width of its own; tables are for reading.
+console = Console(width=None if sys.stdout.isatty() else 160)
 Data = Annotated[Path, typer.Option("--data", help="Folder of the desk's data.", default_factory=default_folder)]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the desk; default: the one that runs on --data.")]
 Key = Annotated[str | None, typer.Option("--key", help="API key; better given as TIERDESK_API_KEY.")]

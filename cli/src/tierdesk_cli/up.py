@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shlex
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -73,7 +74,8 @@ def _print_banner(console: Console, url: str, secrets: Secrets, home: Home, *, d
     ]  # fmt: skip
     # Not through the console: it would wrap the line, and the line is to be pasted.
     console.file.write(" ".join(shlex.quote(part) for part in parts) + "\n\n")
-    console.print("Then, in another terminal: [bold]tierdesk tickets[/bold]. Ctrl-C stops the desk.", highlight=False)
+    command = sys.argv[0] if "/" in sys.argv[0] else "tierdesk"
+    console.print(f"Then, in another terminal: [bold]{command} tickets[/bold]. Ctrl-C stops the desk.", highlight=False)
 
 
 async def serve_one(name: str) -> None:

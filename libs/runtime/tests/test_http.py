@@ -177,11 +177,16 @@ async def test_wrong_bodies_are_problems_with_the_field(client: httpx2.AsyncClie
 
 
 @pytest.mark.parametrize("kind", ["defect", "recursion"])
-async def test_a_defect_is_a_500_that_tells_nothing_of_the_inside(client: httpx2.AsyncClient, kind: str) -> None:
+async def test_a_defect_is_a_500_that_tells_nothing_of_the_inside_but_to_the_log(
+    client: httpx2.AsyncClient, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     response = await client.get("/v1/fails", params={"kind": kind})
     assert check_problem(response, 500)["title"] == "Internal Server Error"
     for hidden in (SECRET_TEXT, "Traceback", "Error:", "test_http"):
         assert hidden not in response.text
+    logged = capfd.readouterr().out
+    assert SECRET_TEXT in logged
+    assert response.headers["x-request-id"] in logged
 
 
 async def test_a_lost_database_is_503_with_retry_after_and_tells_nothing(client: httpx2.AsyncClient) -> None:
@@ -291,7 +296,9 @@ async def test_a_client_that_leaves_in_the_middle_is_no_failure(
 ) -> None:
     key = client.headers["authorization"]
     assert await streamed(app, "/v1/notes/1", [b'{"te'], key, then="disconnect") == (0, 1)
-    assert "request_failed" not in capfd.readouterr().err
+    logged = capfd.readouterr().out
+    assert "499" in logged
+    assert "request_failed" not in logged
 
 
 async def test_requests_are_counted_by_route_and_never_by_path(app: FastAPI, client: httpx2.AsyncClient) -> None:

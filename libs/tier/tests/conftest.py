@@ -84,6 +84,10 @@ class Desk:
         if with_outcomes:
             await self.open_outcomes()
 
+    async def add_group(self, tier: str, group: str) -> None:
+        """Let another group's consumer run, to which nothing is offered."""
+        await Desk(self.bus, tier=tier, group=group).set_up(with_outcomes=False)
+
     async def open_outcomes(self) -> None:
         queue, exchange = self._outcomes
         await self.bus.declare(

@@ -58,8 +58,8 @@ async def test_the_bot_resets_passwords_and_hands_on_the_rest(desk_of, bus_url):
 
 async def test_the_staff_see_every_ticket_through_to_an_end(desk_of, bus_url):
     desk = await desk_of("l1", "service-desk")
-    await desk_of("l1", "front-office")
-    await desk_of("l2", "workplace")
+    await desk.add_group("l1", "front-office")
+    await desk.add_group("l2", "workplace")
     groups = ["l1/service-desk", "l1/front-office", "l2/workplace"]
     stop = asyncio.Event()
     staff = asyncio.create_task(load("staff").run(bus_url, stop, groups=groups, speed=200.0))

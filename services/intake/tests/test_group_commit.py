@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import text
 
 from tierdesk_intake.domain.refusals import RefusalKind, RefusedError
-
 from tierdesk_intake.store.group_commit import ConflictError, GroupCommit
 from tierdesk_store import Database, DatabaseUnavailableError
 

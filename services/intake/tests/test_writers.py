@@ -71,9 +71,10 @@ async def rows(database, statement):
 
 
 async def until_answered(commit, item):
-    while not isinstance(answer := (await commit.submit_all([(item, None)]))[0], Answer):
-        await asyncio.sleep(0.01)
-    return answer
+    while True:
+        (answer,) = await commit.submit_all([(item, None)])
+        if isinstance(answer, Answer):
+            return answer
 
 
 async def test_two_replicas_give_one_answer_to_a_key(replicas):

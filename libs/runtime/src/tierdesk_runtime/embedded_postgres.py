@@ -71,7 +71,9 @@ class EmbeddedPostgres:
 
     @property
     def port(self) -> int:
-        """The TCP port on 127.0.0.1. Raises EmbeddedPostgresError before `start()`."""
+        """The TCP port on 127.0.0.1, also of a server that somebody else started. Raises EmbeddedPostgresError if none runs."""
+        if self._port is None and self.is_running():
+            self._port = self._read_running_port()
         if self._port is None:
             raise EmbeddedPostgresError(f"the server in {self.directory} has not been started; call start() first")
         return self._port

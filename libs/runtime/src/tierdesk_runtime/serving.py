@@ -72,6 +72,8 @@ async def serve(
                 await asyncio.wait([http, stopped], return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _drain(server, dispatcher, services, [life, stopped], http, settings)
+    if not stopping.is_set():
+        raise ServingError("the HTTP server ended by itself; the log says why")
 
 
 async def _live(

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import orjson
 import structlog
-from fastapi import Depends
-from pydantic import BaseModel, Field, TypeAdapter
+from fastapi import Body, Depends
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,7 +63,16 @@ class LineResult(BaseModel):
     problem: Annotated[dict[str, Any] | None, Field(description="Why not, as problem details (RFC 9457).")] = None
 
 
-async def _describe(principal: Annotated[Principal, Depends(_writer)]) -> None:
+class LineResults(JSONResponse):
+    """Lines of JSON."""
+
+    media_type = MEDIA_TYPE
+
+
+async def _describe(
+    line: Annotated[PostedLine, Body(media_type=MEDIA_TYPE, description="One such object a line.")],
+    principal: Annotated[Principal, Depends(_writer)],
+) -> LineResult:
     raise NotImplementedError
 
 
@@ -94,12 +104,8 @@ def batch_route(commit: EventCommit, now: Callable[[], datetime], settings: Sett
         summary="Post many events",
         description=_DESCRIPTION,
         tags=["intake"],
-        response_class=Response,
+        response_class=LineResults,
         response_description="A result for each line.",
-        responses={200: {"content": {MEDIA_TYPE: {"schema": _schema(LineResult)}}}},
-        openapi_extra={
-            "requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": _schema(PostedLine)}}},
-        },
     )
 
 
@@ -183,7 +189,3 @@ def _tell(result: dict[str, Any], answer: Answer | Exception) -> None:
 
 def _tell_problem(result: dict[str, Any], problem: ProblemError) -> None:
     result |= {"status": problem.status, "problem": problem_document(problem)}
-
-
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return TypeAdapter(model).json_schema()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Header
+from fastapi import Body, Header
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +26,7 @@ from tierdesk_intake.store.group_commit import GroupCommit
 PhoneCommit = GroupCommit[PostedByPhone, Answer]
 
 _JSON: Final = MediaType("application/json")
+_EVENT_SCHEMA: Final = "#/components/schemas/GenericCallEvent"
 _FORM: Final = MediaType("application/x-www-form-urlencoded")
 
 _DESCRIPTION: Final = """
@@ -45,6 +46,7 @@ class CallTaken(BaseModel):
 
 
 async def _describe(
+    event: Annotated[GenericCallEvent, Body()],
     tierdesk_source: Annotated[str, Header(description="The name of the telephone system, as its secret is filed.")],
     webhook_id: Annotated[str, Header(max_length=200)],
     webhook_timestamp: Annotated[int, Header(description="Seconds since 1970; at most five minutes from now.")],
@@ -82,10 +84,5 @@ def phone_route(
         description=_DESCRIPTION,
         tags=["intake"],
         response_description="Stored.",
-        openapi_extra={"requestBody": {"required": True, "content": _content()}},
+        openapi_extra={"requestBody": {"content": {_FORM.name: {"schema": {"$ref": _EVENT_SCHEMA}}}}},
     )
-
-
-def _content() -> dict[str, Any]:
-    schema = GenericCallEvent.model_json_schema()
-    return {"application/json": {"schema": schema}, "application/x-www-form-urlencoded": {"schema": schema}}
