@@ -22,6 +22,7 @@ from tierdesk_contracts.outcome import (
 )
 from tierdesk_contracts.vocabulary import Contract, OfferReason, RejectReason, WithdrawReason
 from tierdesk_contracts.work import Case, OutcomeRejected, WorkAssigned, WorkOffered, WorkUpdated, WorkWithdrawn
+from tierdesk_tier import TierConsumer, Worker, WorkFunction
 
 TIER, GROUP = "l4", "printer-vendor"
 OUTCOMES_QUEUE = "router.outcomes"
@@ -275,6 +276,29 @@ async def new_bus(bus_url: str, request: pytest.FixtureRequest) -> AsyncIterator
     yield connect_as
     for bus in opened:
         await bus.close()
+
+
+AtWork = Callable[..., contextlib.AbstractAsyncContextManager[asyncio.Event]]
+
+
+@pytest.fixture
+def at_work(new_bus: Connect) -> AtWork:
+    """Runs a consumer, as in a process of its own, while the block runs or until the event that it answers is set."""
+
+    @contextlib.asynccontextmanager
+    async def run(work: WorkFunction, *, worker: Worker = "ann", **options: Any) -> AsyncIterator[asyncio.Event]:
+        consumer = TierConsumer.in_house(
+            await new_bus("tier"), tenant="main", tier=TIER, group=GROUP, worker=worker, work=work, **options
+        )
+        stop = asyncio.Event()
+        running = asyncio.create_task(consumer.run(stop))
+        try:
+            yield stop
+        finally:
+            stop.set()
+            await running
+
+    return run
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from functools import partial
 from uuid import uuid4
 
@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierdesk_bus import Bus
 from tierdesk_contracts.outcome import WorkEscalated, WorkProgressed
 from tierdesk_contracts.vocabulary import RejectReason
-from tierdesk_tier import Job, TierConsumer, WorkOverError
+from tierdesk_tier import Job, WorkOverError
 from tierdesk_tier.ledger import outcome_id
 
 CHILD = """
@@ -31,20 +30,6 @@ async def work(job):
 
 asyncio.run(serve_tier(sys.argv[1], tier="l4", group="printer-vendor", worker="ann", work=work))
 """
-
-
-@contextlib.asynccontextmanager
-async def at_work(bus: Bus, work, *, worker="ann", **options) -> AsyncIterator[asyncio.Event]:
-    consumer = TierConsumer.in_house(
-        bus, tenant="main", tier="l4", group="printer-vendor", worker=worker, work=work, **options
-    )
-    stop = asyncio.Event()
-    running = asyncio.create_task(consumer.run(stop))
-    try:
-        yield stop
-    finally:
-        stop.set()
-        await running
 
 
 @pytest.fixture
@@ -65,12 +50,12 @@ async def finish(job: Job) -> None:
     await job.resolve("fuser replaced")
 
 
-async def test_another_process_takes_up_what_a_killed_one_left_and_each_step_takes_effect_once(desk, new_bus, child):
+async def test_another_process_takes_up_what_a_killed_one_left_and_each_step_takes_effect_once(desk, at_work, child):
     ticket = await desk.offer()
     await asyncio.to_thread(child.stdout.readline)
     await desk.until(lambda: ticket.last_ordinal == 3)
     child.send_signal(signal.SIGKILL)
-    async with at_work(await new_bus("next"), finish, worker="ben"):
+    async with at_work(finish, worker="ben"):
         await desk.until(lambda: ticket.is_over)
     assert ticket.steps == ["accepted", "progressed", "paused", "resumed", "resolved"]
     assert ticket.ordinals == [1, 2, 3, 4, 5]
@@ -91,7 +76,7 @@ async def test_a_terminated_process_ends_cleanly_within_its_time(desk, child):
 
 
 @pytest.mark.parametrize("steps_before", range(5))
-async def test_work_cut_short_anywhere_goes_on_without_saying_anything_twice(desk, new_bus, steps_before):
+async def test_work_cut_short_anywhere_goes_on_without_saying_anything_twice(desk, at_work, steps_before):
     reached = asyncio.Event()
 
     def plan(job: Job):
@@ -114,16 +99,16 @@ async def test_work_cut_short_anywhere_goes_on_without_saying_anything_twice(des
             await step()
 
     ticket = await desk.offer()
-    async with at_work(await new_bus("first"), stall, drain_seconds=0.1):
+    async with at_work(stall, drain_seconds=0.1):
         await reached.wait()
-    async with at_work(await new_bus("second"), whole):
+    async with at_work(whole):
         await desk.until(lambda: ticket.is_over)
     assert ticket.steps == ["accepted", "progressed", "paused", "resumed", "progressed", "resolved"]
     assert ticket.ordinals == [1, 2, 3, 4, 5, 6]
     assert [outcome.ordinal for outcome in ticket.received] == ticket.ordinals, "repeats are one message"
 
 
-async def test_a_rerun_that_says_something_else_is_said_under_the_next_ordinals(desk, new_bus):
+async def test_a_rerun_that_says_something_else_is_said_under_the_next_ordinals(desk, at_work):
     said = asyncio.Event()
 
     async def first(job: Job) -> None:
@@ -138,17 +123,17 @@ async def test_a_rerun_that_says_something_else_is_said_under_the_next_ordinals(
         await job.resolve("fuser replaced")
 
     ticket = await desk.offer()
-    async with at_work(await new_bus("first"), first, drain_seconds=0.1):
+    async with at_work(first, drain_seconds=0.1):
         await said.wait()
         await desk.until(lambda: ticket.last_ordinal == 3)
-    async with at_work(await new_bus("second"), second):
+    async with at_work(second):
         await desk.until(lambda: ticket.is_over)
     assert [outcome.note for outcome in ticket.applied[1:4]] == ["the toner?", "the drum?", "the fuser!"]
     assert ticket.steps[-1] == "resolved"
     assert ticket.ordinals == list(range(1, len(ticket.ordinals) + 1))
 
 
-async def test_a_rerun_whose_last_step_meets_an_older_one_is_not_lost(desk, new_bus):
+async def test_a_rerun_whose_last_step_meets_an_older_one_is_not_lost(desk, at_work):
     said = asyncio.Event()
 
     async def first(job: Job) -> None:
@@ -160,15 +145,15 @@ async def test_a_rerun_whose_last_step_meets_an_older_one_is_not_lost(desk, new_
         await job.resolve("it works again by itself")
 
     ticket = await desk.offer()
-    async with at_work(await new_bus("first"), first, drain_seconds=0.1):
+    async with at_work(first, drain_seconds=0.1):
         await said.wait()
         await desk.until(lambda: ticket.last_ordinal == 2)
-    async with at_work(await new_bus("second"), second):
+    async with at_work(second):
         await desk.until(lambda: ticket.is_over)
     assert ticket.steps == ["accepted", "progressed", "resolved"]
 
 
-async def test_a_refusal_that_met_a_dead_process_is_heard_by_the_next(desk, new_bus):
+async def test_a_refusal_that_met_a_dead_process_is_heard_by_the_next(desk, at_work):
     desk.forbid = lambda outcome: "no edge leads up" if isinstance(outcome, WorkEscalated) else None
     said = asyncio.Event()
 
@@ -187,19 +172,19 @@ async def test_a_refusal_that_met_a_dead_process_is_heard_by_the_next(desk, new_
         await job.escalate("cause_unclear")
 
     ticket = await desk.offer()
-    async with at_work(await new_bus("first"), dies, drain_seconds=0.1):
+    async with at_work(dies, drain_seconds=0.1):
         await said.wait()
         await desk.until(lambda: ticket.last_ordinal == 3)
-    async with at_work(await new_bus("second"), same):
+    async with at_work(same):
         await desk.until(lambda: ticket.is_over)
     assert ticket.steps == ["accepted", "progressed", "resolved"]
     assert ticket.last.how == "not up: no edge leads up"
 
 
-async def test_work_that_a_dead_process_accepted_under_another_name_goes_on_under_that_name(desk, new_bus):
+async def test_work_that_a_dead_process_accepted_under_another_name_goes_on_under_that_name(desk, at_work):
     desk.ignore = lambda outcome: True
     ticket = await desk.offer()
-    async with at_work(await new_bus("tier"), finish, worker="ben"):
+    async with at_work(finish, worker="ben"):
         await desk.until(lambda: bool(ticket.received))
         desk.ignore = lambda outcome: False
         ticket.worker, ticket.last_ordinal = "ann", 1
@@ -209,7 +194,7 @@ async def test_work_that_a_dead_process_accepted_under_another_name_goes_on_unde
     assert [outcome.worker for outcome in ticket.applied] == ["ann"] * 4
 
 
-async def test_a_reply_that_came_before_the_crash_is_told_again(desk, new_bus):
+async def test_a_reply_that_came_before_the_crash_is_told_again(desk, at_work):
     heard = asyncio.Event()
 
     async def hear(job: Job) -> None:
@@ -225,16 +210,16 @@ async def test_a_reply_that_came_before_the_crash_is_told_again(desk, new_bus):
             return
 
     ticket = await desk.offer()
-    async with at_work(await new_bus("first"), hear, drain_seconds=0.1):
+    async with at_work(hear, drain_seconds=0.1):
         await desk.until(lambda: ticket.last_ordinal == 2)
         await desk.update(ticket, reply="Tray 2", resumed=True)
         await heard.wait()
-    async with at_work(await new_bus("second"), use):
+    async with at_work(use):
         await desk.until(lambda: ticket.is_over)
     assert ticket.last.how == "as told: Tray 2"
 
 
-async def test_a_stop_lets_running_work_end_and_accepts_nothing_more(desk, new_bus):
+async def test_a_stop_lets_running_work_end_and_accepts_nothing_more(desk, at_work):
     begun, free = asyncio.Event(), asyncio.Event()
 
     async def wait(job: Job) -> None:
@@ -243,7 +228,7 @@ async def test_a_stop_lets_running_work_end_and_accepts_nothing_more(desk, new_b
         await job.resolve("waited")
 
     running, waiting = await desk.offer(), await desk.offer()
-    async with at_work(await new_bus("first"), wait) as stop:
+    async with at_work(wait) as stop:
         await begun.wait()
         stop.set()
         await asyncio.sleep(0.3)
@@ -256,22 +241,22 @@ async def test_a_stop_lets_running_work_end_and_accepts_nothing_more(desk, new_b
         runs.append(job.ticket)
         await job.resolve("done")
 
-    async with at_work(await new_bus("second"), note):
+    async with at_work(note):
         await desk.until(lambda: waiting.is_over)
         await asyncio.sleep(0.5)
     assert runs == [waiting.id], "finished work does not come again"
 
 
-async def test_work_accepted_before_a_stop_and_assigned_after_it_is_done_by_the_next(desk, new_bus):
+async def test_work_accepted_before_a_stop_and_assigned_after_it_is_done_by_the_next(desk, at_work):
     desk.ignore = lambda outcome: True
     ticket = await desk.offer()
-    async with at_work(await new_bus("first"), finish, drain_seconds=0.1):
+    async with at_work(finish, drain_seconds=0.1):
         await desk.until(lambda: bool(ticket.received))
         await asyncio.sleep(0.3)
     desk.ignore = lambda outcome: False
     ticket.worker, ticket.last_ordinal = "ann", 1
     await desk.assign(ticket)
-    async with at_work(await new_bus("second"), finish, worker="ben"):
+    async with at_work(finish, worker="ben"):
         await desk.until(lambda: ticket.is_over)
     assert ticket.last.worker == "ann"
 

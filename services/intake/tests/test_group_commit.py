@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from tierdesk_intake.domain.refusals import RefusalKind, RefusedError
-from tierdesk_intake.store.group_commit import ConflictError, GroupCommit
+from tierdesk_intake.store.group_commit import GROUP_BYTES, WAITING_BYTES, ConflictError, GroupCommit
 from tierdesk_store import Database, DatabaseUnavailableError
 
 TABLE = "CREATE TABLE note (name text PRIMARY KEY, number integer CHECK (number < 100))"
@@ -41,7 +41,7 @@ async def start(database):
     stop, tasks = asyncio.Event(), []
 
     def start(write, **options):
-        commit = GroupCommit(database, write, **options)
+        commit = GroupCommit(database, write, size_of=len, **options)
         tasks.append(asyncio.create_task(commit.run(stop)))
         return commit
 
@@ -130,6 +130,22 @@ async def test_more_than_can_wait_is_refused_and_not_kept(start, database):
     assert await commit.submit(("n11", 1), name="n11") == "n11"
 
 
+async def test_large_items_are_written_in_smaller_groups_and_few_of_them_wait(start, database):
+    sizes = []
+
+    async def write(tx, items):
+        sizes.append(sum(len(item) for item in items))
+        return [len(item) for item in items]
+
+    item = b"x" * (1 << 20)
+    answers = await start(write).submit_all([(item, None)] * 100)
+    taken = WAITING_BYTES >> 20
+    assert answers[:taken] == [1 << 20] * taken
+    assert {answer.kind for answer in answers[taken:]} == {RefusalKind.OVERLOADED}
+    assert max(sizes) <= GROUP_BYTES
+    assert sum(sizes) == WAITING_BYTES
+
+
 async def test_who_was_second_does_it_again_and_sees_the_first(start):
     rounds = []
 
@@ -177,7 +193,7 @@ async def test_a_defect_is_told_to_its_caller_and_the_rest_goes_on(start):
 
 async def test_without_a_database_nobody_is_told_that_it_is_stored():
     database = Database("postgresql://nobody@127.0.0.1:1/none", schema="public", name="test")
-    commit, stop = GroupCommit(database, Notes()), asyncio.Event()
+    commit, stop = GroupCommit(database, Notes(), size_of=len), asyncio.Event()
     task = asyncio.create_task(commit.run(stop))
     answers = await commit.submit_all([(("a", 1), "a"), (("b", 1), "b")])
     assert {type(answer) for answer in answers} == {DatabaseUnavailableError}
@@ -186,7 +202,7 @@ async def test_without_a_database_nobody_is_told_that_it_is_stored():
 
 
 async def test_what_waits_when_told_to_stop_is_written_and_nothing_after(database):
-    commit, stop = GroupCommit(database, Notes(), most=2), asyncio.Event()
+    commit, stop = GroupCommit(database, Notes(), size_of=len, most=2), asyncio.Event()
     task = asyncio.create_task(commit.run(stop))
     waiting = asyncio.create_task(commit.submit_all([((f"n{number}", 1), None) for number in range(9)]))
     await asyncio.sleep(0)
@@ -198,7 +214,7 @@ async def test_what_waits_when_told_to_stop_is_written_and_nothing_after(databas
 
 
 async def test_what_is_cut_off_is_told_that_its_fate_is_unknown(database):
-    commit = GroupCommit(database, Notes())
+    commit = GroupCommit(database, Notes(), size_of=len)
     async with database.transaction() as tx:
         await tx.execute(text("LOCK TABLE public.note IN EXCLUSIVE MODE"))
         task = asyncio.create_task(commit.run(asyncio.Event()))

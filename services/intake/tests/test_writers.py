@@ -53,8 +53,8 @@ async def replicas(postgres_url):
     stop, tasks, commits = asyncio.Event(), [], []
     for database in databases:
         pair = [
-            GroupCommit(database, EventWriter(Identifiers(), lambda: NOW)),
-            GroupCommit(database, PhoneWriter(Identifiers(), lambda: NOW)),
+            GroupCommit(database, EventWriter(Identifiers(), lambda: NOW), size_of=lambda _: 100),
+            GroupCommit(database, PhoneWriter(Identifiers(), lambda: NOW), size_of=lambda _: 100),
         ]
         tasks += [asyncio.create_task(commit.run(stop)) for commit in pair]
         commits.append(pair)
@@ -133,7 +133,7 @@ class OneReference(Identifiers):
 async def test_a_reference_that_is_taken_is_drawn_again(replicas):
     _, database = replicas
     mint, stop = OneReference(), asyncio.Event()
-    commit = GroupCommit(database, EventWriter(mint, lambda: NOW))
+    commit = GroupCommit(database, EventWriter(mint, lambda: NOW), size_of=lambda _: 100)
     task = asyncio.create_task(commit.run(stop))
     first = await commit.submit(problem(1, "a"))
     second = await commit.submit(problem(2, "b"))

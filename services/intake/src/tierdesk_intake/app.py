@@ -31,8 +31,10 @@ TOPOLOGY: Final = Topology(
 async def build(parts: Parts) -> Service:
     """The service."""
     now = parts.clock.now
-    events = EventCommit(parts.database, EventWriter(parts.identifiers, now))
-    calls = PhoneCommit(parts.database, PhoneWriter(parts.identifiers, now))
+    events = EventCommit(
+        parts.database, EventWriter(parts.identifiers, now), size_of=lambda event: len(event.posted.body)
+    )
+    calls = PhoneCommit(parts.database, PhoneWriter(parts.identifiers, now), size_of=lambda call: len(call.posted.body))
     app = create_app(title="Tierdesk intake", ring=parts.ring, settings=parts.settings)
     app.router.routes += [
         event_route(events, now),

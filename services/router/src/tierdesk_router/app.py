@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,7 @@ async def build(parts: Parts) -> Service:
     shelf = PolicyShelf()
     app = create_app(title="Tierdesk router", ring=parts.ring, settings=parts.settings)
     app.include_router(tickets_router(parts.database))
-    app.include_router(policy_router(parts, shelf))
+    app.include_router(policy_router(parts.database, shelf, partial(apply_policy, parts)))
     service = Service("router", parts, app, topology=TOPOLOGY)
     outcome_handler = outcomes.OutcomeHandler(parts.clock, parts.identifiers, shelf)
     service.add_consumption(intake.IntakeHandler(parts.clock, parts.identifiers, shelf), intake.QUEUE)
@@ -86,14 +87,7 @@ class _Policies:
         path = parts.settings.policy_file
         assert path is not None
         policy = load_policy_file(path)
-        changed = await apply_policy(
-            parts.settings.default_tenant,
-            policy,
-            bus=parts.bus,
-            database=parts.database,
-            clock=parts.clock,
-            identifiers=parts.identifiers,
-        )
+        changed = await apply_policy(parts, parts.settings.default_tenant, policy)
         _log.info("policy.in_force", policy=policy.name, version=policy.version, changed=changed)
 
     async def _keep_up(self) -> None:

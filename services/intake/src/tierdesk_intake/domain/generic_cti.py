@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -44,7 +44,7 @@ class GenericCallEvent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     event: CallKind
-    direction: Annotated[str, Field(pattern="^(in|out)$", description="Seen from the desk.")]
+    direction: Annotated[Literal["in", "out"], Field(description="Seen from the desk.")]
     call_id: Annotated[
         Name, Field(validation_alias=AliasChoices("callId", "call_id"), description="The same in all events of a call.")
     ]
@@ -132,7 +132,7 @@ def _normalise(told: GenericCallEvent, now: datetime) -> tuple[str, CallEvent]:
     check_time(told.occurred_at, now, field="occurred_at")
     event = CallEvent(
         kind=told.event,
-        direction="in" if told.direction == "in" else "out",
+        direction=told.direction,
         caller=party(told.caller),
         called=party(told.called),
         users=told.users,

@@ -10,7 +10,7 @@ from tierdesk_contracts.intake import Called
 from tierdesk_intake.domain.calls import EVENTS_PER_CALL, CallEvent, CallState, SeenEvent, fold
 from tierdesk_intake.domain.events import business_time
 from tierdesk_intake.domain.ledger import Answer, Ledger, Posted, Ticket
-from tierdesk_intake.domain.refusals import RefusalKind, RefusedError
+from tierdesk_intake.domain.refusals import refuse_field
 
 CallName = tuple[str, str, str]
 """Tenant, provider, and the provider's identifier of the call."""
@@ -56,7 +56,7 @@ def note(ledger: Ledger, call: Call, request: PostedByPhone) -> Answer:
     message_id, opened = ledger.mint.new(), None
     if digest not in call.events:
         if len(call.events) >= EVENTS_PER_CALL:
-            raise RefusedError(RefusalKind.INVALID, f"callId: more than {EVENTS_PER_CALL} different events of one call")
+            raise refuse_field("callId", f"a call has at most {EVENTS_PER_CALL} different events")
         seen = SeenEvent(request.event, ledger.now)
         call.events[digest] = call.new_events[digest] = seen
         state = fold(call.events.values())

@@ -19,6 +19,8 @@ Write = Callable[[Transaction, Sequence[ItemT]], Awaitable[Sequence[AnswerT | Re
 """Writes all items in the transaction and answers each, in order; a refused item has changed nothing."""
 
 REDO_TIMES: Final = 5
+GROUP_BYTES: Final = 8 * 1024 * 1024
+WAITING_BYTES: Final = 64 * 1024 * 1024
 GATHER_SECONDS: Final = 0.01
 GATHER_STEP_SECONDS: Final = 0.001
 _LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -32,25 +34,35 @@ class ConflictError(Exception):
 @dataclass(slots=True, eq=False)
 class _Entry(Generic[ItemT, AnswerT]):
     item: ItemT
+    size: int
     name: Hashable | None
     answer: asyncio.Future[AnswerT | Exception]
 
 
 class GroupCommit(Generic[ItemT, AnswerT]):
-    """Collects what requests want written and writes it, up to `most` items a transaction, one transaction at a time.
+    """Collects what requests want written and writes it, one transaction at a time, of up to `most` items.
 
+    `size_of` tells the bytes of an item: at most `GROUP_BYTES` are written at once, and `WAITING_BYTES` wait.
     What was taken in is written to its end, even when the client that sent it has gone. A transaction that fails is
     halved until the item at fault stands alone, so that it harms no other.
     """
 
     def __init__(
-        self, database: Database, write: Write[ItemT, AnswerT], *, most: int = 500, capacity: int = 5_000
+        self,
+        database: Database,
+        write: Write[ItemT, AnswerT],
+        *,
+        size_of: Callable[[ItemT], int],
+        most: int = 500,
+        capacity: int = 5_000,
     ) -> None:
         self._database = database
         self._write = write
+        self._size_of = size_of
         self._most = most
         self._capacity = capacity
         self._waiting: deque[_Entry[ItemT, AnswerT]] = deque()
+        self._waiting_bytes = 0
         self._names: set[Hashable] = set()
         self._wake = asyncio.Event()
         self._closed = False
@@ -75,20 +87,19 @@ class GroupCommit(Generic[ItemT, AnswerT]):
             raise DatabaseUnavailableError("this process is stopping")
         loop = asyncio.get_running_loop()
         taken = {name for _, name in items if name is not None and name in self._names}
-        free = self._capacity - len(self._waiting)
         answers: list[asyncio.Future[AnswerT | Exception] | RefusedError] = []
         for item, name in items:
             if name in taken:
                 answers.append(_in_flight())
-            elif free <= 0:
+            elif len(self._waiting) >= self._capacity or self._waiting_bytes >= WAITING_BYTES:
                 answers.append(RefusedError(RefusalKind.OVERLOADED, "Too much waits already; come again in a second."))
             else:
-                entry: _Entry[ItemT, AnswerT] = _Entry(item, name, loop.create_future())
+                entry: _Entry[ItemT, AnswerT] = _Entry(item, self._size_of(item), name, loop.create_future())
                 if name is not None:
                     self._names.add(name)
                 self._waiting.append(entry)
+                self._waiting_bytes += entry.size
                 answers.append(entry.answer)
-                free -= 1
         self._wake.set()
         return [answer if isinstance(answer, RefusedError) else await answer for answer in answers]
 
@@ -104,7 +115,7 @@ class GroupCommit(Generic[ItemT, AnswerT]):
                     await self._wake.wait()
                     continue
                 await self._gather(last)
-                group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                group = self._take()
                 last = len(group)
                 await self._commit(group)
         finally:
@@ -112,6 +123,17 @@ class GroupCommit(Generic[ItemT, AnswerT]):
             watch.cancel()
             while self._waiting:
                 self._settle(self._waiting.popleft(), DatabaseUnavailableError("this process is stopping"))
+
+    def _take(self) -> list[_Entry[ItemT, AnswerT]]:
+        """The next group: at least one item, however large."""
+        group: list[_Entry[ItemT, AnswerT]] = []
+        size = 0
+        while self._waiting and len(group) < self._most and size < GROUP_BYTES:
+            entry = self._waiting.popleft()
+            size += entry.size
+            group.append(entry)
+        self._waiting_bytes -= size
+        return group
 
     async def _gather(self, last: int) -> None:
         """Wait for the others, as long as some come: who was answered together is about to ask again together.

@@ -89,6 +89,7 @@ async def save(tx: Transaction, ledger: Ledger) -> None:
     Raises `ConflictError` when another process was first with a key or drew the same reference.
     """
     if ledger.continued:
+        # One that was opened just now is not there yet: it is inserted below, with its last sequence.
         tickets = [ledger.continued[name] for name in sorted(ledger.continued)]
         await tx.execute(
             _continue_tickets,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from tierdesk_bus import Address, Binding, Bus, Exchange, Queue, Topology
+from tierdesk_bus import Address, Binding, Exchange, Queue, Topology
 from tierdesk_contracts import names, notice, seal
 from tierdesk_policy import Policy
 from tierdesk_router.handlers.desk import SOURCE
 from tierdesk_router.store.policies import put_in_force
-from tierdesk_runtime.clock import Clock
-from tierdesk_runtime.identifiers import Identifiers
-from tierdesk_store import Database
+from tierdesk_runtime.service import Parts
 
 
 def work_topology(tenant: str, policy: Policy) -> Topology:
@@ -52,16 +50,14 @@ def vendor_namespaces(policies: dict[str, Policy]) -> set[str]:
     }
 
 
-async def apply_policy(
-    tenant: str, policy: Policy, *, bus: Bus, database: Database, clock: Clock, identifiers: Identifiers
-) -> bool:
+async def apply_policy(parts: Parts, tenant: str, policy: Policy) -> bool:
     """Put `policy` in force for `tenant`; False when it is already. On any fault the old one stays.
 
     Raises `BusError` when the queues cannot be declared and `DatabaseUnavailableError`.
     """
-    await bus.declare(work_topology(tenant, policy))
-    async with database.transaction() as tx:
-        now = clock.now()
+    await parts.bus.declare(work_topology(tenant, policy))
+    async with parts.database.transaction() as tx:
+        now = parts.clock.now()
         changed = await put_in_force(tx, tenant, policy, now)
         if changed:
             applied = notice.PolicyApplied(
@@ -69,7 +65,7 @@ async def apply_policy(
             )
             envelope = seal(
                 applied,
-                message_id=identifiers.new(),
+                message_id=parts.identifiers.new(),
                 source=SOURCE,
                 subject=policy.version,
                 time=now,

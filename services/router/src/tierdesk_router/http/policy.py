@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from tierdesk_bus import BusError
-from tierdesk_policy import PolicyError, load_policy
-from tierdesk_router.handlers.policies import apply_policy
+from tierdesk_policy import Policy, PolicyError, load_policy
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_runtime.http import Principal, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
-from tierdesk_runtime.service import Parts
+from tierdesk_store import Database
+
+ApplyPolicy = Callable[[str, Policy], Awaitable[bool]]
 
 
 class PolicyInForce(BaseModel):
@@ -32,13 +34,13 @@ class PolicyAnswer(BaseModel):
     changed: bool
 
 
-def policy_router(parts: Parts, shelf: PolicyShelf) -> APIRouter:
-    """The routes."""
+def policy_router(database: Database, shelf: PolicyShelf, apply_policy: ApplyPolicy) -> APIRouter:
+    """The routes. `apply_policy` puts a policy in force for a tenant and tells whether that changed anything."""
     router = APIRouter(prefix="/v1/policy", tags=["policy"])
 
     @router.get("", summary="The policy in force")
     async def show(who: Annotated[Principal, Depends(require("tickets:read"))]) -> PolicyInForce:
-        async with parts.database.read() as connection:
+        async with database.read() as connection:
             policy = (await shelf.in_force(connection, [who.tenant])).get(who.tenant)
         if policy is None:
             raise ProblemError(404, "No policy in force", "Apply one with PUT /v1/policy.")
@@ -61,14 +63,7 @@ def policy_router(parts: Parts, shelf: PolicyShelf) -> APIRouter:
             detail = "The policy in force stays as it is."
             raise ProblemError(422, "Invalid policy", detail, errors=faults) from error
         try:
-            changed = await apply_policy(
-                who.tenant,
-                policy,
-                bus=parts.bus,
-                database=parts.database,
-                clock=parts.clock,
-                identifiers=parts.identifiers,
-            )
+            changed = await apply_policy(who.tenant, policy)
         except BusError as error:
             detail = f"Its queues could not be declared: {error}. The policy in force stays as it is."
             raise ProblemError(503, "Bus unavailable", detail, headers={"Retry-After": "5"}) from error
