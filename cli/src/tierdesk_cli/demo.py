@@ -13,7 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from tierdesk_cli.client import DeskClient
-from tierdesk_cli.desk import Ground, running, stand_up
+from tierdesk_cli.desk import Ground, load_sample_articles, running, stand_up
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.examples import Examples, sample_policy
 from tierdesk_cli.home import Home, temporary_folder
@@ -43,6 +43,7 @@ async def run(policy_file: Path | None, console: Console) -> None:
                 "demo", tenant, ("events:write", "tickets:read", "clocks:read", "policy:write")
             )
             secret = ground.secrets.add_webhook_secret(tenant, SOURCE)
+            await load_sample_articles(ground, tenant, clock)
             async with running(ground, clock=clock) as url, DeskClient(url, key) as desk:
                 await _tour(desk, ground, policy, clock, tenant=tenant, secret=secret, console=console)
 

@@ -17,13 +17,16 @@ from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
 from tierdesk_cli.services import DEFINITIONS
+from tierdesk_kb.app import DEFINITION as KB
+from tierdesk_kb.samples import load_samples
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets, SecretsError
 from tierdesk_runtime.serving import serve
 from tierdesk_runtime.settings import Settings
-from tierdesk_store import DatabaseUnavailableError, migrate
+from tierdesk_store import Database, DatabaseUnavailableError, migrate, service_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,16 @@ async def declare_all(settings: Settings) -> None:
             await bus.close()
     except BusError as error:
         raise CommandError(f"the bus does not answer ({error}); check TIERDESK_AMQP_URL") from error
+
+
+async def load_sample_articles(ground: Ground, tenant: str, clock: Clock) -> int:
+    """Publish the sample articles for `tenant`, those that it lacks; answer how many."""
+    url = service_url(ground.settings.database_url, KB.name, ground.secrets.database_password(KB.name))
+    database = Database(url, schema=KB.schema.name, name="tierdesk-samples", pool_size=1)
+    try:
+        return await load_samples(database, clock, Identifiers(), tenant=tenant)
+    finally:
+        await database.close()
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tierdesk_cli.desk import declare_all, migrate_all, open_secrets, read_settings, serve_all, stand_up
+from tierdesk_cli.desk import (
+    declare_all,
+    load_sample_articles,
+    migrate_all,
+    open_secrets,
+    read_settings,
+    serve_all,
+    stand_up,
+)
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.examples import Examples, sample_policy
 from tierdesk_cli.home import Home
@@ -43,6 +51,9 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
     policy = read_policy(policy_file)
     console.print("Starting Tierdesk …")
     async with stand_up(home, http_port=port, policy_file=policy_file) as ground:
+        clock = load_clock(ground.settings.clock_file)
+        if demo:
+            await load_sample_articles(ground, ground.settings.default_tenant, clock)
         examples = Examples(ground.settings.bus, policy, ground.settings.namespace_prefix) if demo else None
         stop = asyncio.Event()
         tasks: list[asyncio.Task[None]] = []
@@ -54,7 +65,7 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
                 tasks.append(asyncio.create_task(examples.run(stop)))
 
         try:
-            await serve_all(ground, clock=load_clock(ground.settings.clock_file), on_ready=announce, stop=stop)
+            await serve_all(ground, clock=clock, on_ready=announce, stop=stop)
         finally:
             stop.set()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -22,6 +22,7 @@ from trial_service import (
 
 from tierdesk_store import GapError, PermanentError, TransientError
 from tierdesk_store.agenda import MAX_TRIES
+from tierdesk_store.attempts import MAX_ATTEMPTS
 from tierdesk_store.negative_controls import UNSAFE
 
 
@@ -506,3 +507,29 @@ async def test_without_waiting_for_gaps_a_wrong_order_shows(database, intake, mo
     monkeypatch.setattr(UNSAFE, "no_gap_wait", True)
     await intake.take(ordered("a", 2), ordered("a", 1), ordered("a", 3))
     assert await words(database, "a") == ["2", "1", "3"]
+
+
+async def test_a_waiting_row_that_kills_its_process_is_parked_and_its_neighbours_are_not(database, notes):
+    def rule(received, state):
+        if word_of(received.envelope) == "deadly" and received.attempts:
+            raise asyncio.CancelledError  # ends the sweep as a kill does: nothing after it runs
+        if not received.attempts:
+            raise TransientError("later")
+
+    notes.rule = rule
+    intake = Intake(database, notes)
+    await intake.take(*(unordered(f"s{n}", "harmless") for n in range(4)), unordered("s4", "deadly"))
+    deaths = 0
+    for _ in range(30):
+        await make_due(database)
+        try:
+            await Intake(database, notes).sweep()
+        except asyncio.CancelledError:
+            deaths += 1
+    assert deaths == MAX_ATTEMPTS
+    ((subject, reason),) = await parked(database)
+    assert subject == "s4"
+    assert "may kill its consumer" in reason
+    for n in range(4):
+        assert await words(database, f"s{n}") == ["harmless"]
+    assert await waiting(database) == []

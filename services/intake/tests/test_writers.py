@@ -92,9 +92,14 @@ async def test_two_replicas_give_one_answer_to_a_key(replicas):
 async def test_two_replicas_tell_a_ticket_without_a_gap(replicas):
     ((first, _), (second, _)), database = replicas
     ticket = (await first.submit(problem(0, None))).ticket
-    await asyncio.gather(*(commit.submit(reply(ticket, number)) for number in range(100) for commit in (first, second)))
+
+    async def talk(commit):
+        for number in range(20):
+            await commit.submit(reply(ticket, number))
+
+    await asyncio.gather(*(talk(commit) for commit in (first, second) for _ in range(3)))
     told = await rows(database, "SELECT convert_from(body, 'UTF8')::json ->> 'sequence' FROM outbox ORDER BY position")
-    assert [int(one[0]) for one in told] == list(range(1, 202))
+    assert [int(one[0]) for one in told] == list(range(1, 122))
 
 
 async def test_two_replicas_fold_a_call_as_one(replicas):

@@ -210,12 +210,14 @@ class Bus(Protocol):
     async def publish(self, batch: Sequence[Message], *, timeout_seconds: float) -> list[PublishResult]:
         """Publish all, in order, without waiting in between; answer each one's fate, in the same order.
 
-        Within `timeout_seconds` whatever happens: what is then unanswered is `UNKNOWN`.
+        Within `timeout_seconds` whatever happens: what is then unanswered is `UNKNOWN`. It may answer so at once,
+        as where a connection is refused: pause before publishing again. An exchange or a namespace that does not
+        exist spoils only its own messages. Order is kept per exchange, and between calls that do not overlap.
         """
         ...
 
     async def consume(self, queue: str, *, prefetch: int, namespace: str = HOME) -> Consumer:
-        """Subscribe to an existing queue."""
+        """Subscribe to a queue; while it does not exist, or the server is away, nothing is received."""
         ...
 
     async def depth(self, queue: str, *, namespace: str = HOME) -> int:

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from tierdesk_store.agenda import Fate
 from tierdesk_store.arrival import Arrival, Order
+from tierdesk_store.attempts import HOPELESS
 from tierdesk_store.batch import ROW_LIMIT, Batch, Counts
 from tierdesk_store.database import Database
 from tierdesk_store.errors import DatabaseUnavailableError, is_redo
 from tierdesk_store.handler import Handler
 from tierdesk_store.pausing import pause
+from tierdesk_store.waiting import Turn, begin_due
 
 LONGEST_PAUSE_SECONDS: Final = 5.0
 _REDOS_BEFORE_SPLIT: Final = 3
@@ -44,15 +46,17 @@ class Application:
     ) -> Sequence[Arrival]:
         """Apply deliveries; `done` is told of each part that is committed.
 
+        With `doomed`, empty or not, waiting rows are left to the sweep, so that nothing else is to blame.
         Answers those that have no fate: none, unless `stop` was set while the database was away.
         """
         left = list(arrivals)
-        part_size, row_limit = len(left), ROW_LIMIT
+        most_rows = ROW_LIMIT if doomed is None else 0
+        part_size, row_limit = len(left), most_rows
         doomed = dict(doomed or {})
         redos = 0
         while left:
             part = left[:part_size]
-            batch = self._batch(part, doomed, row_limit=row_limit)
+            batch = self._batch(part, doomed, row_limit)
             try:
                 settled = await batch.apply()
             except Exception as error:  # noqa: BLE001 - every failure of a handler is told from the others here
@@ -70,7 +74,7 @@ class Application:
             self.counts.add(settled)
             left = left[len(part) :]
             if part_size == 1 and part[0].order in doomed:
-                part_size, row_limit = len(left), ROW_LIMIT
+                part_size, row_limit = len(left), most_rows
             await done(part)
         return []
 
@@ -78,10 +82,16 @@ class Application:
         """Try rows that are due, up to `limit`; answers whether more may be due at once."""
         row_limit = limit
         doomed: dict[Order, str] = {}
+        turn: Turn | None = None
         redos = 0
         while True:
-            batch = self._batch([], doomed, sweep=limit, row_limit=row_limit)
+            batch = None
             try:
+                if turn is None:
+                    turn = await self._begin(limit, doomed)
+                if not turn.subjects:
+                    return False
+                batch = self._batch([], doomed, row_limit, turn)
                 settled = await batch.apply()
             except Exception as error:  # noqa: BLE001 - as in apply
                 if is_redo(error):
@@ -93,22 +103,31 @@ class Application:
                 continue
             self.counts.add(settled)
             ended = any(s.fate is not Fate.WAITING for s in settled)
-            return ended and len(settled) >= min(limit, row_limit)
+            return ended and (turn.alone is not None or len(settled) >= min(limit, row_limit))
 
-    def _batch(self, fresh: Sequence[Arrival], doomed: dict[Order, str], *, row_limit: int, sweep: int = 0) -> Batch:
+    async def _begin(self, limit: int, doomed: dict[Order, str]) -> Turn:
+        async with self._database.transaction() as tx:
+            turn = await begin_due(tx, self._handler.name, limit=limit)
+        if turn.is_hopeless and turn.alone is not None:
+            doomed[0, turn.alone] = HOPELESS
+        return turn
+
+    def _batch(
+        self, fresh: Sequence[Arrival], doomed: dict[Order, str], row_limit: int, turn: Turn | None = None
+    ) -> Batch:
         return Batch(
             self._database,
             self._handler,
             fresh,
             draw=self._random.random,
             doomed=doomed,
-            sweep=sweep,
+            turn=turn,
             row_limit=row_limit,
         )
 
-    def _narrow(self, batch: Batch, error: Exception, doomed: dict[Order, str]) -> int:
+    def _narrow(self, batch: Batch | None, error: Exception, doomed: dict[Order, str]) -> int:
         """How many messages to try next; the only one there was is doomed. Raises `error` when none was tried."""
-        suspects = batch.loaded
+        suspects = batch.loaded if batch else []
         if not suspects:
             raise error
         if len(suspects) == 1:

@@ -17,6 +17,7 @@ from tierdesk_store.database import Database, Transaction
 SUSPECT_REDELIVERIES: Final = 3
 """A message delivered again more often than this is handled alone."""
 MAX_ATTEMPTS: Final = 5
+HOPELESS: Final = f"handled alone {MAX_ATTEMPTS} times without an end: it may kill its consumer"
 KEPT_DAYS: Final = 30
 
 

@@ -6,23 +6,23 @@ Locks are taken in one order by everybody: streams, inbox entries, waiting rows,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
-from zlib import crc32
 
 from sqlalchemy import text
 
 from tierdesk_store import inbox, waiting
 from tierdesk_store.agenda import LOOK_AGAIN_SECONDS, Agenda, Fate, Progress, Settled
-from tierdesk_store.arrival import Arrival, Cause, Order, StreamKey, Subject, read_arrival
+from tierdesk_store.arrival import Arrival, Cause, Order, StreamKey, read_arrival
+from tierdesk_store.choice import Choice, choose
 from tierdesk_store.database import Database, Transaction
 from tierdesk_store.handler import Handler, Received
 from tierdesk_store.negative_controls import UNSAFE
 from tierdesk_store.parking import insert_parked
 from tierdesk_store.sequences import lock_progress, store_progress
-from tierdesk_store.waiting import Choice, Postponement, WaitingRow
+from tierdesk_store.waiting import Postponement, Turn, WaitingRow
 
 ROW_LIMIT: Final = 400
 """So many waiting rows may be taken along in one transaction; the rest are due at once."""
@@ -51,9 +51,8 @@ class Counts:
 class Batch:
     """Deliveries, the waiting rows of their subjects, or both, decided and saved in one transaction.
 
-    `fresh` are deliveries; with `sweep` at least 1, the rows that are due the longest are looked at too, unless
-    another process sweeps for this consumer. At most `row_limit` waiting rows are decided. `doomed` names messages
-    to park unseen. After a failure, `loaded` names the messages that may be at fault.
+    `fresh` are deliveries; the rows of `turn`'s subjects are looked at too. At most `row_limit` waiting rows are
+    decided. `doomed` names messages to park unseen. After a failure, `loaded` names those that may be at fault.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class Batch:
         *,
         draw: Callable[[], float],
         doomed: Mapping[Order, str],
-        sweep: int = 0,
+        turn: Turn | None = None,
         row_limit: int = ROW_LIMIT,
     ) -> None:
         self.loaded: list[Arrival] = []
@@ -74,7 +73,7 @@ class Batch:
         self._fresh = fresh
         self._draw = draw
         self._doomed = doomed
-        self._sweep = sweep
+        self._turn = turn or Turn([])
         self._row_limit = row_limit
 
     async def apply(self) -> list[Settled]:
@@ -85,29 +84,19 @@ class Batch:
         """
         self.loaded = []
         async with self._database.transaction() as tx:
-            now, subjects = await self._begin(tx)
-            if not subjects:
-                return []
+            now = (await tx.execute(text("SELECT now()"))).scalar_one()
+            subjects = {*self._turn.subjects, *(arrival.subject for arrival in self._fresh)}
             streams = {arrival.stream for arrival in self._fresh if arrival.stream is not None}
             progress = await lock_progress(tx, self._consumer, streams=streams, subjects=subjects)
             before = {stream: replace(value) for stream, value in progress.items()}
             fresh, repeated = await self._tell_repeated(tx)
             rows = await waiting.lock_rows(tx, self._consumer, subjects)
-            choice = waiting.choose(rows, fresh, progress, limit=self._row_limit)
+            choice = choose(rows, fresh, progress, limit=self._row_limit, alone=self._turn.alone)
             arrivals = [*await self._read_rows(tx, choice.chosen), *fresh]
             settled = await self._decide(tx, arrivals, progress, choice, now)
             await self._account(tx, settled, _left_alone(rows, choice, progress))
             await store_progress(tx, self._consumer, {k: v for k, v in progress.items() if v != before[k]})
         return [*settled, *repeated]
-
-    async def _begin(self, tx: Transaction) -> tuple[datetime, Collection[Subject]]:
-        subjects = {arrival.subject for arrival in self._fresh}
-        key = crc32(f"tierdesk sweep {self._database.schema} {self._consumer}".encode())
-        query = "SELECT now() AS now, :sweep > 0 AND pg_try_advisory_xact_lock(:key) AS may_sweep"
-        row = (await tx.execute(text(query), {"sweep": self._sweep, "key": key})).one()
-        if row.may_sweep:
-            subjects.update(await waiting.due_subjects(tx, self._consumer, limit=self._sweep))
-        return row.now, subjects
 
     async def _tell_repeated(self, tx: Transaction) -> tuple[list[Arrival], list[Settled]]:
         """Which deliveries are new, and which unordered ones are accounted for already, here or earlier."""
@@ -185,7 +174,7 @@ class Batch:
         if to_wait:
             await waiting.insert_rows(tx, self._consumer, to_wait)
         postponed = left_alone + [
-            Postponement(s.arrival.order[1], s.cause or Cause.BEHIND, s.reason, s.attempts, s.delay_seconds)
+            Postponement(s.arrival.order[1], s.cause or Cause.BEHIND, s.reason, s.attempts, s.delay_seconds, True)
             for s in settled
             if s.fate is Fate.WAITING and s.arrival.is_row and (s.arrival.is_due or s.cause is not s.arrival.cause)
         ]
@@ -214,9 +203,9 @@ def _left_alone(
     cut = {row.position for row in choice.cut}
     chosen = {row.position for row in choice.chosen}
     return [
-        Postponement(
-            row.position, _cause_now(row, progress), "", row.attempts, 0.0 if row.position in cut else _pause(row)
-        )
+        Postponement(row.position, row.cause, "", row.attempts, 0.0, was_tried=False)
+        if row.position in cut
+        else Postponement(row.position, _cause_now(row, progress), "", row.attempts, _pause(row), was_tried=True)
         for row in rows
         if row.position not in chosen and (row.is_due or row.position in cut)
     ]

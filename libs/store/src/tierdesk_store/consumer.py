@@ -10,7 +10,7 @@ from typing import Any, Final
 from tierdesk_bus.port import HOME, Bus, BusError, Consumer, Delivery
 from tierdesk_store.application import Application
 from tierdesk_store.arrival import Arrival, Order, read_arrival
-from tierdesk_store.attempts import MAX_ATTEMPTS, SUSPECT_REDELIVERIES, count_attempt
+from tierdesk_store.attempts import HOPELESS, MAX_ATTEMPTS, SUSPECT_REDELIVERIES, count_attempt
 from tierdesk_store.batch import Counts
 from tierdesk_store.database import Database
 from tierdesk_store.errors import DatabaseUnavailableError
@@ -110,12 +110,12 @@ class Consumption:
             await consumer.ack(deliveries)
         for group in _group(deliveries):
             arrivals = [self._read(index, delivery) for index, delivery in enumerate(group)]
-            doomed: dict[Order, str] | None = {}
+            doomed = None
             if group[0].redeliveries > SUSPECT_REDELIVERIES:
                 doomed = await self._suspect(arrivals[0], stop)
-            if doomed is None:
-                await consumer.requeue(group)
-                continue
+                if doomed is None:
+                    await consumer.requeue(group)
+                    continue
 
             async def done(part: Sequence[Arrival], group: Sequence[Delivery] = group) -> None:
                 failpoint("consumer.before_ack")
@@ -149,7 +149,7 @@ class Consumption:
                 continue
             if count <= MAX_ATTEMPTS:
                 return {}
-            return {arrival.order: f"handled alone {MAX_ATTEMPTS} times without an end: it may kill its consumer"}
+            return {arrival.order: HOPELESS}
         return None
 
 

@@ -63,6 +63,7 @@ CREATE TABLE {schema}.waiting (
     body bytea NOT NULL,
     reason text NOT NULL DEFAULT '',
     attempts integer NOT NULL DEFAULT 0,
+    begun integer NOT NULL DEFAULT 0,
     first_seen_at timestamptz NOT NULL DEFAULT now(),
     due_at timestamptz NOT NULL DEFAULT now()
 );

@@ -126,6 +126,7 @@ def _waiting(metadata: MetaData) -> Table:
         Column("body", LargeBinary, nullable=False),
         _text("reason", default=""),
         Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("begun", Integer, nullable=False, server_default="0"),
         _moment("first_seen_at"),
         _moment("due_at"),
         Index("waiting_due", "consumer", "due_at"),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
 from sqlalchemy import TextClause, text
 
-from tierdesk_store.agenda import Progress, Settled
-from tierdesk_store.arrival import Arrival, Cause, Order, StreamKey, Subject, clean_text
+from tierdesk_store.agenda import Settled
+from tierdesk_store.arrival import Cause, Order, StreamKey, Subject, clean_text
+from tierdesk_store.attempts import MAX_ATTEMPTS
 from tierdesk_store.database import Transaction
 
 
@@ -75,73 +75,6 @@ async def lock_rows(tx: Transaction, consumer: str, subjects: Collection[Subject
         )
         for row in rows
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which rows may be decided in this transaction, in order; those cut off by the limit; and who blocks whom."""
-
-    chosen: list[WaitingRow]
-    cut: list[WaitingRow]
-    blockers: dict[Subject, set[Order]]
-
-
-def choose(
-    rows: Sequence[WaitingRow], fresh: Iterable[Arrival], progress: Mapping[StreamKey, Progress], *, limit: int
-) -> Choice:
-    """Choose the rows that can be reached from what is applied and what just came; pure.
-
-    A superset is right: what turns out to have to wait goes on waiting.
-    """
-    blockers: dict[Subject, set[Order]] = defaultdict(set)
-    for row in rows:
-        if row.cause is Cause.RETRY and not row.is_due:
-            blockers[row.subject].add(row.order)
-    reached = _reach(rows, fresh, progress)
-    eligible = [
-        row
-        for row in rows
-        if row.order not in blockers[row.subject]
-        and not any(order < row.order for order in blockers[row.subject])
-        and (row.stream is None or row.position in reached)
-    ]
-    # By turns, since what only goes on waiting becomes due later; else along a stream rather than by arrival, since a
-    # cut must not take successors and leave their predecessor.
-    eligible.sort(key=lambda row: (row.due_at, reached.get(row.position, 0), row.position))
-    chosen, cut = eligible[:limit], eligible[limit:]
-    for row in cut:
-        if row.cause in {Cause.RETRY, Cause.BEHIND}:
-            blockers[row.subject].add(row.order)
-    return Choice(sorted(chosen, key=lambda row: row.position), cut, dict(blockers))
-
-
-def _reach(
-    rows: Sequence[WaitingRow], fresh: Iterable[Arrival], progress: Mapping[StreamKey, Progress]
-) -> dict[int, int]:
-    """The positions of ordered rows that follow on without a gap, or are superseded, with their place in the walk."""
-    spans: dict[StreamKey, dict[int, int]] = defaultdict(dict)
-    ordered: dict[StreamKey, dict[int, WaitingRow]] = defaultdict(dict)
-    for row in rows:
-        if row.stream is not None:
-            spans[row.stream][row.first] = row.last
-            ordered[row.stream][row.first] = row
-    for arrival in fresh:
-        if arrival.stream in ordered:
-            spans[arrival.stream].setdefault(arrival.first, arrival.last)
-    reached: dict[int, int] = {}
-    for stream, by_first in ordered.items():
-        now = progress[stream]
-        if now.held_last is None:
-            place, sequence = 0, now.sequence
-            while (last := spans[stream].get(sequence + 1)) is not None:
-                place += 1
-                next_row = by_first.get(sequence + 1)
-                if next_row is not None:
-                    reached[next_row.position] = place
-                sequence = last
-        passed = max(now.sequence, now.held_last or 0)
-        reached.update({row.position: 0 for row in by_first.values() if row.first <= passed})
-    return reached
 
 
 @cache
@@ -210,6 +143,8 @@ class Postponement:
     reason: str
     attempts: int
     delay_seconds: float
+    was_tried: bool
+    """It came to an end of its turn."""
 
 
 @cache
@@ -217,11 +152,12 @@ def _postpone(schema: str) -> TextClause:
     return text(f"""
         UPDATE "{schema}".waiting AS w SET cause = r.cause, attempts = r.attempts,
             reason = CASE r.reason WHEN '' THEN w.reason ELSE r.reason END,
-            due_at = now() + r.delay * interval '1 second'
+            due_at = now() + r.delay * interval '1 second',
+            begun = CASE WHEN r.tried THEN 0 ELSE w.begun END
         FROM unnest(
             CAST(:position AS bigint[]), CAST(:cause AS text[]), CAST(:reason AS text[]),
-            CAST(:attempts AS integer[]), CAST(:delay AS double precision[])
-        ) AS r(position, cause, reason, attempts, delay)
+            CAST(:attempts AS integer[]), CAST(:delay AS double precision[]), CAST(:tried AS boolean[])
+        ) AS r(position, cause, reason, attempts, delay, tried)
         WHERE w.position = r.position
     """)  # noqa: S608 - as above
 
@@ -236,6 +172,7 @@ async def postpone_rows(tx: Transaction, postponements: Collection[Postponement]
             "reason": [clean_text(p.reason, longest=2000) for p in postponements],
             "attempts": [p.attempts for p in postponements],
             "delay": [p.delay_seconds for p in postponements],
+            "tried": [p.was_tried for p in postponements],
         },
     )
 
@@ -250,17 +187,45 @@ async def delete_rows(tx: Transaction, positions: Collection[int]) -> None:
     await tx.execute(_delete(tx.schema), {"positions": list(positions)})
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a sweep takes up: the subjects of rows that are due, or one row alone that never came to an end."""
+
+    subjects: list[Subject]
+    alone: int | None = None
+    is_hopeless: bool = False
+    """It was begun five times without an end."""
+
+
 @cache
 def _due(schema: str) -> TextClause:
     return text(f"""
-        SELECT DISTINCT tenant, subject FROM (
-            SELECT tenant, subject FROM "{schema}".waiting
-            WHERE consumer = :consumer AND due_at <= now() ORDER BY due_at LIMIT :limit
-        ) AS due
+        SELECT position, tenant, subject, begun FROM "{schema}".waiting
+        WHERE consumer = :consumer AND due_at <= now() ORDER BY due_at LIMIT :limit
+        FOR UPDATE SKIP LOCKED
     """)  # noqa: S608 - as above
 
 
-async def due_subjects(tx: Transaction, consumer: str, *, limit: int) -> list[Subject]:
-    """The subjects of the `limit` rows that are due the longest."""
-    rows = await tx.execute(_due(tx.schema), {"consumer": consumer, "limit": limit})
-    return [Subject(row.tenant, row.subject) for row in rows]
+@cache
+def _begin(schema: str) -> TextClause:
+    return text(f"""
+        UPDATE "{schema}".waiting SET begun = begun + 1 WHERE position = ANY(CAST(:positions AS bigint[]))
+    """)  # noqa: S608 - as above
+
+
+async def begin_due(tx: Transaction, consumer: str, *, limit: int) -> Turn:
+    """Begin the `limit` rows that are due the longest and that nobody else has in hand.
+
+    To be committed before they are tried: a row that was begun before and has not come to an end may have killed its
+    process, and is then tried alone, the least often begun first.
+    """
+    rows = (await tx.execute(_due(tx.schema), {"consumer": consumer, "limit": limit})).all()
+    suspects = [row for row in rows if row.begun > 0]
+    turn = Turn(sorted({Subject(row.tenant, row.subject) for row in rows}))
+    if suspects:
+        suspect = min(suspects, key=lambda row: (row.begun, row.position))
+        turn = Turn([Subject(suspect.tenant, suspect.subject)], suspect.position, suspect.begun >= MAX_ATTEMPTS)
+        rows = [suspect]
+    if rows:
+        await tx.execute(_begin(tx.schema), {"positions": [row.position for row in rows]})
+    return turn
