@@ -11,4 +11,4 @@ from tierdesk_policy.facts import verify
 
 def verify_files(files: Sequence[Path]) -> int:
     """Print each mismatch and a closing line; answer the exit code."""
-    return verify(files, lambda line: sys.stdout.write(f"{line}\n"))
+    return verify(files, lambda line: sys.stdout.write(f"{line if line.isprintable() else ascii(line)}\n"))

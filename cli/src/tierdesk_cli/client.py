@@ -17,11 +17,16 @@ class DeskClient:
     """One desk, one key. Use as an async context manager."""
 
     def __init__(self, url: str, key: str) -> None:
-        """`url` is the desk's origin."""
+        """`url` is the desk's origin. Raises `CommandError` for an address or a key that can be none."""
         self.url = url.rstrip("/")
-        self._http = httpx2.AsyncClient(
-            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=30.0, trust_env=False
-        )
+        if not (key.isascii() and key.isprintable()):
+            raise CommandError("the API key holds characters that no key has; copy it again", exit_code=2)
+        try:
+            self._http = httpx2.AsyncClient(
+                base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=30.0, trust_env=False
+            )
+        except httpx2.InvalidURL as error:
+            raise CommandError(f"{url!r} is no address of a desk: {error}", exit_code=2) from error
 
     async def __aenter__(self) -> Self:
         return self
@@ -33,7 +38,7 @@ class DeskClient:
         """One request. Raises `CommandError` for a refusal, with what the desk says of it."""
         try:
             response = await self._http.request(method, path, **options)
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise CommandError(f"no desk answers at {self.url} ({reason}); start one with `tierdesk up`") from error
         if response.status_code >= 400:
@@ -43,7 +48,11 @@ class DeskClient:
     async def get(self, path: str, **parameters: Any) -> Any:
         """The JSON of a GET."""
         given = {name: value for name, value in parameters.items() if value is not None}
-        return (await self.request("GET", path, params=given)).json()
+        response = await self.request("GET", path, params=given)
+        try:
+            return response.json()
+        except ValueError as error:
+            raise CommandError(f"what answers at {self.url} is no desk: GET {path} gave no JSON") from error
 
 
 def _describe(response: httpx2.Response) -> str:

@@ -102,7 +102,7 @@ async def _post_call(desk: DeskClient, event: dict[str, str], secret: str) -> st
 async def _follow(desk: DeskClient, ticket: str, people: asyncio.Task[None]) -> dict[str, Any]:
     """Wait until the ticket is resolved, confirm it as its requester, and answer its whole story."""
     end = time.monotonic() + PATIENCE_SECONDS
-    confirmed = False
+    confirmed, status = False, "not opened"
     while time.monotonic() < end:
         if people.done():
             await people

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from tierdesk_bus import BusError
 from tierdesk_bus import connect as connect_bus
@@ -103,6 +104,9 @@ def migrate_all(database_url: str, secrets: Secrets) -> None:
             migrate(database_url, definition.schema, password=secrets.database_password(definition.name))
         except DatabaseUnavailableError as error:
             raise CommandError(f"the database does not answer ({error}); check TIERDESK_DATABASE_URL") from error
+        except SQLAlchemyError as error:
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"the schema {definition.name} cannot be brought up to date: {reason}") from error
 
 
 async def declare_all(settings: Settings) -> None:

@@ -11,7 +11,7 @@ import httpx2
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from tierdesk_bus import BusError
 from tierdesk_bus import connect as connect_bus
@@ -19,6 +19,7 @@ from tierdesk_cli.client import connect
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
 from tierdesk_cli.services import DEFINITIONS
+from tierdesk_cli.tickets import clean
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from tierdesk_runtime.secrets import Secrets, SecretsError
 from tierdesk_runtime.settings import redact_url
@@ -53,7 +54,8 @@ async def run(data: Path, url: str | None, console: Console) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         mark = "[green]well[/green]" if finding.well else "[red]ill[/red]"
-        table.add_row(mark, finding.what, finding.seen, "" if finding.well else f"→ {finding.cure}")
+        cure = "" if finding.well else f"→ {finding.cure}"
+        table.add_row(mark, *(clean(part) for part in (finding.what, finding.seen, cure)))
     console.print(table, highlight=False)
     ill = sum(not finding.well for finding in findings)
     if ill:
@@ -63,7 +65,7 @@ async def run(data: Path, url: str | None, console: Console) -> None:
 async def _guard(what: str, look: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
     try:
         return await look()
-    except (BusError, CommandError, OSError, TimeoutError, DatabaseUnavailableError) as error:
+    except (BusError, CommandError, OSError, ValueError, DatabaseUnavailableError, SQLAlchemyError) as error:
         return [Finding(what, False, str(error) or type(error).__name__, "check that it runs and how it is addressed")]
 
 

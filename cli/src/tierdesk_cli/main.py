@@ -13,10 +13,9 @@ import uvloop
 from rich.console import Console
 
 from tierdesk_cli import calendar, demo, doctor, policy, tickets, up
-from tierdesk_cli.errors import CommandError
+from tierdesk_cli.errors import explain
 from tierdesk_cli.home import default_folder
 from tierdesk_cli.replay import command as replay
-from tierdesk_cli.replay.export import ExportError
 
 ResultT = TypeVar("ResultT")
 
@@ -124,10 +123,7 @@ def replay_command(
 
     Runs a desk of its own: on an embedded PostgreSQL, or on TIERDESK_DATABASE_URL and TIERDESK_AMQP_URL.
     """
-    try:
-        _wait(replay.run(file, format_, limit=limit, data=data, window=window, console=console))
-    except ExportError as error:
-        raise CommandError(str(error), exit_code=2) from error
+    _wait(replay.run(file, format_, limit=limit, data=data, window=window, console=console))
 
 
 @policy_app.command("check")
@@ -154,12 +150,16 @@ def calendar_verify(files: Annotated[list[Path], typer.Argument(help="Fact files
 
 
 def run() -> None:
-    """The entry point: a `CommandError` is one line and its exit code."""
+    """The entry point: what can be expected to go wrong is one line and an exit code; a defect keeps its traceback."""
     try:
         app()
-    except CommandError as error:
-        text = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(error))
-        sys.stderr.write(f"tierdesk: {text}\n")
-        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        told = explain(error)
+        if told is None:
+            raise
+        # Not as it came: what others wrote into it could command a terminal.
+        text = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(told))
+        sys.stderr.write(f"tierdesk: {text}\n")
+        sys.exit(told.exit_code)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tierdesk_cli.client import connect
 from tierdesk_cli.errors import CommandError
+from tierdesk_cli.tickets import clean
 from tierdesk_policy import Policy, PolicyError, load_policy_file
 
 
@@ -25,10 +26,9 @@ def check(file: Path, console: Console) -> None:
     """Check a policy and say what it is."""
     policy = read_policy(file)
     console.print(
-        f"{policy.name}: {len(policy.tiers)} tiers, {len(policy.groups)} groups, {len(policy.categories)} categories, "
+        f"{clean(policy.name)}: {len(policy.tiers)} tiers, {len(policy.groups)} groups, {len(policy.categories)} categories, "
         f"{len(policy.vendors)} vendors. No faults.",
         highlight=False,
-        markup=False,
     )
     console.print(policy.version, highlight=False)
 
@@ -39,4 +39,4 @@ async def apply(file: Path, data: Path, url: str | None, key: str | None, consol
     async with connect(data, url, key) as desk:
         answer = (await desk.request("PUT", "/v1/policy", json=document)).json()
     what = "is in force now" if answer["changed"] else "was in force already"
-    console.print(f"{answer['name']} {what}: {answer['version']}", highlight=False, markup=False)
+    console.print(f"{clean(answer['name'])} {what}: {answer['version']}", highlight=False)

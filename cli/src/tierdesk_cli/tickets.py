@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.markup import escape
@@ -42,7 +43,7 @@ async def list_tickets(
 async def show_ticket(data: Path, url: str | None, key: str | None, console: Console, name: str) -> None:
     """Print a ticket and its whole log."""
     async with connect(data, url, key) as desk:
-        story = await desk.get(f"/v1/tickets/{name}")
+        story = await desk.get(f"/v1/tickets/{quote(name, safe='')}")
     print_story(story, console)
 
 

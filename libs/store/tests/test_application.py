@@ -20,7 +20,7 @@ from trial_service import (
     words,
 )
 
-from tierdesk_store import GapError, PermanentError, TransientError
+from tierdesk_store import DatabaseUnavailableError, GapError, PermanentError, TransientError
 from tierdesk_store.agenda import MAX_TRIES
 from tierdesk_store.attempts import MAX_ATTEMPTS
 from tierdesk_store.negative_controls import UNSAFE
@@ -432,11 +432,6 @@ async def test_a_connection_lost_at_commit_neither_loses_nor_doubles(database, p
 
 
 async def test_while_the_database_is_away_a_batch_is_kept_until_stop(database, intake, notes):
-    async def away():
-        raise_at_open()
-
-    from tierdesk_store import DatabaseUnavailableError
-
     def raise_at_open(*_):
         raise DatabaseUnavailableError("away")
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from trial_service import (
     words,
 )
 
-from tierdesk_bus.port import HOME, Address, Message, Topology
+from tierdesk_bus.port import HOME, Address, Binding, Message, Queue, Topology
 from tierdesk_store import Consumption, Relay, Sweep, TransientError
 from tierdesk_store.attempts import MAX_ATTEMPTS
 from tierdesk_store.negative_controls import UNSAFE, read_negative_controls
@@ -85,8 +86,6 @@ async def test_what_is_published_is_applied_and_leaves_the_queue(database, bus):
 
 async def test_from_outbox_to_outbox_nothing_is_lost_doubled_or_reordered(database, bus):
     """Every publish may be lost, doubled or refused; two consumers compete; the answers are counted at the end."""
-    import random
-
     chance = random.Random(7)
     fates = ["lost", "stored", None, None, None]
     faulty = FaultyBus(bus, lambda message: chance.choice(fates))
@@ -135,8 +134,6 @@ async def test_a_consumer_that_stops_gives_back_what_it_had_fetched(database, bu
 
 
 async def test_a_queue_that_does_not_exist_yet_is_waited_for(database, bus):
-    from tierdesk_bus.port import Binding, Queue
-
     consumption = Consumption(bus, database, Notes(), "late")
     async with running(consumption):
         await asyncio.sleep(0.5)

@@ -39,11 +39,14 @@ async def test_a_transaction_commits_its_rows_and_its_messages_together(database
 
 
 async def test_a_raise_leaves_neither_rows_nor_messages(database):
-    with pytest.raises(ZeroDivisionError):
+    async def work():
         async with database.transaction() as tx:
             await note(tx, "a")
             tx.send(unordered("s", "a"), EVENT)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
     assert await rows(database, "SELECT 1 FROM outbox UNION ALL SELECT 1 FROM note") == []
     assert not database.outbox_written.is_set()
 
@@ -108,39 +111,51 @@ async def test_a_connection_lost_between_transactions_costs_one_answer(database,
 
 
 async def test_a_connection_lost_within_a_transaction_leaves_nothing(database, postgres_url):
-    with pytest.raises(DatabaseUnavailableError) as caught:
+    async def work():
         async with database.transaction() as tx:
             await note(tx, "a")
             await end_backends(postgres_url)
             await note(tx, "b")
+
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        await work()
     assert not caught.value.commit_unknown
     assert await noted(database) == []
 
 
 async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(database, postgres_url):
-    with pytest.raises(DatabaseUnavailableError) as caught:
+    async def work():
         async with database.transaction() as tx:
             await note(tx, "a")
             await end_backends(postgres_url)
+
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        await work()
     assert caught.value.commit_unknown
 
 
 async def test_a_handler_that_swallows_a_lost_connection_still_learns_of_it(database, postgres_url):
-    with pytest.raises(DatabaseUnavailableError):
+    async def work():
         async with database.transaction() as tx:
             await note(tx, "a")
             await end_backends(postgres_url)
             with contextlib.suppress(DatabaseUnavailableError):
                 await note(tx, "b")
+
+    with pytest.raises(DatabaseUnavailableError):
+        await work()
     assert await noted(database) == []
 
 
 async def test_a_swallowed_error_cannot_turn_the_commit_into_a_silent_rollback(database):
-    with pytest.raises(exc.DBAPIError, match="aborted"):
+    async def work():
         async with database.transaction() as tx:
             await note(tx, "a")
             with contextlib.suppress(exc.DBAPIError):
                 await tx.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(exc.DBAPIError, match="aborted"):
+        await work()
     assert await noted(database) == []
     async with database.transaction() as tx:  # the same connection, used again, is not suspected for ever
         await note(tx, "b")

@@ -6,6 +6,7 @@ import uuid
 import pytest
 from trial_service import Intake, Notes, changed, ordered, parked, rows, unordered, waiting, word_of, words
 
+from tierdesk_contracts import MESSAGE_TYPES
 from tierdesk_store import (
     PermanentError,
     discard_parked,
@@ -155,8 +156,6 @@ async def test_a_second_bad_message_of_a_stream_is_parked_when_its_turn_comes(da
 
 
 async def test_a_message_that_only_a_later_release_can_read_is_replayed_in_its_place(database, intake, monkeypatch):
-    from tierdesk_contracts import MESSAGE_TYPES
-
     body = ordered("a", 1).to_bytes()
     monkeypatch.delitem(MESSAGE_TYPES, "intake.requester_replied.v1")
     await intake.take(body)

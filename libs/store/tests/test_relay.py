@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from trial_service import EVENTS, FaultyBus, drain, ordered, rows, unordered, until
 
-from tierdesk_bus.port import HOME, Address, PublishResult
-from tierdesk_store import Database, Relay, outbox_state
+from tierdesk_bus.port import HOME, Address, Binding, Exchange, PublishResult, Topology
+from tierdesk_store import Database, Relay, driver, outbox_state
 from tierdesk_store.negative_controls import UNSAFE
-from tierdesk_store.outbox import partition_of
+from tierdesk_store.outbox import OutboxReader, partition_of, write_outgoing
 
 NOTES = Address(HOME, EVENTS, "notes.a")
 SOME = Address(HOME, EVENTS, "some.a")
@@ -91,8 +91,6 @@ async def test_a_row_that_becomes_visible_after_a_later_one_is_not_passed_over(d
     early = database.transaction()
     tx = await early.__aenter__()
     tx.send(unordered(subjects[0], "early"), NOTES)
-    from tierdesk_store.outbox import write_outgoing
-
     await write_outgoing(tx.connection, "trial", tx.outgoing)  # takes its position now, commits later
     tx.outgoing.clear()
     async with running(Relay(database, postgres_bus)):
@@ -124,12 +122,8 @@ async def test_a_message_that_is_not_confirmed_is_not_marked(database, postgres_
 
 
 async def test_an_unroutable_message_waits_until_a_queue_is_bound(database, bus):
-    from tierdesk_bus.port import Binding, Topology
-
     relay = Relay(database, bus)
-    nowhere = Address("", "trial.nowhere", "x")
-    from tierdesk_bus.port import Exchange
-
+    nowhere = Address(HOME, "trial.nowhere", "x")
     await bus.declare(Topology(exchanges=(Exchange("trial.nowhere"),)))
     async with running(relay):
         await send(database, (unordered("s", "x"), nowhere))
@@ -266,9 +260,6 @@ async def test_old_published_rows_are_deleted_and_young_or_unpublished_ones_stay
         )
     async with running(Relay(database, postgres_bus)) as stop:
         await until(lambda: is_empty(database))
-        from tierdesk_store import driver
-        from tierdesk_store.outbox import OutboxReader
-
         connection = await driver.connect(database.url, schema="trial", name="cleaner")
         reader = OutboxReader(connection, "trial")
         assert await reader.delete_old(partition_of("s"), limit=2) == 2

@@ -21,7 +21,7 @@ from tierdesk_cli.home import Home, temporary_folder
 from tierdesk_cli.replay.director import Case, Director
 from tierdesk_cli.replay.export import read_export
 from tierdesk_cli.replay.posting import Mailbox
-from tierdesk_cli.replay.report import compare, print_report
+from tierdesk_cli.replay.report import Verdict, compare, print_report
 from tierdesk_cli.replay.script import write_script
 from tierdesk_cli.replay.tiers import map_groups, replay_policy
 from tierdesk_contracts.names import EVENTS, event_key, work_queue
@@ -31,6 +31,7 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.keys import KeyRing
 
 SETTLE_SECONDS = 120.0
+LAST_OUTCOME_SECONDS = 10.0
 
 
 async def run(file: Path, format_: str, *, limit: int | None, data: Path | None, window: int, console: Console) -> None:
@@ -84,8 +85,8 @@ async def _replay(
             )
             await director.run(_queues(tenant, policy), await _declare_events(bus, tenant))
         seconds = time.monotonic() - started
-        clocks = await _settled_clocks(desk)
-        verdict = await compare(desk, cases)
+        verdict = await _compare(desk, cases)
+        clocks = await _settled_clocks(desk, rests=all(case.ending == "closed" for case in cases))
     finally:
         await bus.close()
     print_report(console, verdict, clocks, seconds=seconds, acts=director.acts, tiers=tiers)
@@ -104,13 +105,24 @@ async def _declare_events(bus: Bus, tenant: str) -> str:
     return queue
 
 
-async def _settled_clocks(desk: DeskClient) -> list[dict[str, Any]]:
-    """The counts of clocks once the watcher has followed to the end: nothing runs any more, since all is closed."""
+async def _compare(desk: DeskClient, cases: list[Case]) -> Verdict:
+    """The verdict; of tickets that stay open, the last outcome may be on its way yet."""
+    until = time.monotonic() + LAST_OUTCOME_SECONDS
+    while not (verdict := await compare(desk, cases)).holds and time.monotonic() < until:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.5)
+    return verdict
+
+
+async def _settled_clocks(desk: DeskClient, *, rests: bool) -> list[dict[str, Any]]:
+    """The counts of clocks once the watcher has followed to the end: they rest, and where all is closed none runs."""
     until = time.monotonic() + SETTLE_SECONDS
     last: list[dict[str, Any]] | None = None
+    same = 0
     while time.monotonic() < until:
         kinds: list[dict[str, Any]] = (await desk.get("/v1/clocks/summary"))["kinds"]
-        if kinds and kinds == last and not any(kind["running"] or kind["paused"] for kind in kinds):
+        same = same + 1 if kinds == last else 0
+        runs = any(kind["running"] or kind["paused"] for kind in kinds)
+        if kinds and same >= (1 if rests else 4) and not (rests and runs):
             return kinds
         last = kinds
         await asyncio.sleep(0.5)

@@ -19,7 +19,7 @@ from tierdesk_bus import Address, Bus, Consumer, Message, PublishResult
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.replay.export import Incident
 from tierdesk_cli.replay.posting import Mailbox
-from tierdesk_cli.replay.script import Act, Request, Step
+from tierdesk_cli.replay.script import Act, Request, Step, ending
 from tierdesk_contracts import MessageError, parse, seal, ticket, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.names import OUTCOMES, event_key
@@ -49,6 +49,11 @@ class Case:
     offers: int = 0
     """Offers that were made, each of them answered by exactly the acts that follow it."""
     rejected: list[str] = field(default_factory=list)
+    ending: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know where it ends."""
+        self.ending = ending(self.steps).value
 
     @property
     def step(self) -> Step | None:
@@ -65,7 +70,7 @@ class Case:
             case Request():
                 return self.status in {"resolved", "closed"}
             case _:
-                return self.status == "closed"
+                return self.status == self.ending
 
 
 class Director:
@@ -104,7 +109,7 @@ class Director:
         self.acts = 0
 
     async def run(self, work_queues: Sequence[str], events_queue: str) -> None:
-        """Play until every case is closed. Raises `CommandError` when the desk shows nothing for a minute."""
+        """Play until every case stands where the export leaves it. Raises `CommandError` when the desk shows nothing for a minute."""
         consumers = [await self._bus.consume(queue, prefetch=200) for queue in work_queues]
         consumers.append(await self._bus.consume(events_queue, prefetch=2 * BATCH))
         tasks = [asyncio.create_task(self._listen(consumer)) for consumer in consumers]
@@ -154,13 +159,13 @@ class Director:
             reports.append(case)
             return
         step = case.step
-        if step is None or not case.is_ready():
-            if step is None and case.status == "closed":
-                self._left -= 1
-                self._on_done()
-                return
+        if not case.is_ready():
             case.waiting = True
             self._blocked += 1
+            return
+        if step is None:
+            self._left -= 1
+            self._on_done()
             return
         case.position += 1
         if isinstance(step, Act):

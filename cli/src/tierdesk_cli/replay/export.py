@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,15 +18,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
+from tierdesk_cli.errors import CommandError
+
 COLUMNS: Final = (
     "number", "incident_state", "opened_at", "sys_updated_at", "contact_type", "category", "subcategory", "u_symptom",
     "impact", "urgency", "priority", "assignment_group", "assigned_to", "caller_id", "location",
 )  # fmt: skip
 NOTHING: Final = "?"
+_CELL: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,100}")
+_NUMBER: Final = re.compile(r"[\x21-\x7e]{1,40}")
 
 
-class ExportError(Exception):
-    """The file is no such export; the text names the line and the column."""
+class ExportError(CommandError):
+    """The file is no such export; the text names file and line, and the column where it is a cell's fault."""
+
+    def __init__(self, text: str) -> None:
+        """Input is at fault."""
+        super().__init__(text, exit_code=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +73,11 @@ def read_export(path: Path) -> list[Incident]:
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             plain: IO[bytes] = gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[assignment]  # both are streams of bytes
-            with io.TextIOWrapper(plain, encoding="utf-8", newline="") as stream:
+            with io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as stream:
                 for row in _rows(path, stream):
                     rows.setdefault(row["number"], []).append(row)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise ExportError(f"{path}: cannot be read as a CSV export: {error}") from error
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not rows:
         raise ExportError(f"{path}: no incidents in it")
     incidents = [_incident(path, number, updates) for number, updates in rows.items()]
@@ -77,17 +86,30 @@ def read_export(path: Path) -> list[Incident]:
 
 def _rows(path: Path, stream: IO[str]) -> Iterator[dict[str, str]]:
     reader = csv.DictReader(stream, strict=True)
-    lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if lacking:
-        raise ExportError(f"{path}:1: not a ServiceNow incident export: no column {', '.join(lacking)}")
-    for row in reader:
-        short = [name for name in COLUMNS if row[name] is None]
-        if short or None in row:
-            raise ExportError(f"{path}:{reader.line_num}: the row has not as many cells as there are columns")
-        if row["number"] in {"", NOTHING}:
-            raise ExportError(f"{path}:{reader.line_num}: number: empty")
-        row["line"] = str(reader.line_num)
-        yield row
+    try:
+        lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise ExportError(f"{path}:1: not a ServiceNow incident export: no column {', '.join(lacking)}")
+        for row in reader:
+            _check_row(path, row, reader.line_num)
+            row["line"] = str(reader.line_num)
+            yield row
+    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        # Compressed or decoded in blocks, the place is known to some lines only.
+        raise ExportError(f"{path}:{reader.line_num + 1}: from here on not readable as CSV: {error}") from error
+
+
+def _check_row(path: Path, row: dict[str, str], line: int) -> None:
+    short = next((name for name in COLUMNS if row[name] is None), None)
+    if short is not None:
+        raise ExportError(f"{path}:{line}: {short}: the row ends before this column")
+    if None in row:
+        raise ExportError(f"{path}:{line}: the row has more cells than there are columns")
+    if not _NUMBER.fullmatch(row["number"]) or row["number"] == NOTHING:
+        raise ExportError(f"{path}:{line}: number: 1 to 40 printable ASCII characters are expected")
+    strange = next((name for name in COLUMNS if not _CELL.fullmatch(row[name])), None)
+    if strange is not None:
+        raise ExportError(f"{path}:{line}: {strange}: longer than 100 characters, or holds a control character")
 
 
 def _incident(path: Path, number: str, rows: list[dict[str, str]]) -> Incident:
@@ -127,9 +149,12 @@ def _known(cell: str) -> str | None:
 
 def _time(path: Path, row: dict[str, str], column: str) -> datetime:
     try:
-        return datetime.strptime(row[column], "%d/%m/%Y %H:%M").replace(tzinfo=UTC)
+        at = datetime.strptime(row[column], "%d/%m/%Y %H:%M").replace(tzinfo=UTC)
     except ValueError as error:
         raise ExportError(f"{path}:{row['line']}: {column}: {row[column]!r} is no d/m/yyyy hh:mm") from error
+    if not 1970 <= at.year < 3000:
+        raise ExportError(f"{path}:{row['line']}: {column}: {row[column]!r} is not within 1970 and 2999")
+    return at
 
 
 def _level(path: Path, row: dict[str, str], column: str, highest: int = 3) -> int:

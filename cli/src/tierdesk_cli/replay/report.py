@@ -14,6 +14,7 @@ from tierdesk_cli.client import DeskClient
 from tierdesk_cli.replay.director import Case
 from tierdesk_cli.replay.script import count_hand_offs
 from tierdesk_cli.replay.tiers import RULE, UNASSIGNED, group_name
+from tierdesk_cli.tickets import clean
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ async def compare(desk: DeskClient, cases: Sequence[Case]) -> Verdict:
         verdict.hand_offs += ticket["hand_offs"]
         verdict.per_tier[ticket["tier"]] += 1
         wanted = {
-            "status": last.state.lower(),
+            "status": last.state.lower() if last.state.lower() in {"resolved", "closed"} else case.ending,
             "group": group_name(last.group),
             "priority": last.priority,
             "hand_offs": expected,
@@ -98,7 +99,7 @@ def print_report(
         table.add_row(kind["kind"], *(f"{kind[state]:,}" for state in ("met", "missed", "void")))
     console.print(table)
     for line in verdict.differing[:10]:
-        console.print(f"differs: {line}", markup=False, highlight=False)
+        console.print(f"differs: {clean(line)}", highlight=False)
     console.print(
         f"{verdict.tickets:,} incidents in {seconds:.1f} s: {verdict.tickets / seconds:.0f} tickets/s, "
         f"{acts / seconds:.0f} outcomes/s; priorities of {verdict.pairs} pairs of impact and urgency",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from tierdesk_cli.replay.export import Incident, Update
 from tierdesk_cli.replay.tiers import group_name
 from tierdesk_contracts import outcome as outcomes
-from tierdesk_contracts.vocabulary import EscalationReason, PauseParty
+from tierdesk_contracts.vocabulary import EscalationReason, PauseParty, Status
 
 PARTIES: Final = {
     "awaiting user info": PauseParty.REQUESTER,
@@ -55,6 +56,23 @@ def write_script(incident: Incident, tiers: dict[str, str]) -> list[Step]:
     return writer.steps
 
 
+def ending(steps: Sequence[Step]) -> Status:
+    """Where the ticket stands when all is played: an export has open incidents too."""
+    status = Status.OFFERED
+    for step in steps:
+        if isinstance(step, Request):
+            status = Status.CLOSED if step.type == "confirmed" else Status.OFFERED
+        elif step.hands_on:
+            status = Status.OFFERED
+        elif step.outcome is outcomes.WorkResolved:
+            status = Status.RESOLVED
+        elif step.outcome is outcomes.WorkPaused:
+            status = Status.PAUSED
+        elif step.outcome is not outcomes.WorkProgressed or status is Status.OFFERED:
+            status = Status.ACCEPTED
+    return status
+
+
 def count_hand_offs(incident: Incident) -> int:
     """How often the export's `assignment_group` changed from one row to the next, to and from no group included."""
     groups = [update.group for update in incident.updates]
@@ -78,7 +96,8 @@ class _Writer:
         state = update.state.lower()
         over = state if state in {"resolved", "closed"} else None
         group = group_name(update.group)
-        if self._over and (over is None or group != self._group):
+        again = self._over == "closed" and over == "resolved"
+        if self._over and (over is None or again or group != self._group):
             self._request(update.at, "reopened")
         if (update.impact, update.urgency) != self._levels and self._over is None:
             self._levels = (update.impact, update.urgency)

@@ -6,6 +6,7 @@ L1, below 1.4 L2, else L3. What no group had yet lies in the queue `unassigned` 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,11 +21,13 @@ _BOUNDS: Final = (("l1", 0.9), ("l2", 1.4))
 
 
 def group_name(group: str | None) -> str:
-    """The group's identifier in the policy."""
+    """The group's identifier in the policy, its own: names that would become alike get a digest at their end."""
     if group is None:
         return UNASSIGNED
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in group.lower())
-    return f"group-{plain}"[:40]
+    if plain.replace("-", " ").capitalize() == group and len(plain) <= 34:
+        return f"group-{plain}"
+    return f"group-{plain[:25]}-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
 
 
 def map_groups(incidents: Sequence[Incident]) -> dict[str, str]:

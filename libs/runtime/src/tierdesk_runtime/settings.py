@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     Arguments win over the environment, the environment over files.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TIERDESK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TIERDESK_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     database_url: Annotated[
         str,
@@ -43,9 +43,16 @@ class Settings(BaseSettings):
         ),
     ]
     bus_url: Annotated[
-        str | None, Field(repr=False, description="The bus: `amqp://`, `amqps://` or `postgresql://`.")
+        str | None,
+        Field(
+            repr=False,
+            pattern=r"^(amqps?|postgresql)://",
+            description="The bus: `amqp://`, `amqps://` or `postgresql://`.",
+        ),
     ] = None
-    amqp_url: Annotated[str | None, Field(repr=False, description="RabbitMQ; wins over `bus_url`.")] = None
+    amqp_url: Annotated[
+        str | None, Field(repr=False, pattern=r"^amqps?://", description="RabbitMQ; wins over `bus_url`.")
+    ] = None
     amqp_management_url: Annotated[
         str | None, Field(repr=False, description="RabbitMQ's management API, for vendors' virtual hosts and limits.")
     ] = None

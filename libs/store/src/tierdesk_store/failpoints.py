@@ -1,7 +1,13 @@
 """Named points at which a fault test lets the process die, as by SIGKILL.
 
 `TIERDESK_FAILPOINT=relay.after_confirm` dies at the first passage, `…=relay.after_confirm:3` at the third. Without
-the variable a passage costs one comparison.
+the variable a passage costs one comparison. A service may pass points of its own; those of this library:
+
+transaction.before_commit, transaction.after_commit    in every transaction that is committed
+consumer.before_ack                                    after the commit of a batch, before it is acknowledged
+relay.after_claim                                      rows are read, nothing is published
+relay.after_confirm                                    the bus has confirmed, no row is marked
+relay.after_mark                                       rows are marked
 """
 
 from __future__ import annotations
@@ -10,17 +16,6 @@ import os
 from typing import Final
 
 EXIT_CODE: Final = 137
-
-FAILPOINTS: Final = frozenset(
-    {
-        "transaction.before_commit",
-        "transaction.after_commit",
-        "consumer.before_ack",
-        "relay.after_claim",
-        "relay.after_confirm",
-        "relay.after_mark",
-    }
-)
 
 _name, _, _passage = os.environ.get("TIERDESK_FAILPOINT", "").partition(":")
 _armed = bool(_name)
