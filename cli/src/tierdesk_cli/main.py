@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -151,6 +152,9 @@ def calendar_verify(files: Annotated[list[Path], typer.Argument(help="Fact files
 
 def run() -> None:
     """The entry point: what can be expected to go wrong is one line and an exit code; a defect keeps its traceback."""
+    logging.getLogger().addHandler(
+        logging.NullHandler()
+    )  # where logs go is the command's choice; not between its lines
     try:
         app()
     except KeyboardInterrupt:

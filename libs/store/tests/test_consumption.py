@@ -260,14 +260,11 @@ asyncio.run(main())
     "failpoint",
     [
         "transaction.before_commit",
-        "transaction.after_commit",
         "transaction.before_commit:3",
         "transaction.after_commit:3",
-        "consumer.before_ack",
         "consumer.before_ack:3",
         "relay.after_claim",
         "relay.after_confirm",
-        "relay.after_confirm:2",
         "relay.after_mark",
     ],
 )

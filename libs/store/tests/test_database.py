@@ -134,6 +134,47 @@ async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(database, 
     assert caught.value.commit_unknown
 
 
+async def at_commit(postgres_url, action):
+    """Let the server do something while it commits a transaction that wrote a note."""
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute(
+        f"""
+        CREATE FUNCTION trial.at_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {action}; RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON trial.note DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION trial.at_commit();
+        """
+    )
+    await connection.close()
+
+
+async def test_a_connection_lost_while_the_server_commits_leaves_the_outcome_unknown(database, postgres_url):
+    await at_commit(postgres_url, "PERFORM pg_sleep(5)")
+
+    async def work():
+        async with database.transaction() as tx:
+            await note(tx, "a")
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0.5)
+    await end_backends(postgres_url)
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        await task
+    assert caught.value.commit_unknown
+
+
+async def test_a_commit_that_the_server_refuses_is_not_called_unknown(database, postgres_url):
+    await at_commit(postgres_url, "RAISE integrity_constraint_violation")
+
+    async def work():
+        async with database.transaction() as tx:
+            await note(tx, "a")
+            tx.send(unordered("s", "a"), EVENT)
+
+    with pytest.raises(exc.IntegrityError):
+        await work()
+    assert not database.outbox_written.is_set()
+
+
 async def test_a_handler_that_swallows_a_lost_connection_still_learns_of_it(database, postgres_url):
     async def work():
         async with database.transaction() as tx:

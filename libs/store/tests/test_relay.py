@@ -15,7 +15,7 @@ from trial_service import EVENTS, FaultyBus, drain, ordered, rows, unordered, un
 from tierdesk_bus.port import HOME, Address, Binding, Exchange, PublishResult, Topology
 from tierdesk_store import Database, Relay, driver, outbox_state
 from tierdesk_store.negative_controls import UNSAFE
-from tierdesk_store.outbox import OutboxReader, partition_of, write_outgoing
+from tierdesk_store.outbox import OutboxReader, partition_of, select_unpublished, write_outgoing
 
 NOTES = Address(HOME, EVENTS, "notes.a")
 SOME = Address(HOME, EVENTS, "some.a")
@@ -204,7 +204,7 @@ async def test_order_per_subject_and_destination_survives_whatever_the_bus_answe
                     messages.append((envelope, address))
                 await send(database, *messages)
             await until(lambda: is_empty(database))
-    subject_of = {id: subject for (subject, _), ids in sent.items() for id in ids}
+    subject_of = {sent_id: subject for (subject, _), ids in sent.items() for sent_id in ids}
     stored = defaultdict(list)
     for message in faulty.stored:
         if message.id not in stored[subject_of[message.id], message.address]:
@@ -287,14 +287,9 @@ async def test_the_idle_look_at_the_outbox_reads_no_table(database, postgres_bus
                 "SELECT n % 16, gen_random_uuid(), 'main', 's', '', 'e', 'k', 't', 'x', now() FROM generate_series(1, 20000) n"
             )
         )
-    connection = await asyncpg.connect(service, server_settings={"search_path": "trial"})
-    plan = await connection.fetch(
-        """EXPLAIN (ANALYZE, BUFFERS OFF) SELECT o.* FROM unnest($1::smallint[]) AS p(partition)
-        CROSS JOIN LATERAL (SELECT * FROM outbox AS o WHERE o.partition = p.partition AND o.published_at IS NULL
-        ORDER BY o.position LIMIT $2) AS o""",
-        list(range(16)),
-        31,
-    )
+    connection = await asyncpg.connect(service)
+    query = "EXPLAIN (ANALYZE, BUFFERS OFF) " + select_unpublished("trial", with_exceptions=False)
+    plan = await connection.fetch(query, list(range(16)), 31)
     text_of_plan = "\n".join(row[0] for row in plan)
     await connection.close()
     assert "outbox_unpublished" in text_of_plan

@@ -205,7 +205,7 @@ def test_a_body_that_is_too_long(shared_intake, nothing_stored, path, headers, m
         check_problem(client.post(path, content=b"x" * (megabytes << 20), headers=headers), 413, with_field=False)
 
 
-@pytest.mark.parametrize("key", ["", "k" * 201, "caf\u00e9".encode("latin-1"), b"a\x7f", "\u0430".encode()])
+@pytest.mark.parametrize("key", ["", "k" * 201, "caf\u00e9".encode("latin-1"), "\u0430".encode()])
 def test_a_key_that_is_none(shared_intake, nothing_stored, key):
     with shared_intake.client() as client:
         answer = client.post("/v1/events", json=PROBLEM, headers={"Idempotency-Key": key})

@@ -226,6 +226,24 @@ async def test_what_is_cut_off_is_told_that_its_fate_is_unknown(database):
     assert isinstance(answer, DatabaseUnavailableError)
 
 
+async def test_whoever_waits_when_a_group_is_cut_off_while_halved_is_told(database):
+    begun = asyncio.Event()
+
+    async def write(tx, items):
+        if len(items) > 1:
+            raise ZeroDivisionError
+        begun.set()
+        await asyncio.sleep(60)
+
+    commit = GroupCommit(database, write, size_of=len)
+    task = asyncio.create_task(commit.run(asyncio.Event()))
+    waiting = asyncio.create_task(commit.submit_all([(name, name) for name in "abcd"]))
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert {type(answer) for answer in await waiting} == {DatabaseUnavailableError}
+
+
 async def test_a_statement_that_takes_too_long_stops_the_group_only(start, database):
     slow = [True]
 

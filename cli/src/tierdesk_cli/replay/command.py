@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ from tierdesk_cli.desk import Ground, running, stand_up
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home, temporary_folder
 from tierdesk_cli.replay.director import Case, Director
-from tierdesk_cli.replay.export import read_export
+from tierdesk_cli.replay.export import Incident, read_export
 from tierdesk_cli.replay.posting import Mailbox
 from tierdesk_cli.replay.report import Verdict, compare, print_report
 from tierdesk_cli.replay.script import write_script
@@ -38,10 +39,11 @@ async def run(file: Path, format_: str, *, limit: int | None, data: Path | None,
     """Replay an export on a desk of its own. Raises `CommandError` when the outcome differs from the export."""
     if format_ != "servicenow":
         raise CommandError(f"format {format_!r} is not known; there is servicenow", exit_code=2)
-    incidents = await asyncio.to_thread(read_export, file)
-    tiers = map_groups(incidents)
-    chosen = incidents[:limit]
-    console.print(f"{len(incidents):,} incidents read, {len(chosen):,} to be replayed.", highlight=False)
+    chosen, tiers, total = await asyncio.to_thread(_read, file, limit)
+    console.print(f"{total:,} incidents read, {len(chosen):,} to be replayed.", highlight=False)
+    # What was read stays to the end: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     # A tenant of its own: a replay may share database and broker with other desks and other replays.
     tenant = f"replay-{secrets.token_hex(4)}"
     clock = DrivenClock(chosen[0].opened_at)
@@ -52,6 +54,12 @@ async def run(file: Path, format_: str, *, limit: int | None, data: Path | None,
             key = KeyRing(ground.secrets).mint("replay", tenant, scopes)
             async with running(ground, clock=clock) as url, DeskClient(url, key) as desk:
                 await _replay(cases, desk, ground, clock, tiers, tenant=tenant, window=window, console=console)
+
+
+def _read(file: Path, limit: int | None) -> tuple[list[Incident], dict[str, str], int]:
+    """The incidents to replay, the tiers of all groups of the file, and how many incidents it has."""
+    incidents = read_export(file)
+    return incidents[:limit], map_groups(incidents), len(incidents)
 
 
 async def _replay(

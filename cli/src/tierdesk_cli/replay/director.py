@@ -44,10 +44,8 @@ class Case:
     token: int = 0
     ordinal: int = 0
     status: str = ""
+    resolving: UUID | None = None
     waiting: bool = False
-    acts: int = 0
-    offers: int = 0
-    """Offers that were made, each of them answered by exactly the acts that follow it."""
     rejected: list[str] = field(default_factory=list)
     ending: str = field(init=False)
 
@@ -59,6 +57,17 @@ class Case:
     def step(self) -> Step | None:
         """The next step; None when all are played."""
         return self.steps[self.position] if self.position < len(self.steps) else None
+
+    def follow(self, changed: ticket.TicketChanged) -> None:
+        """Take note of what the director waits for: the end of the work resolved last, and the closing.
+
+        The message's own status will not do: it may have been true before a request that is on its way.
+        """
+        for event in changed.events:
+            if isinstance(event, ticket.Resolved) and event.assignment_id == self.resolving:
+                self.status = "resolved"
+            elif isinstance(event, ticket.Closed):
+                self.status = "closed"
 
     def is_ready(self) -> bool:
         """Whether the desk has shown what the next step builds on."""
@@ -203,6 +212,8 @@ class Director:
         address = Address("", OUTCOMES, event_key(self._tenant, envelope.type))
         self._outgoing.append(Message(str(envelope.id), envelope.type, address, envelope.to_bytes()))
         self.acts += 1
+        if act.outcome is outcomes.WorkResolved:
+            case.resolving = case.assignment_id
         if act.hands_on or act.outcome is outcomes.WorkResolved:
             case.assignment_id, case.ordinal = None, 0
 
@@ -245,11 +256,10 @@ class Director:
         match data:
             case work.WorkOffered() if data.token > case.token:
                 case.assignment_id, case.token, case.ordinal = data.assignment_id, data.token, 0
-                case.offers += 1
             case work.OutcomeRejected():
                 case.rejected.append(f"{data.reason.value}: {data.detail}")
             case ticket.TicketChanged():
-                case.status = data.status.value
+                case.follow(data)
             case _:
                 return
         if case.waiting and case.ticket_id is not None and (case.is_ready() or case.rejected):

@@ -158,7 +158,7 @@ def _time(path: Path, row: dict[str, str], column: str) -> datetime:
 
 
 def _level(path: Path, row: dict[str, str], column: str, highest: int = 3) -> int:
-    text = row[column][:1]
-    if text.isdigit() and 1 <= int(text) <= highest:
+    text = row[column].partition("-")[0].strip()  # as in `2 - Medium`
+    if len(text) == 1 and "1" <= text <= str(highest):
         return int(text)
     raise ExportError(f"{path}:{row['line']}: {column}: {row[column]!r} is no number from 1 to {highest}")

@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 DEFAULT_TENANT = "main"
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^:/@\s]*):[^/@\s]*@")
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^:,/?#@\s\[\]]*)(:[0-9]+)?"
+_SERVER = re.compile(rf"[a-z]+://([^@/?#\s]*@)?{_HOST}(,{_HOST})*([/?#].*)?")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -25,6 +27,15 @@ def redact_url(url: str) -> str:
     return _PASSWORD_IN_URL.sub(r"\1:***@", url)
 
 
+def _check_server(url: str) -> str:
+    if not _SERVER.fullmatch(url):  # never the value: a password may stand anywhere in it
+        raise ValueError("no address of a server; characters such as / and @ in a password are written as %2F and %40")
+    return url
+
+
+ServerUrl = Annotated[str, AfterValidator(_check_server)]
+
+
 class Settings(BaseSettings):
     """The settings of a process; every service in it shares them. Raises `pydantic.ValidationError` at construction.
 
@@ -34,7 +45,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIERDESK_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     database_url: Annotated[
-        str,
+        ServerUrl,
         Field(
             pattern=r"^postgresql://",
             repr=False,
@@ -43,7 +54,7 @@ class Settings(BaseSettings):
         ),
     ]
     bus_url: Annotated[
-        str | None,
+        ServerUrl | None,
         Field(
             repr=False,
             pattern=r"^(amqps?|postgresql)://",
@@ -51,7 +62,7 @@ class Settings(BaseSettings):
         ),
     ] = None
     amqp_url: Annotated[
-        str | None, Field(repr=False, pattern=r"^amqps?://", description="RabbitMQ; wins over `bus_url`.")
+        ServerUrl | None, Field(repr=False, pattern=r"^amqps?://", description="RabbitMQ; wins over `bus_url`.")
     ] = None
     amqp_management_url: Annotated[
         str | None, Field(repr=False, description="RabbitMQ's management API, for vendors' virtual hosts and limits.")

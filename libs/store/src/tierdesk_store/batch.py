@@ -84,18 +84,19 @@ class Batch:
         """
         self.loaded = []
         async with self._database.transaction() as tx:
-            now = (await tx.execute(text("SELECT now()"))).scalar_one()
+            began_at = (await tx.execute(text("SELECT now()"))).scalar_one()
             subjects = {*self._turn.subjects, *(arrival.subject for arrival in self._fresh)}
             streams = {arrival.stream for arrival in self._fresh if arrival.stream is not None}
             progress = await lock_progress(tx, self._consumer, streams=streams, subjects=subjects)
-            before = {stream: replace(value) for stream, value in progress.items()}
+            before = {stream: (now.sequence, now.held_last) for stream, now in progress.items()}
             fresh, repeated = await self._tell_repeated(tx)
             rows = await waiting.lock_rows(tx, self._consumer, subjects)
             choice = choose(rows, fresh, progress, limit=self._row_limit, alone=self._turn.alone)
             arrivals = [*await self._read_rows(tx, choice.chosen), *fresh]
-            settled = await self._decide(tx, arrivals, progress, choice, now)
+            settled = await self._decide(tx, arrivals, progress, choice, began_at)
             await self._account(tx, settled, _left_alone(rows, choice, progress))
-            await store_progress(tx, self._consumer, {k: v for k, v in progress.items() if v != before[k]})
+            moved = {k: now for k, now in progress.items() if (now.sequence, now.held_last) != before[k]}
+            await store_progress(tx, self._consumer, moved)
         return [*settled, *repeated]
 
     async def _tell_repeated(self, tx: Transaction) -> tuple[list[Arrival], list[Settled]]:
@@ -147,10 +148,10 @@ class Batch:
         arrivals: Sequence[Arrival],
         progress: dict[StreamKey, Progress],
         choice: Choice,
-        now: datetime,
+        began_at: datetime,
     ) -> list[Settled]:
         received = {
-            a.order: Received(a.envelope, a.namespace, a.queue, a.first_seen_at or now, a.attempts)
+            a.order: Received(a.envelope, a.namespace, a.queue, a.first_seen_at or began_at, a.attempts)
             for a in arrivals
             if a.envelope is not None and not a.refusal and a.order not in self._doomed and _is_open(a, progress)
         }

@@ -64,7 +64,7 @@ class Database:
         self._engine = _create_engine(url, schema=schema, name=name, pool_size=pool_size)
         self._reader = self._engine.execution_options(postgresql_readonly=True)
         self._introduced = False
-        self._introduction = asyncio.Lock()
+        self._introduction: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -103,7 +103,7 @@ class Database:
         async with AsyncExitStack() as stack:
             try:
                 if not self._introduced:
-                    await _finish_uncancelled(self._introduce())
+                    await self._introduce()
                 connection = await stack.enter_async_context(engine.connect())
             except exc.TimeoutError as error:
                 raise DatabaseUnavailableError(f"no connection became free within {POOL_SECONDS:g} seconds") from error
@@ -115,11 +115,17 @@ class Database:
             yield connection
 
     async def _introduce(self) -> None:
-        """Open a first connection: SQLAlchemy then asks for the server's version, and a cancellation would garble that."""
-        async with self._introduction:
-            if not self._introduced:
-                async with self._engine.connect():
-                    self._introduced = True
+        """Open a first connection, once for all who wait for it.
+
+        With it SQLAlchemy asks for the server's version, and a cancellation would garble that.
+        """
+        if self._introduction is None or self._introduction.done():
+            self._introduction = asyncio.create_task(self._open_first())
+        await asyncio.shield(self._introduction)
+
+    async def _open_first(self) -> None:
+        async with self._engine.connect():
+            self._introduced = True
 
     async def _commit(self, tx: Transaction) -> None:
         if tx.outgoing:

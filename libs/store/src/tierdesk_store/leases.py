@@ -41,7 +41,7 @@ class PartitionLocks:
         if connection is not None and not connection.is_closed():
             try:
                 await connection.close(timeout=2)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError):
                 connection.terminate()
 
     @property

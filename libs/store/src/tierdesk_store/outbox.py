@@ -104,11 +104,32 @@ class OutboxRow:
         return self.message.address
 
 
+@cache
+def select_unpublished(schema: str, *, with_exceptions: bool) -> str:
+    """The relay's look at the outbox: one index probe for each partition that has nothing."""
+    exceptions = """
+        AND NOT EXISTS (
+            SELECT FROM unnest($3::text[], $4::text[], $5::text[]) AS held(namespace, exchange, key)
+            WHERE (o.namespace, o.exchange, o.key) = (held.namespace, held.exchange, held.key)
+        )
+    """
+    return f"""
+        SELECT o.partition, o.position, o.subject, o.id, o.type, o.namespace, o.exchange, o.key, o.body
+        FROM unnest($1::smallint[]) AS p(partition)
+        CROSS JOIN LATERAL (
+            SELECT * FROM "{schema}".outbox AS o
+            WHERE o.partition = p.partition AND o.published_at IS NULL {exceptions if with_exceptions else ""}
+            ORDER BY o.position LIMIT $2
+        ) AS o
+    """  # noqa: S608 - the schema is the service's own name, never input
+
+
 class OutboxReader:
     """The relay's statements, on the connection that holds its partitions' locks."""
 
     def __init__(self, connection: asyncpg.Connection[Any], schema: str) -> None:
         self._connection = connection
+        self._schema = schema
         self._outbox = f'"{schema}".outbox'
 
     async def unpublished(
@@ -116,23 +137,8 @@ class OutboxReader:
     ) -> list[OutboxRow]:
         """The first unpublished rows of each partition, each partition's in order of position.
 
-        Rows for an address in `except_for` are left out. One index probe per partition that has nothing.
+        Rows for an address in `except_for` are left out.
         """
-        spare = """
-            AND NOT EXISTS (
-                SELECT FROM unnest($3::text[], $4::text[], $5::text[]) AS held(namespace, exchange, key)
-                WHERE (o.namespace, o.exchange, o.key) = (held.namespace, held.exchange, held.key)
-            )
-        """
-        query = f"""
-            SELECT o.partition, o.position, o.subject, o.id, o.type, o.namespace, o.exchange, o.key, o.body
-            FROM unnest($1::smallint[]) AS p(partition)
-            CROSS JOIN LATERAL (
-                SELECT * FROM {self._outbox} AS o
-                WHERE o.partition = p.partition AND o.published_at IS NULL {spare if except_for else ""}
-                ORDER BY o.position LIMIT $2
-            ) AS o
-        """  # noqa: S608 - the schema is the service's own name, never input
         arguments: list[object] = [list(partitions), limit_each]
         if except_for:
             arguments += [
@@ -140,7 +146,8 @@ class OutboxReader:
                 [a.exchange for a in except_for],
                 [a.key for a in except_for],
             ]
-        return [
+        query = select_unpublished(self._schema, with_exceptions=bool(except_for))
+        rows = [
             OutboxRow(
                 row["partition"],
                 row["position"],
@@ -154,6 +161,7 @@ class OutboxReader:
             )
             for row in await self._connection.fetch(query, *arguments)
         ]
+        return sorted(rows, key=lambda row: (row.partition, row.position))
 
     async def mark_published(self, rows: Sequence[OutboxRow]) -> None:
         """These are stored on the bus; never publish them again."""

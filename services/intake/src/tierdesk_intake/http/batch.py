@@ -73,6 +73,7 @@ async def _describe(
     line: Annotated[PostedLine, Body(media_type=MEDIA_TYPE, description="One such object a line.")],
     principal: Annotated[Principal, Depends(_writer)],
 ) -> LineResult:
+    """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
     raise NotImplementedError
 
 

@@ -55,6 +55,7 @@ async def _describe(
         str | None, Header(min_length=1, max_length=200, pattern=f"^{_KEY.pattern}$", description="Printable ASCII.")
     ] = None,
 ) -> Accepted:
+    """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
     raise NotImplementedError
 
 

@@ -52,6 +52,7 @@ async def _describe(
     webhook_timestamp: Annotated[int, Header(description="Seconds since 1970; at most five minutes from now.")],
     webhook_signature: Annotated[str, Header(description="`v1,<base 64>`; several, separated by spaces.")],
 ) -> CallTaken:
+    """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
     raise NotImplementedError
 
 

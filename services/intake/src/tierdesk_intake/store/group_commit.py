@@ -117,12 +117,14 @@ class GroupCommit(Generic[ItemT, AnswerT]):
                 await self._gather(last)
                 group = self._take()
                 last = len(group)
-                await self._commit(group)
+                await self._commit_or_tell(group)
         finally:
             self._closed = True
             watch.cancel()
-            while self._waiting:
-                self._settle(self._waiting.popleft(), DatabaseUnavailableError("this process is stopping"))
+            for entry in self._waiting:
+                self._settle(entry, DatabaseUnavailableError("this process is stopping"))
+            self._waiting.clear()
+            self._waiting_bytes = 0
 
     def _take(self) -> list[_Entry[ItemT, AnswerT]]:
         """The next group: at least one item, however large."""
@@ -151,6 +153,15 @@ class GroupCommit(Generic[ItemT, AnswerT]):
         await stop.wait()
         self._wake.set()
 
+    async def _commit_or_tell(self, group: Sequence[_Entry[ItemT, AnswerT]]) -> None:
+        try:
+            await self._commit(group)
+        finally:
+            # Cut off in the middle: whoever has no answer yet must not wait for ever.
+            for entry in group:
+                if not entry.answer.done():
+                    self._settle(entry, DatabaseUnavailableError("cut off", commit_unknown=True))
+
     async def _commit(self, group: Sequence[_Entry[ItemT, AnswerT]]) -> None:
         try:
             answers = await self._attempt([entry.item for entry in group])
@@ -164,10 +175,6 @@ class GroupCommit(Generic[ItemT, AnswerT]):
             half = len(group) // 2
             await self._commit(group[:half])
             await self._commit(group[half:])
-        except BaseException:
-            for entry in group:
-                self._settle(entry, DatabaseUnavailableError("cut off while stopping", commit_unknown=True))
-            raise
         else:
             for entry, answer in zip(group, answers, strict=True):
                 self._settle(entry, answer)
