@@ -26,7 +26,7 @@ demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
 	@exec $(BIN)/tierdesk demo $(ARGS)
 
 test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
-	$(BIN)/pytest -m "not faults" $(ARGS)
+	$(BIN)/pytest -m "not faults" -n 2 --dist loadfile $(ARGS)
 
 faults: $(DEV) ## Run the fault tests: kills processes and reads the ledger (minutes)
 	$(BIN)/pytest -m faults $(ARGS)

@@ -44,6 +44,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             pytest.exit(str(error), returncode=_NO_SERVER)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tierdesk_used"] = session.config.stash[_USED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Takes over what a worker of pytest-xdist tested against."""
+    used = getattr(node, "workeroutput", {}).get("tierdesk_used", [])
+    stash = node.config.stash[_USED]  # type: ignore[attr-defined]  # xdist's controller has one
+    stash += [line for line in used if line not in stash]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for line in config.stash[_USED]:
         terminalreporter.write_line(f"tested against {line}")

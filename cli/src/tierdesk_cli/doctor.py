@@ -26,6 +26,7 @@ from tierdesk_runtime.settings import redact_url
 from tierdesk_store import Database, DatabaseUnavailableError, outbox_state, parked_count, waiting_state
 
 STALE_SECONDS = 60.0
+PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ async def _look_at_schema(database: Database) -> Finding:
 
 
 async def _look_at_bus(url: str) -> list[Finding]:
-    bus = await connect_bus(url, name="doctor")
+    bus = await connect_bus(url, name="doctor", wait_seconds=PATIENCE_SECONDS)
     try:
         await bus.ping()
         kind = "PostgreSQL" if url.startswith("postgres") else "RabbitMQ"

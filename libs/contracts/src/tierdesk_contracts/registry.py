@@ -52,7 +52,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
         _intake("call", intake.Called),
         _intake("alert", intake.Alerted),
         MessageType("ticket.changed.v1", ticket.TicketChanged, "events", "router", ("sla", "kb"), "ticket"),
-        MessageType("policy.applied.v1", notice.PolicyApplied, "events", "router", ("sla", "kb")),
+        MessageType("policy.applied.v1", notice.PolicyApplied, "events", "router", ("intake", "sla", "kb")),
         _work("offered", work.WorkOffered),
         _work("assigned", work.WorkAssigned),
         _work("updated", work.WorkUpdated),
@@ -70,8 +70,8 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
         MessageType("clock.breached.v1", notice.ClockBreached, "events", "sla", ("router",)),
         MessageType("clock.retracted.v1", notice.ClockRetracted, "events", "sla", ("router",)),
         MessageType("knowledge.matched.v1", notice.KnowledgeMatched, "events", "kb", ("router",)),
-        MessageType("article.published.v1", notice.ArticlePublished, "events", "kb", ()),
-        MessageType("article.retired.v1", notice.ArticleRetired, "events", "kb", ()),
+        MessageType("article.published.v1", notice.ArticlePublished, "events", "kb", ("kb",)),
+        MessageType("article.retired.v1", notice.ArticleRetired, "events", "kb", ("kb",)),
     )
 }
 

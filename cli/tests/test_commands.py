@@ -1,0 +1,261 @@
+"""Commands without a desk: what is wrong is one line that says what to do, and an exit code."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tierdesk_cli.errors import CommandError, explain
+from tierdesk_cli.home import Home, default_folder
+from tierdesk_runtime.secrets import Secrets
+
+from .exports import as_csv, row
+
+REPOSITORY = Path(__file__).parents[2]
+NOWHERE = "postgresql://tierdesk:s3cret-canary@127.0.0.1:1/desk"
+
+
+def test_a_good_policy_is_told_by_its_parts_and_its_version(tierdesk):
+    for name in ("five-tier", "two-tier"):
+        done = tierdesk("policy", "check", REPOSITORY / "deploy" / "policy" / f"{name}.yaml")
+        assert done.code == 0
+        assert "No faults." in done.out
+        assert len(done.out.splitlines()[-1]) >= 64
+
+
+def test_each_fault_of_a_policy_has_its_file_line_and_field(tierdesk, tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(
+        "name: Broken\n"
+        "tiers: [{id: l1}]\n"
+        "groups:\n"
+        "  - {id: front, tier: l9}\n"
+        "categories:\n"
+        "  - {id: other, tier: l1, group: front, colour: red}\n"
+    )
+    done = tierdesk("policy", "check", broken)
+    assert done.code == 2
+    assert done.err.startswith(f"tierdesk: {broken}:")
+    faults = done.err.removeprefix("tierdesk: ").splitlines()
+    assert any(fault.startswith(f"{broken}:4: groups.0.tier: ") for fault in faults), faults
+    assert any(fault.startswith(f"{broken}:6: categories.0.colour: ") for fault in faults), faults
+    assert all(fault.startswith(f"{broken}:") for fault in faults)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe", b"name: [", b"- 1\n", b"name: a\x00b\n", b"a: &a [*a]\n", b"x" * 2_000_000]
+)
+def test_a_file_that_is_no_policy(tierdesk, tmp_path, body):
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(body)
+    done = tierdesk("policy", "check", file)
+    assert done.code == 2
+    assert all(line.removeprefix("tierdesk: ").startswith(str(file)) for line in done.err.splitlines())
+    assert "Traceback" not in done.err
+
+
+def test_a_policy_that_is_not_there(tierdesk, tmp_path):
+    told = tierdesk("policy", "check", tmp_path / "none.yaml").check_one_line(2)
+    assert told == f"{tmp_path / 'none.yaml'}: cannot be read: No such file or directory"
+
+
+def test_a_policy_with_escape_sequences_is_told_without_them(tierdesk, tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text('name: "\\e[2Jgone"\n"\\e[31mred": 1\n')
+    done = tierdesk("policy", "check", file)
+    assert done.code == 2
+    assert "\x1b" not in done.out + done.err
+
+
+CALENDAR = {"tz": "Europe/London", "weekly": {"mon": [["09:00", "17:00"]]}}
+FACT = {"id": "f-1", "op": "is_open", "calendar": "c", "at": "2026-03-02T10:00:00Z", "expected": True}
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "last_line"),
+    [
+        ({"calendars": {"c": CALENDAR}, "vectors": [FACT]}, 0, "1 passed, 0 failed"),
+        ({"calendars": {"c": CALENDAR}, "vectors": [FACT, FACT | {"expected": False}]}, 1, "1 passed, 1 failed"),
+        ({"calendars": {"c": CALENDAR}, "vectors": [FACT | {"op": "is_late"}]}, 2, "0 passed, 0 failed"),
+        ({"facts": []}, 2, "0 passed, 0 failed"),
+    ],
+)
+def test_facts_of_business_time_are_counted(tierdesk, tmp_path, document, code, last_line):
+    file = tmp_path / "facts.json"
+    file.write_text(json.dumps(document))
+    done = tierdesk("calendar", "verify", file)
+    assert (done.code, done.out.splitlines()[-1]) == (code, last_line)
+    assert len(done.out.splitlines()) == (1 if code == 0 else 2)
+
+
+def test_a_fact_with_escape_sequences_is_told_without_them(tierdesk, tmp_path):
+    file = tmp_path / "facts.json"
+    fact = FACT | {"id": "\x1b]0;owned\x07", "expected": False}
+    file.write_text(json.dumps({"calendars": {"c": CALENDAR}, "vectors": [fact]}))
+    done = tierdesk("calendar", "verify", file)
+    assert done.code == 1
+    assert "owned" in done.out
+    assert "\x1b" not in done.out
+
+
+def test_an_export_of_another_format_and_one_that_is_none(tierdesk, tmp_path):
+    export = tmp_path / "export.csv"
+    export.write_text(as_csv([row(impact="9")]))
+    told = tierdesk("replay", export, "--format", "zendesk").check_one_line(2)
+    assert told == "format 'zendesk' is not known; there is servicenow"
+    told = tierdesk("replay", export).check_one_line(2)
+    assert told == f"{export}:2: impact: '9' is no number from 1 to 3"
+    told = tierdesk("replay", tmp_path / "none.csv").check_one_line(2)
+    assert told == f"{tmp_path / 'none.csv'}: cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("command", [("tickets",), ("tickets", "TD-0000-0000"), ("policy", "apply", "{policy}")])
+def test_no_desk_has_run_here(tierdesk, tmp_path, command):
+    policy = REPOSITORY / "deploy" / "policy" / "two-tier.yaml"
+    told = tierdesk(*(part.format(policy=policy) for part in command), "--data", tmp_path / "none").check_one_line(1)
+    assert told.startswith("no desk has run here yet: start one with `tierdesk up`")
+
+
+def test_a_desk_that_does_not_answer_any_more(tierdesk, tmp_path):
+    Secrets.create(tmp_path / "secrets.json")
+    Home(tmp_path).remember_address("http://127.0.0.1:1")
+    told = tierdesk("tickets", "--data", tmp_path).check_one_line(1)
+    assert told.startswith("no desk answers at http://127.0.0.1:1 (")
+    assert told.endswith("start one with `tierdesk up`")
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://127.0.0.1:1\n", "http://[::1", "ftp://desk", "http://127.0.0.1:99999"]
+)
+def test_an_address_that_is_none(tierdesk, tmp_path, url):
+    tierdesk("tickets", "--url", url, "--key", "k", "--data", tmp_path)
+    done = tierdesk("tickets", "--url", url, "--key", "k", "--data", tmp_path)
+    done.check_one_line(done.code)
+
+
+@pytest.mark.parametrize("key", ["caf\u00e9", "a\nb", "\x1b[31m"])
+def test_a_key_that_cannot_be_one(tierdesk, tmp_path, key):
+    told = tierdesk("tickets", "--url", "http://127.0.0.1:1", "--key", key, "--data", tmp_path).check_one_line(2)
+    assert told == "the API key holds characters that no key has; copy it again"
+
+
+def test_a_secrets_file_that_others_can_read_or_that_is_broken(tierdesk, tmp_path):
+    Home(tmp_path).remember_address("http://127.0.0.1:1")
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text("{}")
+    secrets.chmod(0o644)
+    assert "chmod 600" in tierdesk("tickets", "--data", tmp_path).check_one_line(1)
+    secrets.chmod(0o600)
+    told = tierdesk("tickets", "--data", tmp_path).check_one_line(1)
+    assert told.startswith(f"{secrets}: ")
+
+
+def test_doctor_names_each_thing_that_is_absent_and_what_to_do(tierdesk, tmp_path):
+    done = tierdesk("doctor", "--data", tmp_path / "none")
+    assert done.check_one_line(1) == "3 of 3 checks are not well"
+    assert [line.split()[:2] for line in done.out.splitlines() if line.startswith("ill")] == [
+        ["ill", "secrets"],
+        ["ill", "database"],
+        ["ill", "desk"],
+    ]
+    assert done.out.count("→") == 3
+
+
+def test_doctor_of_servers_that_are_away_shows_no_password(tierdesk, tmp_path):
+    done = tierdesk("doctor", "--data", tmp_path, database_url=NOWHERE, bus_url=NOWHERE)
+    done.check_one_line(1)
+    assert "database" in done.out
+    assert "s3cret-canary" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "set TIERDESK_SECRETS_FILE to where keys and passwords are to be kept"),
+        ({"secrets_file": "{here}/s.json"}, "TIERDESK_DATABASE_URL: "),
+        ({"secrets_file": "{here}/s.json", "database_url": "mysql://x"}, "TIERDESK_DATABASE_URL: "),
+        ({"secrets_file": "{here}/s.json", "database_url": "postgresql://u:s3cret/canary@h/d"}, "TIERDESK_DATABASE_URL: "),
+        ({"secrets_file": "{here}/s.json", "database_url": NOWHERE}, "no bus: set TIERDESK_AMQP_URL"),
+        ({"secrets_file": "{here}/s.json", "database_url": NOWHERE, "bus_url": "redis://x"}, "TIERDESK_BUS_URL: "),
+        ({"secrets_file": "{here}/s.json", "database_url": NOWHERE, "bus_url": NOWHERE, "http_port": "x"}, "TIERDESK_HTTP_PORT: "),
+        ({"secrets_file": "{here}/s.json", "database_url": NOWHERE, "bus_url": NOWHERE}, "the database does not answer ("),
+    ],
+)  # fmt: skip
+def test_settings_that_lack_or_do_not_fit_are_named(tierdesk, tmp_path, settings, told):
+    given = {name: value.format(here=tmp_path) for name, value in settings.items()}
+    done = tierdesk("migrate", **given)
+    assert done.check_one_line(1 if "does not answer" in told else 2).startswith(told)
+    assert "s3cret" not in done.out + done.err
+
+
+def test_serving_what_is_no_service_and_without_secrets(tierdesk, tmp_path):
+    assert tierdesk("serve", "portal").check_one_line(2) == "no service 'portal'; there are intake, kb, router, sla"
+    assert tierdesk("serve", "intake").check_one_line(2).startswith("TIERDESK_DATABASE_URL: ")
+    settings = {
+        "database_url": NOWHERE,
+        "bus_url": NOWHERE,
+        "secrets_file": str(tmp_path / "none.json"),
+        "http_port": "0",
+    }
+    done = tierdesk("serve", "intake", **settings)
+    assert done.code == 1
+    assert done.err.splitlines()[-1] == f"tierdesk: {tmp_path / 'none.json'}: No such file or directory"
+    assert "Traceback" not in done.err
+
+
+def test_serving_at_a_port_that_is_taken(tierdesk, tmp_path):
+    Secrets.create(tmp_path / "secrets.json")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = {"database_url": NOWHERE, "bus_url": NOWHERE, "secrets_file": str(tmp_path / "secrets.json")}
+        done = tierdesk("serve", "intake", **settings, http_port=str(port))
+    told = done.check_one_line(1)
+    assert told == f"cannot listen on 127.0.0.1:{port}: Address already in use; set TIERDESK_HTTP_PORT"
+
+
+def test_data_in_a_file_instead_of_a_folder(tierdesk, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    told = tierdesk("up", "--data", file, "--port", "0").check_one_line(1)
+    assert told == f"{file}: File exists; choose another folder with --data"
+
+
+def test_a_policy_that_does_not_load_keeps_a_desk_from_starting(tierdesk, tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text("name: x\n")
+    done = tierdesk("up", "--data", tmp_path / "desk", "--port", "0", "--policy", file)
+    assert done.code == 2
+    assert done.err.startswith(f"tierdesk: {file}")
+    assert not (tmp_path / "desk").exists()
+
+
+def test_a_clock_file_that_is_none(tierdesk, tmp_path):
+    Secrets.create(tmp_path / "secrets.json")
+    clock = tmp_path / "clock.json"
+    clock.write_text("{}")
+    settings = {"database_url": NOWHERE, "bus_url": NOWHERE, "secrets_file": str(tmp_path / "secrets.json")}
+    assert (
+        tierdesk("serve", "sla", **settings, clock_file=str(clock))
+        .check_one_line(2)
+        .startswith(f"{clock}: not a clock")
+    )
+
+
+def test_the_folder_of_a_desk_can_be_chosen(monkeypatch, tmp_path):
+    monkeypatch.setenv("TIERDESK_DATA", str(tmp_path))
+    assert default_folder() == tmp_path
+    monkeypatch.delenv("TIERDESK_DATA")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert default_folder() == Path("/var/lib/tierdesk/desk")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert default_folder() == tmp_path / "share" / "tierdesk"
+
+
+def test_a_defect_keeps_its_traceback_and_an_outage_does_not():
+    assert explain(KeyError("x")) is None
+    assert explain(ExceptionGroup("two", [OSError("away"), KeyError("x")])) is None
+    told = explain(ExceptionGroup("two", [ConnectionError("away\nand more"), CommandError("stop", exit_code=2)]))
+    assert (str(told), told.exit_code) == ("away", 1)

@@ -1,0 +1,1 @@
+"""The whole desk, as its users meet it."""

@@ -1,0 +1,139 @@
+"""Desks in processes of their own, started and asked as a person at a shell would."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from faults.processes import environment_of
+from servers.reaper import Reaper
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 40.0
+_READY = "Ctrl-C stops the desk."
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def check_one_line(self, code: int) -> str:
+        """The one line that it failed with: no traceback, nothing that a terminal obeys."""
+        assert self.code == code, self
+        assert self.err.startswith("tierdesk: "), self.err
+        assert self.err.count("\n") == 1, self.err
+        assert all(letter.isprintable() or letter == "\n" for letter in self.out + self.err), self
+        return self.err.removeprefix("tierdesk: ").rstrip()
+
+
+def tierdesk(*arguments: str | Path, timeout_seconds: float = 90.0, **settings: str) -> Done:
+    """Run a `tierdesk` command to its end, with these settings and none else."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tierdesk_cli", *map(str, arguments)],
+        check=False,
+        env=environment_of(**settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class DeskProcess:
+    """`tierdesk up` on a folder, where an embedded PostgreSQL must be able to live."""
+
+    def __init__(self, folder: Path, *arguments: str, reaper: Reaper) -> None:
+        self.folder = folder
+        self.output = ""
+        self._arguments = arguments
+        self._reaper = reaper
+        self._process: subprocess.Popen[bytes] | None = None
+        reaper.watch_postgres(folder / "postgres" / "data")
+
+    @property
+    def process(self) -> psutil.Process:
+        """The desk's own process."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
+
+    @property
+    def url(self) -> str:
+        """Where it answers, as its banner says."""
+        found = re.search(r"is ready at (http://\S+)", self.output)
+        assert found is not None, self.output
+        return found[1]
+
+    @property
+    def curl_line(self) -> str:
+        """The line of its banner that posts a first event."""
+        (line,) = [line for line in self.output.splitlines() if line.startswith("curl ")]
+        return line
+
+    @property
+    def server(self) -> psutil.Process | None:
+        """The embedded PostgreSQL; None when none runs."""
+        try:
+            pid = int((self.folder / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+            return psutil.Process(pid)
+        except (OSError, psutil.NoSuchProcess):
+            return None
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        output = self.folder.with_name(f"{self.folder.name}.out")
+        with output.open("wb") as stream:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tierdesk_cli", "up", "--data", str(self.folder), *self._arguments],
+                env=environment_of(),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        self._reaper.watch_process(self._process.pid)
+        end = time.monotonic() + READY_SECONDS
+        while time.monotonic() < end:
+            self.output = output.read_text()
+            if _READY in self.output:
+                return
+            assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.output}"
+            time.sleep(0.05)
+        raise AssertionError(f"not ready in {READY_SECONDS:.0f} s: {self.output}\n{self.log_end()}")
+
+    def kill9(self) -> None:
+        """End it as a power cut would; its embedded PostgreSQL goes on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(STOP_SECONDS)
+
+    def ask(self, *arguments: str | Path, **settings: str) -> Done:
+        """A `tierdesk` command on this desk's folder."""
+        return tierdesk(*arguments, "--data", self.folder, **settings)
+
+    def log_end(self) -> str:
+        """The last lines of its log."""
+        log = self.folder / "desk.log"
+        return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Its log."""
+        return [json.loads(line) for line in (self.folder / "desk.log").read_text().splitlines()]
