@@ -19,7 +19,8 @@ from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import Ground, running, stand_up
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home, temporary_folder
-from tierdesk_cli.replay.director import Case, Director
+from tierdesk_cli.replay.case import Case
+from tierdesk_cli.replay.director import Director
 from tierdesk_cli.replay.export import Incident, read_export
 from tierdesk_cli.replay.posting import Mailbox
 from tierdesk_cli.replay.report import Verdict, compare, print_report

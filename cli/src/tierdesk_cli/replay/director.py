@@ -10,16 +10,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from tierdesk_bus import Address, Bus, Consumer, Message, PublishResult
 from tierdesk_cli.errors import CommandError
-from tierdesk_cli.replay.export import Incident
+from tierdesk_cli.replay.case import Case
 from tierdesk_cli.replay.posting import Mailbox
-from tierdesk_cli.replay.script import Act, Request, Step, ending
+from tierdesk_cli.replay.script import Act
 from tierdesk_contracts import MessageError, parse, seal, ticket, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.names import OUTCOMES, event_key
@@ -29,57 +27,6 @@ from tierdesk_runtime.identifiers import Identifiers
 PUBLISH_SECONDS: Final = 10.0
 STALLED_SECONDS: Final = 60.0
 BATCH: Final = 500
-
-
-@dataclass(slots=True)
-class Case:
-    """One incident on its way through our desk."""
-
-    incident: Incident
-    steps: list[Step]
-    position: int = 0
-    ticket_id: str | None = None
-    reference: str = ""
-    assignment_id: UUID | None = None
-    token: int = 0
-    ordinal: int = 0
-    status: str = ""
-    resolving: UUID | None = None
-    waiting: bool = False
-    rejected: list[str] = field(default_factory=list)
-    ending: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Know where it ends."""
-        self.ending = ending(self.steps).value
-
-    @property
-    def step(self) -> Step | None:
-        """The next step; None when all are played."""
-        return self.steps[self.position] if self.position < len(self.steps) else None
-
-    def follow(self, changed: ticket.TicketChanged) -> None:
-        """Take note of what the director waits for: the end of the work resolved last, and the closing.
-
-        The message's own status will not do: it may have been true before a request that is on its way.
-        """
-        for event in changed.events:
-            if isinstance(event, ticket.Resolved) and event.assignment_id == self.resolving:
-                self.status = "resolved"
-            elif isinstance(event, ticket.Closed):
-                self.status = "closed"
-
-    def is_ready(self) -> bool:
-        """Whether the desk has shown what the next step builds on."""
-        match self.step:
-            case Act():
-                return self.assignment_id is not None
-            case Request(type="confirmed"):
-                return self.status == "resolved"
-            case Request():
-                return self.status in {"resolved", "closed"}
-            case _:
-                return self.status == self.ending
 
 
 class Director:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tierdesk_cli.client import DeskClient
 from tierdesk_cli.errors import CommandError
+from tierdesk_cli.replay.case import Case
 from tierdesk_cli.replay.script import Request
 from tierdesk_cli.replay.tiers import group_name
 from tierdesk_contracts.vocabulary import Channel
-
-if TYPE_CHECKING:
-    from tierdesk_cli.replay.director import Case
 
 LINES_PER_POST = 500
 

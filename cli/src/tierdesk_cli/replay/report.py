@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tierdesk_cli.client import DeskClient
-from tierdesk_cli.replay.director import Case
+from tierdesk_cli.replay.case import Case
 from tierdesk_cli.replay.script import count_hand_offs
 from tierdesk_cli.replay.tiers import RULE, UNASSIGNED, group_name
 from tierdesk_cli.tickets import clean
