@@ -16,6 +16,7 @@ from tierdesk_contracts.vocabulary import (
     Instant,
     Level,
     Line,
+    Locator,
     Name,
     OpenEnum,
     StepTried,
@@ -149,4 +150,6 @@ class Called(Contract):
     talking_seconds: Annotated[float | None, Field(ge=0)] = None
     answered_by: Name | None = None
     cause: Name | None = None
-    recording: Annotated[Name | None, Field(description="Reference of a recording; never fetched on arrival.")] = None
+    recording: Annotated[Locator | None, Field(description="Reference of a recording; never fetched on arrival.")] = (
+        None
+    )

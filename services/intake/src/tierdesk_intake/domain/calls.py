@@ -12,7 +12,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from tierdesk_contracts.intake import CallOutcome
-from tierdesk_contracts.vocabulary import Instant, Name
+from tierdesk_contracts.vocabulary import Instant, Locator, Name
 
 EVENTS_PER_CALL: Final = 200
 """No call has more; a sender that says so is broken, and each event costs a fold of all before."""
@@ -44,7 +44,7 @@ class CallEvent(BaseModel):
     queue: Name | None = None
     cause: Name | None = None
     answering_number: Name | None = None
-    recording: Name | None = None
+    recording: Locator | None = None
     occurred_at: Instant | None = None
 
     def digest(self) -> bytes:
@@ -77,7 +77,7 @@ class CallState(BaseModel):
     talking_seconds: float | None = None
     answered_by: Name | None = None
     cause: Name | None = None
-    recording: Name | None = None
+    recording: Locator | None = None
 
     @property
     def is_actionable(self) -> bool:

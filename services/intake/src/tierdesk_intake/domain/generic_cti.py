@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from tierdesk_contracts.vocabulary import Instant, Name
+from tierdesk_contracts.vocabulary import Instant, Locator, Name
 from tierdesk_intake.domain.calls import CallEvent, CallKind
 from tierdesk_intake.domain.events import check_time
 from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError, describe
@@ -67,7 +67,8 @@ class GenericCallEvent(BaseModel):
         Optional, Field(validation_alias=AliasChoices("answeringNumber", "answering_number"))
     ] = None
     recording: Annotated[
-        Optional,
+        Locator | None,
+        BeforeValidator(_blank_is_absent),
         Field(
             validation_alias=AliasChoices("recording", "recordingUrl", "recording_url"),
             description="Where the recording can be found; kept as it is, and not fetched.",
