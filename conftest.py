@@ -73,7 +73,7 @@ def reaper() -> Iterator[Reaper]:
 
 @pytest.fixture(scope="session")
 def server_folder(reaper: Reaper) -> Path:
-    """A folder for the servers of this session, which the server's own user can enter."""
+    """A folder for the servers of this test run, which the server's own user can enter."""
     folder = make_reachable_folder()
     reaper.watch_folder(folder)
     return folder
@@ -81,7 +81,7 @@ def server_folder(reaper: Reaper) -> Path:
 
 @pytest.fixture(scope="session")
 def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
-    """The PostgreSQL of this session."""
+    """The PostgreSQL of this test run."""
     named = os.environ.get("TIERDESK_TEST_DATABASE_URL")
     if named:
         server = DatabaseServer("the PostgreSQL of TIERDESK_TEST_DATABASE_URL", named)
@@ -104,7 +104,7 @@ def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
 
 @pytest.fixture(scope="session")
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """The RabbitMQ of this session."""
+    """The RabbitMQ of this test run."""
     try:
         server = _start_broker(request)
     except BrokerError as error:

@@ -92,9 +92,9 @@ def test_a_vendor_reads_work_and_writes_inbound_and_nothing_else(document):
 
 def test_addresses_and_exchanges_are_those_of_the_code(document):
     channels = document["channels"]
-    assert channels["work"]["address"] == names.work_key("{tenant}", "{tier}", "{group}")
+    assert channels["groupWork"]["address"] == names.work_key("{tenant}", "{tier}", "{group}")
     assert channels["ticketChangedV1"]["address"] == names.event_key("{tenant}", "ticket.changed.v1")
-    assert exchange(channels["work"]) == names.WORK
+    assert exchange(channels["groupWork"]) == names.WORK
     assert exchange(channels["ticketChangedV1"]) == names.EVENTS
     assert exchange(channels["outcomeResolvedV1"]) == names.OUTCOMES
     assert exchange(channels["vendorInbound"]) == names.VENDOR_INBOUND

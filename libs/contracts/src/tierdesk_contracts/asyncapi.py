@@ -142,7 +142,7 @@ def _party_channels() -> list[tuple[str, Node, list[MessageType], str, str]]:
         "bindings": _exchange_binding(VENDOR_INBOUND, "fanout"),
     }
     return [
-        ("work", in_house, work, "router", "tier"),
+        ("groupWork", in_house, work, "router", "tier"),
         ("vendorWork", to_vendor, work, "router", "vendor"),
         ("vendorInbound", from_vendor, outcomes, "vendor", "router"),
     ]

@@ -106,7 +106,7 @@ WITH gone AS (
 )
 SELECT set_config('synchronous_commit', 'off', true), (SELECT count(*) FROM gone)
 """
-"""Delete what this session still holds. Not flushed to disk at once: what a crash undoes is delivered again."""
+"""Delete what a bus session still holds. Not flushed to disk at once: what a crash undoes is delivered again."""
 
 GIVE_BACK = f"""
 WITH freed AS (
