@@ -42,6 +42,9 @@ FIRST_SUBSCRIPTION_SECONDS = 5.0
 class _VirtualHost:
     publishing: Link
     consuming: Link
+    asking: Link
+    """Declarations and questions. The broker reads a consuming connection slowly while many acknowledgements come on it;
+    a question that is cut off for slowness must not take the consumers with it."""
     lanes: dict[str, Lane] = field(default_factory=dict)
 
     def lane(self, exchange: str) -> Lane:
@@ -69,6 +72,7 @@ class AmqpBus:
         host = self._host(HOME)
         await host.publishing.wait_for_connection()
         await host.consuming.wait_for_connection()
+        await host.asking.wait_for_connection()
 
     async def declare(self, topology: Topology) -> None:
         """See `tierdesk_bus.port.Bus.declare`."""
@@ -120,7 +124,7 @@ class AmqpBus:
             return answer.message_count or 0
 
     async def ping(self) -> None:
-        """See `tierdesk_bus.port.Bus.ping`. Asks on the consuming connection, which an alarm does not block."""
+        """See `tierdesk_bus.port.Bus.ping`. Asks on a connection that an alarm does not block."""
         try:
             async with asyncio.timeout(PING_SECONDS), self._short_channel(HOME):
                 pass
@@ -130,7 +134,7 @@ class AmqpBus:
     async def close(self) -> None:
         """See `tierdesk_bus.port.Bus.close`."""
         await asyncio.gather(*(consumer.close() for consumer in self._consumers))
-        links = [link for host in self._hosts.values() for link in (host.publishing, host.consuming)]
+        links = [link for host in self._hosts.values() for link in (host.publishing, host.consuming, host.asking)]
         await asyncio.gather(*(link.close() for link in links))
         if self._management is not None:
             await self._management.close()
@@ -148,7 +152,9 @@ class AmqpBus:
                 url = url.with_path(path, encoded=True).with_query(self._url.query)
             label = f"{self._name} {self._vhost(namespace)}"
             self._hosts[namespace] = _VirtualHost(
-                publishing=Link(url, label=f"{label} publish"), consuming=Link(url, label=f"{label} consume")
+                publishing=Link(url, label=f"{label} publish"),
+                consuming=Link(url, label=f"{label} consume"),
+                asking=Link(url, label=f"{label} ask"),
             )
         return self._hosts[namespace]
 
@@ -157,22 +163,23 @@ class AmqpBus:
         host = self._host(namespace)
         try:
             async with asyncio.timeout(REACH_SECONDS):
-                await host.consuming.wait_for_attempt()
-                if isinstance(host.consuming.failure, NamespaceMissingError):
+                await host.asking.wait_for_attempt()
+                if isinstance(host.asking.failure, NamespaceMissingError):
                     if self._management is None:
-                        raise host.consuming.failure
+                        raise host.asking.failure
                     await self._management.create_namespace(self._vhost(namespace), user=self._url.user or "guest")
                     host.publishing.hurry()
                     host.consuming.hurry()
-                await host.consuming.wait_for_connection()
+                    host.asking.hurry()
+                await host.asking.wait_for_connection()
         except TimeoutError as error:
-            reason = host.consuming.failure
+            reason = host.asking.failure
             raise BusUnavailableError(f"no connection to {self._vhost(namespace)!r} in time: {reason}") from error
 
     @contextlib.asynccontextmanager
     async def _short_channel(self, namespace: str) -> AsyncIterator[aiormq.Channel]:
         """Open a channel for one purpose; a failure on it, which closes it, is told as `BusError`."""
-        link = self._host(namespace).consuming
+        link = self._host(namespace).asking
         channel: aiormq.Channel | None = None
         try:
             with translate_loss():
