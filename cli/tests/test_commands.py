@@ -259,3 +259,10 @@ def test_a_defect_keeps_its_traceback_and_an_outage_does_not():
     assert explain(ExceptionGroup("two", [OSError("away"), KeyError("x")])) is None
     told = explain(ExceptionGroup("two", [ConnectionError("away\nand more"), CommandError("stop", exit_code=2)]))
     assert (str(told), told.exit_code) == ("away", 1)
+
+
+def test_a_folder_holds_one_desk_at_a_time(tmp_path):
+    with Home(tmp_path).hold(), pytest.raises(CommandError, match="already"), Home(tmp_path).hold():
+        pass
+    with Home(tmp_path).hold():
+        assert Home(tmp_path).address() is None

@@ -55,7 +55,7 @@ def test_every_incident_ends_as_the_export_says_on_the_embedded_database(server_
     odd = [
         row(number="INC1"),
         row(number="INC1", incident_state="Resolved"),
-        row(number="INC2", priority="1 - Critical"),
+        row(number="INC2", incident_state="Resolved", priority="1 - Critical"),
     ]
     file = tmp_path / "odd.csv"
     file.write_text(as_csv(odd))

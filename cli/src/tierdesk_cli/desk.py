@@ -77,23 +77,30 @@ async def stand_up(home: Home, **given: Any) -> AsyncIterator[Ground]:
 
 @contextlib.asynccontextmanager
 async def _standing(home: Home, secrets: Secrets, given: dict[str, Any]) -> AsyncIterator[Ground]:
+    async with _reaching_database(home) as database_url:
+        bus_url = os.environ.get("TIERDESK_AMQP_URL") or os.environ.get("TIERDESK_BUS_URL") or database_url
+        settings = read_settings(database_url=database_url, bus_url=bus_url, secrets_file=home.secrets_file, **given)
+        await asyncio.to_thread(migrate_all, database_url, secrets)
+        await declare_all(settings)
+        yield Ground(settings, secrets)
+
+
+@contextlib.asynccontextmanager
+async def _reaching_database(home: Home) -> AsyncIterator[str]:
+    """The URL of the database that is given, else of an embedded one, which runs meanwhile and for this desk alone."""
     database_url = os.environ.get("TIERDESK_DATABASE_URL")
-    embedded = None
-    if not database_url:
+    if database_url:
+        yield database_url
+        return
+    with home.hold():
         embedded = EmbeddedPostgres(home.postgres)
         try:
             await asyncio.to_thread(embedded.start)
         except EmbeddedPostgresError as error:
             raise CommandError(str(error)) from error
-        database_url = embedded.url()
-    bus_url = os.environ.get("TIERDESK_AMQP_URL") or os.environ.get("TIERDESK_BUS_URL") or database_url
-    try:
-        settings = read_settings(database_url=database_url, bus_url=bus_url, secrets_file=home.secrets_file, **given)
-        await asyncio.to_thread(migrate_all, database_url, secrets)
-        await declare_all(settings)
-        yield Ground(settings, secrets)
-    finally:
-        if embedded is not None:
+        try:
+            yield embedded.url()
+        finally:
             await asyncio.to_thread(embedded.stop)
 
 

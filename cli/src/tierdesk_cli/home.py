@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -50,6 +51,21 @@ class Home:
                 self.folder.parent.chmod(self.folder.parent.stat().st_mode | 0o111)
         except OSError as error:
             raise CommandError(f"{self.folder}: {error.strerror}; choose another folder with --data") from error
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep the folder for one desk. Raises `CommandError` while another process holds it.
+
+        Two desks on one embedded database would end it under each other. The kernel lets go when a process dies.
+        """
+        with (self.folder / ".desk.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise CommandError(
+                    f"a desk runs on {self.folder} already; stop it first, or choose another folder with --data"
+                ) from error
+            yield
 
     def remember_address(self, url: str) -> None:
         """Note where the desk answers, for other commands."""

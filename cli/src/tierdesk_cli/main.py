@@ -48,7 +48,9 @@ def up_command(
     data: Data,
     *,
     demo_people: Annotated[bool, typer.Option("--demo", help="Also start the example consumers.")] = False,
-    port: Annotated[int, typer.Option(help="Port of the one address; 0 takes a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(envvar="TIERDESK_HTTP_PORT", help="Port of the one address; 0 takes a free one.")
+    ] = 8080,
     policy_file: Annotated[
         Path | None, typer.Option("--policy", help="The policy to put in force; default: the five-tier sample.")
     ] = None,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tierdesk_contracts import intake
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import Status, StepTried
+from tierdesk_contracts.vocabulary import MAX_TEXT, Status, StepTried
 from tierdesk_router.domain.announcements import announce
-from tierdesk_router.domain.lifecycle import MOVES, TERMINAL, Draft, evolve, open_ticket
+from tierdesk_router.domain.lifecycle import MOVES, STEPS_KEPT, TERMINAL, Draft, evolve, open_ticket
 from tierdesk_router.domain.offers import close_resolved, expire_offer
 from tierdesk_router.domain.outcomes import decide_outcome
 from tierdesk_router.domain.refusal import Refusal
@@ -196,3 +196,23 @@ def test_what_a_requester_may_not_is_noted_and_not_lost(policy, new_id):
     draft = answer_request(ticket, intake.Reopened(reason="still broken"), at=START, policy=policy, new_id=new_id)
     assert draft.ticket.status is Status.OFFERED
     assert "still broken" in draft.events[0].text
+
+
+def test_the_longest_words_of_a_wish_that_is_not_granted_are_kept_whole(policy, new_id):
+    ticket = open_one(policy, new_id=new_id).ticket
+    words = "x" * MAX_TEXT
+    draft = answer_request(ticket, intake.Reopened(reason=words), at=START, policy=policy, new_id=new_id)
+    assert [event.kind for event in draft.events] == ["replied", "replied"]
+    assert draft.events[1].text == words
+
+
+def test_however_many_steps_are_tried_a_ticket_carries_only_the_newest(policy, new_id):
+    ticket = open_one(policy, new_id=new_id).ticket
+    live = ticket.assignment
+    for ordinal in (1, 2):
+        steps = tuple(StepTried(step=f"{ordinal}.{number}") for number in range(STEPS_KEPT))
+        progress = outcomes.WorkProgressed(
+            assignment_id=live.id, token=live.token, worker="ann", ordinal=ordinal, steps_tried=steps
+        )
+        ticket = decide_outcome(ticket, progress, at=START, policy=policy, new_id=new_id).draft.ticket
+    assert ticket.steps_tried == steps

@@ -23,6 +23,9 @@ class Case:
     token: int = 0
     ordinal: int = 0
     status: str = ""
+    """What the director waits for: `resolved` or `closed`, once the desk did what was asked of it last."""
+    standing: str = ""
+    """The status that the desk told last."""
     resolving: UUID | None = None
     waiting: bool = False
     rejected: list[str] = field(default_factory=list)
@@ -42,6 +45,7 @@ class Case:
 
         The message's own status will not do: it may have been true before a request that is on its way.
         """
+        self.standing = changed.status.value
         for event in changed.events:
             if isinstance(event, ticket.Resolved) and event.assignment_id == self.resolving:
                 self.status = "resolved"
@@ -58,4 +62,4 @@ class Case:
             case Request():
                 return self.status in {"resolved", "closed"}
             case _:
-                return self.status == self.ending
+                return self.ending == (self.status if self.ending in {"resolved", "closed"} else self.standing)

@@ -116,7 +116,8 @@ async def _declare_events(bus: Bus, tenant: str) -> str:
 
 async def _compare(desk: DeskClient, cases: list[Case]) -> Verdict:
     """The verdict; of tickets that stay open, the last outcome may be on its way yet."""
-    until = time.monotonic() + LAST_OUTCOME_SECONDS
+    stay_open = any(case.ending not in {"resolved", "closed"} for case in cases)
+    until = time.monotonic() + (LAST_OUTCOME_SECONDS if stay_open else 0.0)
     while not (verdict := await compare(desk, cases)).holds and time.monotonic() < until:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.5)
     return verdict

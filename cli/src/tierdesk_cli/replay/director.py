@@ -101,7 +101,7 @@ class Director:
         except TimeoutError as error:
             stuck = [case for case in self._by_ticket.values() if case.waiting][:3]
             told = "; ".join(
-                f"{case.incident.number} ({case.reference}) {case.status} {case.rejected}" for case in stuck
+                f"{case.incident.number} ({case.reference}) {case.standing} {case.rejected}" for case in stuck
             )
             raise CommandError(
                 f"the desk showed nothing for {STALLED_SECONDS:.0f} s; {self._left} left, as {told}"

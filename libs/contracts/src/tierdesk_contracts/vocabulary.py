@@ -39,7 +39,9 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterVali
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(refuse_nul)]
 Locator = Annotated[str, StringConstraints(min_length=1, max_length=2_048), AfterValidator(refuse_nul)]
 """Where something is kept: an address or a name in another system, never dereferenced on arrival."""
-Text = Annotated[str, StringConstraints(max_length=65_536), AfterValidator(refuse_nul)]
+MAX_TEXT = 65_536
+"""The longest `Text`, in characters."""
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(refuse_nul)]
 Level = Annotated[int, Field(ge=1, le=3)]
 """Impact or urgency: 1 high, 2 medium, 3 low."""
 Priority = Annotated[int, Field(ge=1, le=5)]

@@ -117,17 +117,22 @@ class _BodyReader:
         if self._deadline == 0.0:
             self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
             if _announced_length(self._scope) > limit:
-                raise HTTPException(413)
+                raise _too_long(limit)
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            raise HTTPException(408, headers={"Connection": "close"}) from None
+            detail = f"The body took longer than {BODY_SECONDS:.0f} seconds."
+            raise HTTPException(408, detail, headers={"Connection": "close"}) from None
         self._received += len(message.get("body", b""))
         if self._received > limit:
-            raise HTTPException(413)
+            raise _too_long(limit)
         self._finished = not message.get("more_body", False)
         return message
+
+
+def _too_long(limit_bytes: int) -> HTTPException:
+    return HTTPException(413, f"At most {limit_bytes} bytes are taken.")
 
 
 def _announced_length(scope: Scope) -> int:

@@ -13,7 +13,7 @@ from tierdesk_bus import Binding, BusError, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, VENDOR_INBOUND, WORK
 from tierdesk_policy import load_policy_file
 from tierdesk_router.handlers import intake, notices, outcomes
-from tierdesk_router.handlers.policies import apply_policy, vendor_namespaces, work_topology
+from tierdesk_router.handlers.policies import WorkQueues, apply_policy, vendor_namespaces
 from tierdesk_router.handlers.timers import Timers
 from tierdesk_router.http.policy import policy_router
 from tierdesk_router.http.tickets import tickets_router
@@ -39,16 +39,17 @@ LOOK_SECONDS: Final = 1.0
 async def build(parts: Parts) -> Service:
     """Wire the service."""
     shelf = PolicyShelf()
+    queues = WorkQueues(parts.bus)
     app = create_app(title="Tierdesk router", ring=parts.ring, settings=parts.settings)
     app.include_router(tickets_router(parts.database))
-    app.include_router(policy_router(parts.database, shelf, partial(apply_policy, parts)))
+    app.include_router(policy_router(parts.database, shelf, partial(apply_policy, parts, queues)))
     service = Service("router", parts, app, topology=TOPOLOGY)
     outcome_handler = outcomes.OutcomeHandler(parts.clock, parts.identifiers, shelf)
     service.add_consumption(intake.IntakeHandler(parts.clock, parts.identifiers, shelf), intake.QUEUE)
     service.add_consumption(outcome_handler, outcomes.QUEUE)
     service.add_consumption(notices.NoticeHandler(parts.clock, parts.identifiers, shelf), notices.QUEUE)
     service.add_task("timers", Timers(parts.database, parts.clock, parts.identifiers, shelf).run)
-    service.add_task("policies", _Policies(parts, service, shelf, outcome_handler).run)
+    service.add_task("policies", _Policies(parts, service, shelf, queues, outcome_handler).run)
     return service
 
 
@@ -56,13 +57,18 @@ class _Policies:
     """Keeps up with the policies in force: declares their queues and listens to their vendors."""
 
     def __init__(
-        self, parts: Parts, service: Service, shelf: PolicyShelf, outcome_handler: outcomes.OutcomeHandler
+        self,
+        parts: Parts,
+        service: Service,
+        shelf: PolicyShelf,
+        queues: WorkQueues,
+        outcome_handler: outcomes.OutcomeHandler,
     ) -> None:
         self._parts = parts
         self._service = service
         self._shelf = shelf
+        self._queues = queues
         self._outcome_handler = outcome_handler
-        self._declared: dict[str, str] = {}
         self._listening: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -87,16 +93,14 @@ class _Policies:
         path = parts.settings.policy_file
         assert path is not None
         policy = load_policy_file(path)
-        changed = await apply_policy(parts, parts.settings.default_tenant, policy)
+        changed = await apply_policy(parts, self._queues, parts.settings.default_tenant, policy)
         _log.info("policy.in_force", policy=policy.name, version=policy.version, changed=changed)
 
     async def _keep_up(self) -> None:
         async with self._parts.database.read() as connection:
             policies = await self._shelf.in_force(connection)
         for tenant, policy in policies.items():
-            if self._declared.get(tenant) != policy.version:
-                await self._parts.bus.declare(work_topology(tenant, policy))
-                self._declared[tenant] = policy.version
+            await self._queues.ensure(tenant, policy)
         for namespace in vendor_namespaces(policies) - self._listening:
             self._service.add_consumption(self._outcome_handler, VENDOR_INBOUND, namespace=namespace)
             self._listening.add(namespace)

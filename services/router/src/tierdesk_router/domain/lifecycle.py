@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.ticket import TicketEvent
-from tierdesk_contracts.vocabulary import Actor, ActorKind, Status
+from tierdesk_contracts.vocabulary import Actor, ActorKind, Status, StepTried
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
 EventT = TypeVar("EventT", bound=TicketEvent)
@@ -21,6 +21,9 @@ EventT = TypeVar("EventT", bound=TicketEvent)
 _OPEN: Final = (Status.TRIAGED, Status.OFFERED, Status.ACCEPTED, Status.PAUSED)
 _ANY: Final = (Status.NEW, *_OPEN, Status.RESOLVED, Status.CLOSED, Status.CANCELLED, Status.MERGED)
 _HELD: Final = (Status.ACCEPTED, Status.PAUSED)
+
+STEPS_KEPT: Final = 100
+"""So many steps tried, the newest, stand in a ticket's row and go out with each offer; the log keeps all."""
 
 TERMINAL: Final = frozenset({Status.CANCELLED, Status.MERGED})
 """No event leads out of these. A closed ticket may be reopened for a while, and so is not among them."""
@@ -153,6 +156,10 @@ def _accepted(ticket: Ticket, event: events.Accepted) -> dict[str, Any]:
     return {"assignment": ticket.assignment.model_copy(update={"worker": event.worker, "accept_by": None})}
 
 
+def _add_steps(ticket: Ticket, steps: tuple[StepTried, ...]) -> tuple[StepTried, ...]:
+    return (ticket.steps_tried + steps)[-STEPS_KEPT:]
+
+
 def _handed_on(ticket: Ticket, event: events.Escalated | events.Transferred) -> dict[str, Any]:
     sender = () if ticket.group is None else (ticket.group,)
     steps = event.steps_tried if isinstance(event, events.Escalated) else ()
@@ -160,7 +167,7 @@ def _handed_on(ticket: Ticket, event: events.Escalated | events.Transferred) -> 
         "assignment": None,
         "senders": (ticket.senders + sender)[-50:],
         "findings": event.findings or ticket.findings,
-        "steps_tried": ticket.steps_tried + steps,
+        "steps_tried": _add_steps(ticket, steps),
         "hand_offs": ticket.hand_offs + 1,
         "paused_for": None,
     }
@@ -180,7 +187,7 @@ _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "triaged": _triaged,
     "offered": _offered,
     "accepted": _accepted,
-    "progressed": lambda ticket, event: {"steps_tried": ticket.steps_tried + event.steps_tried},
+    "progressed": lambda ticket, event: {"steps_tried": _add_steps(ticket, event.steps_tried)},
     "reprioritised": lambda _, event: {
         "impact": event.impact,
         "urgency": event.urgency,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tierdesk_contracts import intake
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import Actor, ActorKind, Channel, OfferReason, Status, WithdrawReason
+from tierdesk_contracts.vocabulary import MAX_TEXT, Actor, ActorKind, Channel, OfferReason, Status, WithdrawReason
 from tierdesk_policy import Policy
 from tierdesk_router.domain.lifecycle import Draft, open_ticket
 from tierdesk_router.domain.offers import DESK, NewId, offer, withdraw
@@ -97,7 +97,7 @@ def _reply(draft: Draft, message: intake.RequesterReplied, policy: Policy, new_i
 def _confirm(draft: Draft, message: intake.Confirmed, policy: Policy, new_id: NewId) -> None:
     del policy, new_id
     if draft.ticket.status in {Status.CLOSED, Status.CANCELLED, Status.MERGED}:
-        draft.record(events.Replied, text=f"Confirmed, though the ticket was over already. {message.comment}".strip())
+        _note_reply(draft, "Confirmed, though the ticket was over already.", message.comment)
         return
     withdraw(draft, WithdrawReason.CLOSED)
     draft.record(events.Closed, comment=message.comment)
@@ -106,13 +106,11 @@ def _confirm(draft: Draft, message: intake.Confirmed, policy: Policy, new_id: Ne
 def _reopen(draft: Draft, message: intake.Reopened, policy: Policy, new_id: NewId) -> None:
     ticket = draft.ticket
     if ticket.status not in {Status.RESOLVED, Status.CLOSED}:
-        draft.record(
-            events.Replied, text=f"Reopening was refused, the ticket is {ticket.status.value}. {message.reason}"
-        )
+        _note_reply(draft, f"Reopening was refused, the ticket is {ticket.status.value}.", message.reason)
         return
     ended_at = ticket.resolved_at or ticket.closed_at or ticket.last_at
     if draft.at > ended_at + timedelta(seconds=policy.reopen_within_seconds):
-        draft.record(events.Replied, text=f"Reopening was refused, the time for it has passed. {message.reason}")
+        _note_reply(draft, "Reopening was refused, the time for it has passed.", message.reason)
         return
     draft.record(events.ReopenedAgain, reason=message.reason)
     assert ticket.group is not None
@@ -122,11 +120,17 @@ def _reopen(draft: Draft, message: intake.Reopened, policy: Policy, new_id: NewI
 def _cancel(draft: Draft, message: intake.Cancelled, policy: Policy, new_id: NewId) -> None:
     del policy, new_id
     if draft.ticket.status in {Status.RESOLVED, Status.CLOSED, Status.CANCELLED, Status.MERGED}:
-        text = f"Cancelling was refused, the ticket is {draft.ticket.status.value}. {message.reason}"
-        draft.record(events.Replied, text=text.strip())
+        _note_reply(draft, f"Cancelling was refused, the ticket is {draft.ticket.status.value}.", message.reason)
         return
     withdraw(draft, WithdrawReason.CANCELLED)
     draft.record(events.CancelledByRequester, reason=message.reason)
+
+
+def _note_reply(draft: Draft, remark: str, words: str) -> None:
+    """Note a wish that is not granted: as one reply, or as two when the requester's words leave no room for the remark."""
+    together = f"{remark} {words}".strip()
+    for text in (together,) if len(together) <= MAX_TEXT else (remark, words):
+        draft.record(events.Replied, text=text)
 
 
 def _note_call(draft: Draft, message: intake.Called, policy: Policy | None = None, new_id: NewId | None = None) -> None:

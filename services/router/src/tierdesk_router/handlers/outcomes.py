@@ -78,8 +78,8 @@ class OutcomeHandler:
         policy = state.policy_of(ticket)
         at = event_time(message.envelope.time, ticket, state.now)
         decided = decide_outcome(ticket, outcome, at=at, policy=policy, new_id=state.new_id)
-        state.ordinals[row.tenant, row.id] = outcome.ordinal
         state.keep(decided.draft, policy)
+        state.ordinals[row.tenant, row.id] = outcome.ordinal
         if decided.refusal is not None:
             self._refuse(state, message, decided.refusal, row)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from tierdesk_bus import Address, Binding, Exchange, Queue, Topology
+import asyncio
+from typing import Final
+
+from tierdesk_bus import Address, Binding, Bus, Exchange, Queue, Topology
 from tierdesk_contracts import names, notice, seal
 from tierdesk_policy import Policy
 from tierdesk_router.handlers.desk import SOURCE
 from tierdesk_router.store.policies import put_in_force
 from tierdesk_runtime.service import Parts
+
+REDECLARE_SECONDS: Final = 60.0
 
 
 def work_topology(tenant: str, policy: Policy) -> Topology:
@@ -50,12 +55,31 @@ def vendor_namespaces(policies: dict[str, Policy]) -> set[str]:
     }
 
 
-async def apply_policy(parts: Parts, tenant: str, policy: Policy) -> bool:
+class WorkQueues:
+    """Declares the queues of policies: once per policy, and again each minute, for a broker that has lost its data."""
+
+    def __init__(self, bus: Bus) -> None:
+        """On this bus."""
+        self._bus = bus
+        self._declared: dict[str, tuple[str, float]] = {}
+        self._lock = asyncio.Lock()
+
+    async def ensure(self, tenant: str, policy: Policy) -> None:
+        """Make the queues of this policy exist. One declaration at a time. Raises `BusError`."""
+        async with self._lock:
+            now = asyncio.get_running_loop().time()
+            version, declared_at = self._declared.get(tenant, ("", 0.0))
+            if version != policy.version or now - declared_at > REDECLARE_SECONDS:
+                await self._bus.declare(work_topology(tenant, policy))
+                self._declared[tenant] = (policy.version, asyncio.get_running_loop().time())
+
+
+async def apply_policy(parts: Parts, queues: WorkQueues, tenant: str, policy: Policy) -> bool:
     """Put `policy` in force for `tenant`; False when it is already. On any fault the old one stays.
 
     Raises `BusError` when the queues cannot be declared and `DatabaseUnavailableError`.
     """
-    await parts.bus.declare(work_topology(tenant, policy))
+    await queues.ensure(tenant, policy)
     async with parts.database.transaction() as tx:
         now = parts.clock.now()
         changed = await put_in_force(tx, tenant, policy, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
@@ -15,6 +15,8 @@ from tierdesk_runtime.http import Principal, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
 from tierdesk_store import Database
 
+MOST_FAULTS: Final = 100
+"""So many faults an answer names; a hostile document can have a hundred thousand."""
 ApplyPolicy = Callable[[str, Policy], Awaitable[bool]]
 
 
@@ -58,9 +60,10 @@ def policy_router(database: Database, shelf: PolicyShelf, apply_policy: ApplyPol
             policy = load_policy(await request.body(), source="body")
         except PolicyError as error:
             faults: list[FieldFault] = [
-                {"field": f"line {fault.line}: {fault.field}", "message": fault.message} for fault in error.faults
+                {"field": f"line {fault.line}: {fault.field}", "message": fault.message}
+                for fault in error.faults[:MOST_FAULTS]
             ]
-            detail = "The policy in force stays as it is."
+            detail = f"The policy in force stays as it is. Its faults are {len(error.faults)}."
             raise ProblemError(422, "Invalid policy", detail, errors=faults) from error
         try:
             changed = await apply_policy(who.tenant, policy)

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from tierdesk_contracts.vocabulary import Status
+from tierdesk_contracts.vocabulary import Identifier, Status
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.store.reading import Cursor, count_tickets, list_tickets, read_log, read_ticket
 from tierdesk_runtime.http import Principal, require
@@ -53,8 +53,8 @@ def tickets_router(database: Database) -> APIRouter:
     async def list_(
         who: Reader,
         status: Status | None = None,
-        tier: Annotated[str | None, Query(max_length=40)] = None,
-        group: Annotated[str | None, Query(max_length=40)] = None,
+        tier: Identifier | None = None,
+        group: Identifier | None = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
     ) -> TicketPage:
@@ -93,7 +93,7 @@ def _read_cursor(after: str) -> Cursor:
     try:
         at, _, ticket_id = base64.urlsafe_b64decode(after.encode()).decode().partition(" ")
         return Cursor(datetime.fromisoformat(at).astimezone(UTC), UUID(ticket_id))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise _invalid("after", "not a cursor: use `next` of the page before") from error
 
 
