@@ -7,10 +7,12 @@ import json
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
 
+from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import (
     declare_all,
     load_sample_articles,
@@ -25,12 +27,15 @@ from tierdesk_cli.examples import Examples, sample_policy
 from tierdesk_cli.home import Home
 from tierdesk_cli.policy import read_policy
 from tierdesk_cli.services import DEFINITIONS, find_service
+from tierdesk_policy import Policy
 from tierdesk_runtime.clock import load_clock
 from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.serving import serve
 from tierdesk_runtime.settings import SettingsError
 
+POLICY_SECONDS = 60.0
+"""How long the first policy may take to be in force: its queues are declared before."""
 FIRST_EVENT = {
     "type": "problem_reported",
     "requester": {"party": "ann@example.org", "name": "Ann Archer", "phone": "+44 20 7946 0018"},
@@ -47,28 +52,44 @@ FIRST_EVENT = {
 async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, console: Console) -> None:
     """Run a whole desk in the foreground until a signal."""
     home = Home(folder)
-    policy_file = policy_file or sample_policy()
-    policy = read_policy(policy_file)
+    first_policy_file = None if policy_file else sample_policy()
+    read_policy(policy_file or sample_policy())
     console.print("Starting Tierdesk …")
-    async with stand_up(home, http_port=port, policy_file=policy_file) as ground:
+    async with stand_up(home, http_port=port, policy_file=policy_file, first_policy_file=first_policy_file) as ground:
         clock = load_clock(ground.settings.clock_file)
         if demo:
             await load_sample_articles(ground, ground.settings.default_tenant, clock)
-        examples = Examples(ground.settings.bus, policy, ground.settings.namespace_prefix) if demo else None
         stop = asyncio.Event()
         tasks: list[asyncio.Task[None]] = []
 
         async def announce(url: str) -> None:
             home.remember_address(url)
-            _print_banner(console, url, ground.secrets, home, demo=demo)
-            if examples is not None:
+            policy = await _policy_in_force(url, ground.secrets)
+            if demo:
+                examples = Examples(ground.settings.bus, policy, ground.settings.namespace_prefix)
                 tasks.append(asyncio.create_task(examples.run(stop)))
+            _print_banner(console, url, ground.secrets, home, demo=demo)
 
         try:
             await serve_all(ground, clock=clock, on_ready=announce, stop=stop)
         finally:
             stop.set()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _policy_in_force(url: str, secrets: Secrets) -> Policy:
+    """The policy that the desk goes by, which may be another than the file: it was applied while the desk ran."""
+    key = secrets.local_key()
+    assert key is not None
+    end = time.monotonic() + POLICY_SECONDS
+    async with DeskClient(url, key) as desk:
+        while True:
+            try:
+                return Policy.from_document((await desk.get("/v1/policy"))["document"])
+            except CommandError:
+                if time.monotonic() > end:
+                    raise
+                await asyncio.sleep(0.2)
 
 
 def _print_banner(console: Console, url: str, secrets: Secrets, home: Home, *, demo: bool) -> None:

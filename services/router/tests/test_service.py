@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 from tierdesk_contracts import intake, notice, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.names import EVENTS, VENDOR_INBOUND
+from tierdesk_router.app import DEFINITION
+from tierdesk_runtime.service import build_parts
 
 DESK_QUEUE = "work.main.l1.service-desk"
 
@@ -167,3 +169,29 @@ async def test_bad_questions_get_clear_answers(router):
         assert answer.json()["errors"]
     for name in ("TD-0000-0000", "%00", "a" * 300, str(UUID(int=1))):
         assert (await router.request("GET", f"/v1/tickets/{name}")).status_code == 404
+
+
+async def test_a_vendor_that_a_newer_policy_lacks_is_still_heard_after_a_restart(router):
+    ticket = await router.report(category="printer")
+    offer = await router.next_work("work", namespace="v-main.printer")
+    without = (await router.request("GET", "/v1/policy")).json()["document"]
+    without["vendors"] = []
+    without["groups"] = [group for group in without["groups"] if group["tier"] != "l4"]
+    without["tiers"] = [tier for tier in without["tiers"] if tier["id"] != "l4"]
+    without["edges"] = [edge for edge in without["edges"] if "l4" not in edge]
+    without["categories"] = [category for category in without["categories"] if category["tier"] != "l4"]
+    assert (await router.request("PUT", "/v1/policy", json=without)).json()["changed"]
+    settings = router.service.parts.settings
+    await router.service.drain()
+    again = await DEFINITION.build(await build_parts(DEFINITION, settings))
+    await again.start()
+    try:
+        answer = outcomes.WorkResolved(
+            assignment_id=offer.assignment_id, token=offer.token, worker="acme", ordinal=1, how="new drum"
+        )
+        await router.send(VENDOR_INBOUND, answer, ticket, namespace="v-main.printer")
+        async with asyncio.timeout(20):
+            while not await router.fetch("SELECT 1 FROM router.ticket WHERE status = 'resolved'"):
+                await asyncio.sleep(0.1)
+    finally:
+        await again.drain()

@@ -181,5 +181,5 @@ class StepTried(Contract):
     """One step already taken, typed, so that nobody is told twice to turn it off and on."""
 
     step: Line
-    result: Annotated[Text, Field(description="What it showed; empty when nothing was said.")] = ""
+    result: Annotated[Text, Field(max_length=4_000, description="What it showed; empty when nothing was said.")] = ""
     article_id: Name | None = None

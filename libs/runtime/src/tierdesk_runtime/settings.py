@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     ] = ""
     secrets_file: Annotated[Path, Field(description="Keys and passwords of this desk; readable by its user alone.")]
     policy_file: Annotated[Path | None, Field(description="A policy to apply at start, when it differs.")] = None
+    first_policy_file: Annotated[
+        Path | None, Field(description="A policy to apply at start when there is none yet.")
+    ] = None
     default_tenant: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = DEFAULT_TENANT
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535, description="0 takes any free port.")] = 8080

@@ -17,7 +17,8 @@ class StoreError(Exception):
     ├── DatabaseUnavailableError   nothing is wrong with the request: answer 503, or do it again
     ├── TransientError             said by `decide`: this message cannot be decided yet
     │   └── GapError               it waits for a predecessor of the same subject
-    └── PermanentError             said by `decide`: this message can never be applied
+    ├── PermanentError             said by `decide`: this message can never be applied
+    └── OversizedMessageError      a message to publish is larger than the bus takes
     """
 
 
@@ -60,6 +61,18 @@ class PermanentError(StoreError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class OversizedMessageError(StoreError):
+    """A transaction wants to publish a message that the bus would refuse for its size; nothing of it is committed.
+
+    In a consumer the batch is then taken apart: what made the message is parked, or fits when it is published alone.
+    """
+
+    def __init__(self, message_type: str, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(f"a message {message_type} would have {size_bytes} bytes, {limit_bytes} are allowed")
+        self.message_type = message_type
+        self.size_bytes = size_bytes
 
 
 _REDO_STATES: Final = frozenset(

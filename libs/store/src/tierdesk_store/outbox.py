@@ -18,8 +18,9 @@ import asyncpg
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tierdesk_bus.port import Address, Message
+from tierdesk_bus.port import MAX_BODY_BYTES, Address, Message
 from tierdesk_contracts import AnyEnvelope
+from tierdesk_store.errors import OversizedMessageError
 from tierdesk_store.schema import OUTBOX_PARTITIONS
 
 KEPT_DAYS: Final = 30
@@ -44,7 +45,14 @@ class OutgoingMessage:
 
 
 def outgoing(envelope: AnyEnvelope, address: Address) -> OutgoingMessage:
-    """The row for this message."""
+    """The row for this message.
+
+    Raises `OversizedMessageError` for a body that the bus would refuse: a row that can never be published would hold
+    up its whole partition, so it must not come into being.
+    """
+    body = envelope.to_bytes()
+    if len(body) > MAX_BODY_BYTES:
+        raise OversizedMessageError(envelope.type, len(body), MAX_BODY_BYTES)
     return OutgoingMessage(
         partition=partition_of(envelope.subject),
         id=envelope.id,
@@ -52,7 +60,7 @@ def outgoing(envelope: AnyEnvelope, address: Address) -> OutgoingMessage:
         subject=envelope.subject,
         address=address,
         type=envelope.type,
-        body=envelope.to_bytes(),
+        body=body,
     )
 
 

@@ -54,7 +54,7 @@ async def build(parts: Parts) -> Service:
 
 
 class _Policies:
-    """Keeps up with the policies in force: declares their queues and listens to their vendors."""
+    """Keeps up with the policies that tickets go by: declares their queues and listens to their vendors."""
 
     def __init__(
         self,
@@ -73,7 +73,8 @@ class _Policies:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Apply the policy of the settings once; then look each second for policies that others applied."""
-        applied = self._parts.settings.policy_file is None
+        settings = self._parts.settings
+        applied = settings.policy_file is None and settings.first_policy_file is None
         while not stop.is_set():
             try:
                 if not applied:
@@ -90,20 +91,30 @@ class _Policies:
 
     async def _apply_file(self) -> None:
         parts = self._parts
+        tenant = parts.settings.default_tenant
         path = parts.settings.policy_file
-        assert path is not None
+        if path is None:
+            path = parts.settings.first_policy_file
+            assert path is not None
+            async with parts.database.read() as connection:
+                if tenant in await self._shelf.in_force(connection, [tenant]):
+                    return
         policy = load_policy_file(path)
-        changed = await apply_policy(parts, self._queues, parts.settings.default_tenant, policy)
+        changed = await apply_policy(parts, self._queues, tenant, policy)
         _log.info("policy.in_force", policy=policy.name, version=policy.version, changed=changed)
 
     async def _keep_up(self) -> None:
         async with self._parts.database.read() as connection:
-            policies = await self._shelf.in_force(connection)
-        for tenant, policy in policies.items():
-            await self._queues.ensure(tenant, policy)
-        for namespace in vendor_namespaces(policies) - self._listening:
-            self._service.add_consumption(self._outcome_handler, VENDOR_INBOUND, namespace=namespace)
-            self._listening.add(namespace)
+            policies = await self._shelf.kept(connection)
+        for tenant, policy in policies:
+            try:
+                await self._queues.ensure(tenant, policy)
+            except BusError as error:
+                # The queues of one tenant must not keep the others waiting.
+                _log.warning("policies.waiting", tenant=tenant, reason=str(error))
+            for namespace in vendor_namespaces(tenant, policy) - self._listening:
+                self._service.add_consumption(self._outcome_handler, VENDOR_INBOUND, namespace=namespace)
+                self._listening.add(namespace)
 
 
 DEFINITION: Final = ServiceDefinition(

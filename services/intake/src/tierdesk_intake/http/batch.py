@@ -74,7 +74,7 @@ async def _describe(
     principal: Annotated[Principal, Depends(_writer)],
 ) -> LineResult:
     """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
-    raise AssertionError("never called: it describes the endpoint")
+    raise NotImplementedError
 
 
 def batch_route(commit: EventCommit, now: Callable[[], datetime], settings: Settings) -> PlainRoute:

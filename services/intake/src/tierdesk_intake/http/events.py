@@ -56,7 +56,7 @@ async def _describe(
     ] = None,
 ) -> Accepted:
     """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
-    raise AssertionError("never called: it describes the endpoint")
+    raise NotImplementedError
 
 
 def event_route(commit: EventCommit, now: Callable[[], datetime]) -> PlainRoute:

@@ -53,7 +53,7 @@ async def _describe(
     webhook_signature: Annotated[str, Header(description="`v1,<base 64>`; several, separated by spaces.")],
 ) -> CallTaken:
     """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
-    raise AssertionError("never called: it describes the endpoint")
+    raise NotImplementedError
 
 
 def phone_route(

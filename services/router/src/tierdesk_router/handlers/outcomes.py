@@ -76,7 +76,7 @@ class OutcomeHandler:
                 raise GapError(f"ordinal {last + 1} has not come yet", retry_in_seconds=GAP_SECONDS - waited_seconds)
             raise Refusal(RejectReason.GAP, f"ordinal {last + 1} never came")
         policy = state.policy_of(ticket)
-        at = event_time(message.envelope.time, ticket, state.now)
+        at = max(live.offered_at, event_time(message.envelope.time, ticket, state.now))
         decided = decide_outcome(ticket, outcome, at=at, policy=policy, new_id=state.new_id)
         state.keep(decided.draft, policy)
         state.ordinals[row.tenant, row.id] = outcome.ordinal

@@ -48,11 +48,9 @@ def vendor_topology(namespace: str) -> Topology:
     )
 
 
-def vendor_namespaces(policies: dict[str, Policy]) -> set[str]:
+def vendor_namespaces(tenant: str, policy: Policy) -> set[str]:
     """The namespaces in which vendors answer."""
-    return {
-        names.vendor_namespace(tenant, vendor.id) for tenant, policy in policies.items() for vendor in policy.vendors
-    }
+    return {names.vendor_namespace(tenant, vendor.id) for vendor in policy.vendors}
 
 
 class WorkQueues:
@@ -61,17 +59,17 @@ class WorkQueues:
     def __init__(self, bus: Bus) -> None:
         """On this bus."""
         self._bus = bus
-        self._declared: dict[str, tuple[str, float]] = {}
+        self._declared: dict[tuple[str, str], float] = {}
         self._lock = asyncio.Lock()
 
     async def ensure(self, tenant: str, policy: Policy) -> None:
         """Make the queues of this policy exist. One declaration at a time. Raises `BusError`."""
         async with self._lock:
             now = asyncio.get_running_loop().time()
-            version, declared_at = self._declared.get(tenant, ("", 0.0))
-            if version != policy.version or now - declared_at > REDECLARE_SECONDS:
+            declared_at = self._declared.get((tenant, policy.version))
+            if declared_at is None or now - declared_at > REDECLARE_SECONDS:
                 await self._bus.declare(work_topology(tenant, policy))
-                self._declared[tenant] = (policy.version, asyncio.get_running_loop().time())
+                self._declared[tenant, policy.version] = asyncio.get_running_loop().time()
 
 
 async def apply_policy(parts: Parts, queues: WorkQueues, tenant: str, policy: Policy) -> bool:

@@ -15,6 +15,7 @@ from tierdesk_store import Transaction
 
 _IN_FORCE = text("SELECT tenant, version FROM router.policy_in_force WHERE tenant = ANY(CAST(:tenants AS text[]))")
 _ALL_IN_FORCE = text("SELECT tenant, version FROM router.policy_in_force ORDER BY tenant")
+_KEPT = text("SELECT tenant, version FROM router.policy ORDER BY tenant, applied_at")
 _DOCUMENT = text(
     "SELECT CAST(document AS text) AS document FROM router.policy WHERE tenant = :tenant AND version = :version"
 )
@@ -61,6 +62,15 @@ class PolicyShelf:
             policy = await self.find(connection, row.tenant, row.version)
             assert policy is not None
             found[row.tenant] = policy
+        return found
+
+    async def kept(self, connection: AsyncConnection) -> list[tuple[str, Policy]]:
+        """Every policy that was ever applied, with its tenant: open tickets go by the one they were opened under."""
+        found = []
+        for row in (await connection.execute(_KEPT)).all():
+            policy = await self.find(connection, row.tenant, row.version)
+            assert policy is not None
+            found.append((row.tenant, policy))
         return found
 
 
