@@ -191,7 +191,7 @@ async def test_a_vendor_that_a_newer_policy_lacks_is_still_heard_after_a_restart
         )
         await router.send(VENDOR_INBOUND, answer, ticket, namespace="v-main.printer")
         async with asyncio.timeout(20):
-            while not await router.fetch("SELECT 1 FROM router.ticket WHERE status = 'resolved'"):
+            while not await router.fetch("SELECT 1 FROM router.ticket WHERE status = 'resolved'"):  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.1)
     finally:
         await again.drain()
