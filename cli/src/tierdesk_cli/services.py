@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tierdesk_kb.app import DEFINITION as KB
-
 from tierdesk_cli.errors import CommandError
 from tierdesk_intake.app import DEFINITION as INTAKE
+from tierdesk_kb.app import DEFINITION as KB
 from tierdesk_router.app import DEFINITION as ROUTER
 from tierdesk_runtime.service import ServiceDefinition
 from tierdesk_sla.app import DEFINITION as SLA
