@@ -1,8 +1,10 @@
 """Where the RabbitMQ of this machine is, and how to get one."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from servers.containers import RABBITMQ_IMAGE
@@ -18,7 +20,11 @@ def find_rabbitmq_server() -> Path:
     """
     found = _local_server()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        _install_from_debian()
+        # Test workers side by side would find the package manager locked by each other: one installs, the others wait.
+        with (Path(tempfile.gettempdir()) / "tierdesk-install.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _local_server() is None:
+                _install_from_debian()
         found = _local_server()
     if found is None:
         raise BrokerError(
