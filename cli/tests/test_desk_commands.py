@@ -130,6 +130,12 @@ def test_a_second_desk_on_the_same_port_is_refused_and_leaves_nothing_running(de
     assert httpx2.get(f"{desk.url}/readyz", trust_env=False).status_code == 200
 
 
+def test_a_second_desk_on_the_same_data_is_refused(desk):
+    told = run_alone("up", "--data", desk.folder, "--port", "0").check_one_line(1)
+    assert told == f"a desk runs on {desk.folder} already; stop it first, or choose another folder with --data"
+    assert httpx2.get(f"{desk.url}/readyz", trust_env=False).status_code == 200
+
+
 def test_an_address_at_which_something_else_answers_is_named(desk, tierdesk, tmp_path):
     done = tierdesk("tickets", "--url", f"{desk.url}/healthz", "--key", "k", "--data", tmp_path)
     assert done.check_one_line(1).startswith("GET /v1/tickets: ")

@@ -1,0 +1,122 @@
+"""The first hour of somebody who tries the desk: start it, paste the line that it prints, look, pull the plug, go on."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import time
+
+import httpx2
+import psutil
+
+from e2e.desks import DeskProcess, tierdesk
+
+RESOLVED_SECONDS = 30.0
+PATIENCE_SECONDS = 20.0
+
+
+def paste(line: str) -> httpx2.Response | subprocess.CompletedProcess[str]:
+    """Run the line as a shell does; where there is no curl, do what the line says."""
+    if shutil.which("curl"):
+        return subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, text=True, timeout=30)
+    words = shlex.split(line)
+    options = list(itertools.pairwise(words))
+    headers = dict(value.split(": ", 1) for option, value in options if option == "-H")
+    (body,) = [value for option, value in options if option == "-d"]
+    (url,) = [word for word in words if word.startswith("http://")]
+    return httpx2.post(url, content=body, headers=headers, trust_env=False)
+
+
+def answer_of(pasted: httpx2.Response | subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """What the desk answered."""
+    text = pasted.text if isinstance(pasted, httpx2.Response) else pasted.stdout
+    answer: dict[str, str] = json.loads(text)
+    return answer
+
+
+def wait_for_status(desk: DeskProcess, reference: str, status: str, seconds: float) -> str:
+    """The line that `tierdesk tickets` has for this ticket, once it has this status."""
+    end = time.monotonic() + seconds
+    line = ""
+    while time.monotonic() < end:
+        listed = desk.ask("tickets")
+        assert listed.code == 0, listed
+        line = next((one for one in listed.out.splitlines() if one.startswith(reference)), "")
+        if line and line.split()[1] == status:
+            return line
+        time.sleep(0.2)
+    raise AssertionError(f"not {status} within {seconds:.0f} s: {line}")
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether it is over, not even waiting to be buried by its parent."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_printed_line_becomes_a_ticket_that_the_vendor_resolves_and_that_outlives_a_sigkill(server_folder, reaper):
+    desk = DeskProcess(server_folder / "first", "--demo", "--port", "0", reaper=reaper)
+    desk.start()
+    assert desk.curl_line.startswith(f"curl -sS {desk.url}/v1/events ")
+    answer = answer_of(paste(desk.curl_line))
+    assert answer["status"] == "accepted"
+    reference = answer["reference"]
+    line = wait_for_status(desk, reference, "resolved", RESOLVED_SECONDS)
+    assert line.split()[2:5] == ["l4", "printer-vendor", "3"]
+
+    told = desk.ask("tickets", reference).out
+    assert "make priority 3" in " ".join(told.split())
+    log = [row.split()[:5] for row in told.splitlines() if re.match(r"\d+ ", row)]
+    assert [int(row[0]) for row in log] == list(range(1, len(log) + 1))
+    kinds = re.findall(r"^\d+\s+\S+ \S+\s+\S+\s+(\S+)", told, re.MULTILINE)
+    story = ["opened", "triaged", "offered", "accepted", "progressed", "paused", "resumed", "resolved"]
+    rest = iter(kinds)
+    assert all(kind in rest for kind in story), kinds  # in this order
+
+    server = desk.server
+    assert server is not None
+    desk.kill9()
+    assert server.is_running()
+    assert desk.ask("tickets").check_one_line(1).startswith("no desk answers at ")
+    begun = time.monotonic()
+    desk.start()
+    assert desk.server == server, "the embedded PostgreSQL was not adopted"
+    again = desk.ask("tickets", reference).out
+    assert [row for row in told.splitlines() if re.match(r"\d+ ", row)] == [
+        row for row in again.splitlines() if re.match(r"\d+ ", row)
+    ][: len(log)]
+    assert answer_of(paste(desk.curl_line))["reference"] != reference
+    assert time.monotonic() - begun < PATIENCE_SECONDS
+
+    family = [desk.process, *desk.process.children(recursive=True), server, *server.children(recursive=True)]
+    assert len(family) > 3
+    assert desk.stop() == 0
+    _, alive = psutil.wait_procs([one for one in family if not ended(one)], timeout=10)
+    assert [one for one in alive if not ended(one)] == []
+    assert "Traceback" not in desk.output
+    assert not [entry for entry in desk.log_lines() if entry["level"] == "error"]
+
+
+def test_the_demonstration_tells_the_journey_of_each_ticket_and_ends():
+    done = tierdesk("demo", timeout_seconds=110)
+    assert done.code == 0, done
+    posted = re.findall(r"^posted +(TD-\S+)", done.out, re.MULTILINE)
+    phoned = re.findall(r"^phoned ", done.out, re.MULTILINE)
+    told = re.findall(r"^(TD-\S+) ", done.out, re.MULTILINE)
+    assert len(posted) >= 7
+    assert len(phoned) == 2
+    assert told[: len(posted)] == posted
+    assert done.out.splitlines()[-1] == f"{len(posted) + len(phoned)} tickets, each seen through to its end."
+    assert len(told) == len(posted) + len(phoned)
+    assert done.out.count("\nclosed · tier ") == len(told)
+    assert {tier for tier in ("l0", "l1", "l2", "l3", "l4") if f"closed · tier {tier} " in done.out} >= {
+        "l1",
+        "l2",
+        "l4",
+    }
+    for journey in done.out.split("\nTD-")[1:]:
+        assert re.search(r"\bopened\b.*\btriaged\b.*\boffered\b.*\baccepted\b.*\bclosed\b", journey, re.DOTALL), journey
+    assert done.err == ""

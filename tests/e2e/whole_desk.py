@@ -1,0 +1,145 @@
+"""All services in one process, as `tierdesk up` runs them, beside the test."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx2
+
+from tierdesk_cli.desk import declare_all, migrate_all
+from tierdesk_cli.services import DEFINITIONS
+from tierdesk_runtime.clock import SystemClock
+from tierdesk_runtime.keys import SCOPES, KeyRing
+from tierdesk_runtime.secrets import Secrets
+from tierdesk_runtime.serving import serve
+from tierdesk_runtime.settings import Settings
+from tierdesk_runtime.signatures import sign
+
+ANSWER_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
+PHONE = "phone"
+_TLS = ssl.create_default_context()  # made once: it takes longer than a request
+
+
+class WholeDesk:
+    """The desk in a thread of its own, with a key of all scopes for each tenant."""
+
+    def __init__(self, folder: Path, database_url: str, *, tenants: Iterable[str], **settings: Any) -> None:
+        self.database_url = database_url
+        self.secrets = Secrets.create(folder / "secrets.json", services=DEFINITIONS)
+        self.ring = KeyRing(self.secrets)
+        self.keys = {tenant: self.ring.mint("test", tenant, SCOPES) for tenant in tenants}
+        self.metrics_key = self.ring.mint("metrics", next(iter(self.keys)), ["metrics:read"])
+        self.phone_secrets = {tenant: self.secrets.add_webhook_secret(tenant, PHONE) for tenant in self.keys}
+        self.settings = Settings(
+            database_url=database_url,
+            secrets_file=self.secrets.path,
+            http_port=0,
+            **({"bus_url": database_url} | settings),
+        )
+        self.url = ""
+        self._ready = threading.Event()
+        self._failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def start(self) -> None:
+        migrate_all(self.database_url, self.secrets)
+        asyncio.run(declare_all(self.settings))
+        self._thread.start()
+        assert self._ready.wait(60), "not ready within 60 s"
+        if self._failed is not None:
+            raise self._failed
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(40)
+        assert not self._thread.is_alive()
+
+    def client(self, tenant: str | None = None, **headers: str) -> httpx2.Client:
+        """A client with the key of this tenant, or with none. It waits ten seconds for an answer, no longer."""
+        if tenant is not None:
+            headers = {"Authorization": f"Bearer {self.keys[tenant]}"} | headers
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=ANSWER_SECONDS, verify=_TLS, trust_env=False)
+
+    def signed(self, tenant: str, body: bytes, webhook_id: str) -> dict[str, str]:
+        """The headers with which the telephone system of this tenant signs."""
+        headers = sign(self.phone_secrets[tenant], webhook_id, datetime.now(UTC), body)
+        return headers | {"Tierdesk-Source": PHONE}
+
+    def query(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Rows, as the administrator of the database sees them."""
+
+        async def fetch() -> list[asyncpg.Record]:
+            connection = await asyncpg.connect(self.database_url)
+            try:
+                return await connection.fetch(statement, *arguments)
+            finally:
+                await connection.close()
+
+        return asyncio.run(fetch())
+
+    def tables(self) -> dict[str, set[str]]:
+        """The columns of each table of the services."""
+        rows = self.query(
+            "SELECT table_schema || '.' || table_name AS name, array_agg(column_name::text) AS columns "
+            "FROM information_schema.columns WHERE table_schema = ANY($1) GROUP BY 1",
+            list(DEFINITIONS),
+        )
+        return {row["name"]: set(row["columns"]) for row in rows}
+
+    def rows_of(self, tenant: str) -> dict[str, list[str]]:
+        """Every row of this tenant in every table."""
+        tables = sorted(table for table, columns in self.tables().items() if "tenant" in columns)
+        parts = [f"SELECT '{table}' AS name, t::text AS row FROM {table} AS t WHERE tenant = $1" for table in tables]
+        found: dict[str, list[str]] = {table: [] for table in tables}
+        for row in self.query(" UNION ALL ".join(parts) + " ORDER BY 1, 2", tenant):
+            found[row["name"]].append(row["row"])
+        return found
+
+    def settle(self, tenant: str) -> dict[str, list[str]]:
+        """Wait until nothing of this tenant is on its way any more; answer its rows."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        same, last = 0, self.rows_of(tenant)
+        while same < 4:
+            assert time.monotonic() < end, f"the rows of {tenant} go on to change"
+            time.sleep(0.25)
+            rows = self.rows_of(tenant)
+            same = same + 1 if rows == last else 0
+            last = rows
+        return last
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - told to the test
+            self._failed = error
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+
+        async def on_ready(url: str) -> None:
+            self.url = url
+            self._ready.set()
+
+        await serve(
+            list(DEFINITIONS.values()), self.settings, clock=SystemClock(), on_ready=on_ready, stop=self._stopping
+        )
+
+
+def wait_until(look: Callable[[], Any], what: str) -> Any:
+    """The first true answer of `look`."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (found := look()):
+        assert time.monotonic() < end, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
+        time.sleep(0.05)
+    return found
