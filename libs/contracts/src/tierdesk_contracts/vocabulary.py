@@ -41,6 +41,8 @@ Locator = Annotated[str, StringConstraints(min_length=1, max_length=2_048), Afte
 """Where something is kept: an address or a name in another system, never dereferenced on arrival."""
 MAX_TEXT = 65_536
 """The longest `Text`, in characters."""
+MAX_RESULT = 4_000
+"""The longest result of a step tried: steps travel with every offer."""
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(refuse_nul)]
 Level = Annotated[int, Field(ge=1, le=3)]
 """Impact or urgency: 1 high, 2 medium, 3 low."""
@@ -181,5 +183,7 @@ class StepTried(Contract):
     """One step already taken, typed, so that nobody is told twice to turn it off and on."""
 
     step: Line
-    result: Annotated[Text, Field(max_length=4_000, description="What it showed; empty when nothing was said.")] = ""
+    result: Annotated[
+        Text, Field(max_length=MAX_RESULT, description="What it showed; empty when nothing was said.")
+    ] = ""
     article_id: Name | None = None

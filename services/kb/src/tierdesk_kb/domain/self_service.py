@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.outcome import Outcome
-from tierdesk_contracts.vocabulary import EscalationReason, PauseParty, StepTried
+from tierdesk_contracts.vocabulary import MAX_RESULT, EscalationReason, PauseParty, StepTried
 from tierdesk_contracts.work import WorkOffered
 
 WORKER: Final = "knowledge-base"
@@ -132,7 +132,7 @@ def is_confirmation(reply: str) -> bool:
 
 def _tried(job: Job, result: str) -> StepTried:
     step = f"Article: {job.article_title}"
-    return StepTried(step=step[:_LINE_LIMIT], result=result[:_TEXT_LIMIT], article_id=job.article_id)
+    return StepTried(step=step[:_LINE_LIMIT], result=result[:MAX_RESULT], article_id=job.article_id)
 
 
 def _say(job: Job, outcome_type: type[Outcome], **fields: Any) -> tuple[Job, Outcome]:
