@@ -21,7 +21,9 @@ def test_what_was_written_has_no_faults_and_writing_again_writes_nothing(root: P
 def test_each_kind_of_drift_is_one_line_and_exit_code_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / ASYNCAPI).unlink()
     schema = root / SCHEMAS / "work.offered.v1.json"
-    schema.write_text(schema.read_text().replace("maxLength", "minLength"))
+    was = schema.read_text()
+    schema.write_text(was.replace('"type": "object"', '"type": "array"'))
+    line = was.splitlines().index('  "type": "object",') + 1
     (root / SCHEMAS / "work.forgotten.v1.json").write_text("{}")
     golden = root / GOLDEN / "work.offered.v1" / f"v{RELEASE}.json"
     golden.unlink()
@@ -30,7 +32,10 @@ def test_each_kind_of_drift_is_one_line_and_exit_code_one(root: Path, capsys: py
         "docs/asyncapi.yaml: missing; run with --write",
         f"libs/contracts/golden/work.offered.v1/v{RELEASE}.json: missing; run with --write",
         "libs/contracts/schemas/work.forgotten.v1.json: no such message type; a type is removed only with a release",
-        "libs/contracts/schemas/work.offered.v1.json: differs from the models; run with --write",
+        (
+            "libs/contracts/schemas/work.offered.v1.json: differs from the models "
+            f"""from line {line}: '"type": "array",' should be '"type": "object",'; run with --write"""
+        ),
     ]
 
 

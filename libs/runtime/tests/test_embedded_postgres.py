@@ -142,11 +142,16 @@ def test_a_stale_pid_file_is_put_aside(directory, pid):
 
 def test_a_port_that_was_taken_meanwhile_is_replaced(directory):
     postgres = EmbeddedPostgres(directory)
-    postgres.start()
-    postgres.stop()
-    before = postgres.port
     with socket.socket() as thief:
-        thief.bind(("127.0.0.1", before))
+        while True:
+            postgres.start()
+            postgres.stop()
+            before = postgres.port
+            try:
+                thief.bind(("127.0.0.1", before))
+                break
+            except OSError:  # another process of this machine was quicker: once more
+                continue
         thief.listen()
         postgres.start()
         assert postgres.port != before

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from trial_service import EVENTS, PASSWORD, SCHEMA
+from trial_service import EVENTS, PASSWORD, SCHEMA, Intake, Notes
 
 from tierdesk_bus import connect
 from tierdesk_bus.port import Binding, Bus, Exchange, Queue, Topology
@@ -59,3 +59,13 @@ async def amqp_bus(amqp_url: str, amqp_management_url: str) -> AsyncIterator[Bus
 def bus(request: pytest.FixtureRequest) -> Bus:
     """A real bus of either kind."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+def intake(database: Database, notes: Notes) -> Intake:
+    return Intake(database, notes)

@@ -109,6 +109,16 @@ class Notes:
                 tx.send(unordered(subject, f"re {word}"), Address(HOME, EVENTS, "answer"))
 
 
+def refuse(word: str, error: Exception) -> Callable[[Received, object], None]:
+    """A rule that raises `error` for the message of this word."""
+
+    def rule(received: Received, state: object) -> None:
+        if word_of(received.envelope) == word:
+            raise error
+
+    return rule
+
+
 async def rows(database: Database, query: str, **parameters: object) -> list[tuple]:
     async with database.read() as connection:
         return [tuple(row) for row in await connection.execute(text(query), parameters)]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +54,8 @@ def faults(root: Path) -> list[str]:
     for path, text in documents.items():
         if not (root / path).is_file():
             found.append(f"{path}: missing; run with --write")
-        elif (root / path).read_text(encoding="utf-8") != text:
-            found.append(f"{path}: differs from the models; run with --write")
+        elif (committed := (root / path).read_text(encoding="utf-8")) != text:
+            found.append(f"{path}: differs from the models{_first_difference(committed, text)}; run with --write")
     found += [f"{path}: missing; run with --write" for path in golden() if not (root / path).is_file()]
     kept = {path.name for path in documents}
     for file in sorted((root / SCHEMAS).glob("*")):
@@ -90,6 +91,12 @@ def main(arguments: list[str] | None = None) -> int:
     for line in lines:
         sys.stdout.write(f"{line}\n")
     return 1 if options.check and lines else 0
+
+
+def _first_difference(committed: str, text: str) -> str:
+    lines = zip_longest(committed.splitlines(keepends=True), text.splitlines(keepends=True), fillvalue="(nothing)")
+    number, (was, now) = next((n, pair) for n, pair in enumerate(lines, start=1) if pair[0] != pair[1])
+    return f" from line {number}: {was.strip()!r} should be {now.strip()!r}"
 
 
 def _json(value: object) -> str:
