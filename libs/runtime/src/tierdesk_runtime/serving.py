@@ -55,12 +55,12 @@ async def serve(
     what `build_parts` and a service's `build` raise.
     """
     stopping = stop or asyncio.Event()
-    listener = _listen(settings)
-    url = f"http://{settings.http_host}:{listener.getsockname()[1]}"
     dispatcher = Dispatcher({definition.name: definition.paths for definition in definitions})
     server = _Server(dispatcher, settings)
     services: list[Service] = []
-    with listener, _signals(stopping):
+    # Signals first: whoever sees the port answer may stop the process in order from then on.
+    with _signals(stopping), _listen(settings) as listener:
+        url = f"http://{settings.http_host}:{listener.getsockname()[1]}"
         http = asyncio.create_task(server.serve(sockets=[listener]), name="http")
         life = asyncio.create_task(
             _live(definitions, settings, clock, dispatcher, services, url, on_ready), name="services"
