@@ -46,7 +46,7 @@ async def is_settled(database_url: str, tickets: int) -> bool:
         if ended < tickets:
             return False
         behind = await connection.fetchval(
-            "SELECT (SELECT count(*) FROM router.ticket_log) - (SELECT count(*) FROM sla.ticket_event)"
+            "SELECT (SELECT count(*) FROM router.ticket_log) - (SELECT coalesce(sum(sequence - first_sequence + 1), 0) FROM sla.ticket_change)"
         )
         pending = [
             await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL")
@@ -69,7 +69,9 @@ async def draw_up(database_url: str, book: Book) -> Ledger:
         log = await connection.fetch(
             "SELECT ticket_id, sequence, kind, event FROM router.ticket_log ORDER BY ticket_id, sequence"
         )
-        followed = await connection.fetch("SELECT ticket_id, sequence FROM sla.ticket_event")
+        followed = await connection.fetch(
+            "SELECT ticket_id, generate_series(first_sequence, sequence) AS sequence FROM sla.ticket_change"
+        )
         for schema in SCHEMAS:
             rows = await connection.fetch(f"SELECT type, reason FROM {schema}.parked WHERE resolution IS NULL")
             ledger.parked += [f"{schema} parked {row['type']}: {row['reason']}" for row in rows]

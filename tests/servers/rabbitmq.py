@@ -124,6 +124,13 @@ class RabbitNode:
             "collect_statistics_interval = 1000\n"  # tests read queue lengths over the management API
         )
 
+    @property
+    def pid(self) -> int:
+        """The node's process. Raises BrokerError when it does not run."""
+        if self._node is None:
+            raise BrokerError("the node does not run")
+        return self._node.pid
+
     def start(self, *, timeout_seconds: float = 90.0) -> None:
         """Starts the node and returns when both AMQP and the management API answer. Raises BrokerError with the log's end."""
         if self._epmd is None or self._epmd.poll() is not None:

@@ -11,7 +11,7 @@ from tierdesk_contracts import ticket as events
 from tierdesk_policy import Policy
 from tierdesk_sla.app import DEFINITION
 from tierdesk_sla.store.tables import clock as clocks
-from tierdesk_sla.store.tables import ticket_event
+from tierdesk_sla.store.tables import ticket_change
 from tierdesk_sla.store.timelines import load_records
 from tierdesk_store import PermanentError, TransientError
 
@@ -40,18 +40,11 @@ async def test_every_event_is_kept_as_it_came(desk, story):
     story.begun().answered(5)
     await desk.tell(story, sizes=(3,))
     async with desk.database.read() as connection:
-        rows = await connection.execute(
-            select(ticket_event.c.sequence, ticket_event.c.kind, ticket_event.c.at, ticket_event.c.event).order_by(
-                ticket_event.c.sequence
-            )
-        )
-        kept = [tuple(row) for row in rows]
-    assert [(sequence, kind, at) for sequence, kind, at, _ in kept] == [
-        (event.sequence, event.kind, event.at) for event in story.events
-    ]
-    assert [type(event).model_validate(json) for event, (_, _, _, json) in zip(story.events, kept, strict=True)] == (
-        story.events
-    )
+        rows = await connection.execute(select(ticket_change).order_by(ticket_change.c.sequence))
+        kept = [(row.first_sequence, row.sequence, row.events) for row in rows]
+    assert [(first, last, len(events)) for first, last, events in kept] == [(1, 3, 3), (4, 5, 2)]
+    events = [event for _, _, part in kept for event in part]
+    assert [type(event).model_validate(json) for event, json in zip(story.events, events, strict=True)] == story.events
 
 
 async def test_a_message_that_names_an_unknown_policy_waits_and_the_others_go_on(

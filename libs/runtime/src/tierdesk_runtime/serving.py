@@ -32,6 +32,7 @@ _LINGER_SECONDS: Final = 1.0
 _READY_ROUND_SECONDS: Final = 0.1
 _BUILD_PAUSE_SECONDS: Final = 1.0
 _BACKLOG: Final = 2048
+_GARBAGE_OBJECTS: Final = 20_000
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +98,9 @@ async def _live(
     # better part of a tenth of a second.
     gc.collect()
     gc.freeze()
+    # Batches make many objects that live for a moment and form no cycles: looking through them every 700 cost 7 to 9 %
+    # of the processor time.
+    gc.set_threshold(_GARBAGE_OBJECTS, 20, 20)
     log.info("ready", url=url, services=[service.name for service in services])
     if on_ready is not None:
         await on_ready(url)

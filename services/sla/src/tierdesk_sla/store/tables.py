@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     DateTime,
@@ -20,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 SCHEMA = "sla"
-LOG_TABLES = ("policy", "ticket_event", "alert")
+LOG_TABLES = ("policy", "ticket_change", "alert")
 """Append-only: what was consumed, and what was said."""
 
 metadata = MetaData(schema=SCHEMA)
@@ -48,18 +49,18 @@ ticket = Table(
     Index("ticket_reference", "tenant", "reference"),
 )
 
-ticket_event = Table(
-    "ticket_event",
+ticket_change = Table(
+    "ticket_change",
     metadata,
     Column("tenant", Text, primary_key=True),
     Column("ticket_id", Uuid, primary_key=True),
+    Column("first_sequence", BigInteger, nullable=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("policy_version", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("event", JSONB, nullable=False),
+    Column("events", JSON, nullable=False),
     Column("applied_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+"""What each message said of a ticket. `json`, not `jsonb`: it is written on the way of every ticket and rarely read."""
 
 clock = Table(
     "clock",

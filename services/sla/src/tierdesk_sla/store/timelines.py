@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-from sqlalchemy import ColumnElement, Table, func, select, text, tuple_
+from sqlalchemy import ARRAY, Column, Text, Uuid, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts.ticket import TicketChanged
@@ -26,13 +25,26 @@ TicketKey = tuple[str, UUID]
 _NEW_ALARM: Final = Alarm()
 _SAVE_TICKETS: Final = upsert(tickets)
 _SAVE_CLOCKS: Final = upsert(clocks)
-_SAVE_EVENTS: Final = text("""
-    INSERT INTO sla.ticket_event (tenant, ticket_id, sequence, policy_version, kind, at, event)
-    SELECT tenant, ticket_id, CAST(event ->> 'sequence' AS bigint), policy_version, event ->> 'kind',
-        CAST(event ->> 'at' AS timestamptz), event
-    FROM json_to_recordset(CAST(:rows AS json)) AS change(tenant text, ticket_id uuid, policy_version text, events jsonb),
-        jsonb_array_elements(events) AS event
+_SAVE_CHANGES: Final = text("""
+    INSERT INTO sla.ticket_change (tenant, ticket_id, first_sequence, sequence, policy_version, events)
+    SELECT * FROM unnest(
+        CAST(:tenant AS text[]), CAST(:ticket_id AS uuid[]), CAST(:first_sequence AS bigint[]),
+        CAST(:sequence AS bigint[]), CAST(:policy_version AS text[]), CAST(:events AS json[]))
 """)
+_sought = (
+    func.unnest(bindparam("tenants", type_=ARRAY(Text)), bindparam("ticket_ids", type_=ARRAY(Uuid)))
+    .table_valued(Column("tenant", Text), Column("ticket_id", Uuid), name="sought")
+    .render_derived()
+)
+_LOAD_TICKETS: Final = select(tickets).join(
+    _sought, (tickets.c.tenant == _sought.c.tenant) & (tickets.c.ticket_id == _sought.c.ticket_id)
+)
+_LOAD_CLOCKS: Final = (
+    select(clocks)
+    .join(_sought, (clocks.c.tenant == _sought.c.tenant) & (clocks.c.ticket_id == _sought.c.ticket_id))
+    .order_by(clocks.c.tenant, clocks.c.ticket_id, clocks.c.place)
+)
+_LOCK_CLOCKS: Final = _LOAD_CLOCKS.with_for_update(of=clocks)
 
 
 @dataclass(slots=True)
@@ -74,13 +86,11 @@ async def load_records(
     sought = sorted(set(keys))
     if not sought:
         return {}
-    statement = (
-        select(clocks).where(_among(clocks, sought)).order_by(clocks.c.tenant, clocks.c.ticket_id, clocks.c.place)
-    )
+    given = {"tenants": [tenant for tenant, _ in sought], "ticket_ids": [ticket_id for _, ticket_id in sought]}
     found: dict[TicketKey, list[tuple[Clock, Alarm]]] = {}
-    for row in (await connection.execute(statement.with_for_update() if lock else statement)).mappings():
+    for row in (await connection.execute(_LOCK_CLOCKS if lock else _LOAD_CLOCKS, given)).mappings():
         found.setdefault((row["tenant"], row["ticket_id"]), []).append(read_clock(row))
-    rows = (await connection.execute(select(tickets).where(_among(tickets, sought)))).mappings()
+    rows = (await connection.execute(_LOAD_TICKETS, given)).mappings()
     return {
         (row["tenant"], row["ticket_id"]): _record(row, found.get((row["tenant"], row["ticket_id"]), []))
         for row in rows
@@ -106,16 +116,17 @@ async def save_records(connection: AsyncConnection, records: Collection[Record],
     rows = [row for record in records for row in record.changed_rows()]
     if rows:
         await connection.execute(_SAVE_CLOCKS, as_rows(rows))
-    events = [
+    await connection.execute(
+        _SAVE_CHANGES,
         {
-            "tenant": change.key[0],
-            "ticket_id": change.key[1],
-            "policy_version": change.data.policy_version,
-            "events": orjson.Fragment(_events_json(change.data)),
-        }
-        for change in changes
-    ]
-    await connection.execute(_SAVE_EVENTS, as_rows(events))
+            "tenant": [change.key[0] for change in changes],
+            "ticket_id": [change.key[1] for change in changes],
+            "first_sequence": [change.data.first_sequence for change in changes],
+            "sequence": [change.data.sequence for change in changes],
+            "policy_version": [change.data.policy_version for change in changes],
+            "events": [_events_json(change.data) for change in changes],
+        },
+    )
 
 
 async def count_clocks(connection: AsyncConnection, tenant: str) -> list[tuple[str, str, int]]:
@@ -129,10 +140,6 @@ async def count_clocks(connection: AsyncConnection, tenant: str) -> list[tuple[s
     return [(kind, state, count) for kind, state, count in await connection.execute(statement)]
 
 
-def _among(table: Table, keys: Sequence[TicketKey]) -> ColumnElement[bool]:
-    return tuple_(table.c.tenant, table.c.ticket_id).in_(keys)
-
-
 def _record(row: Any, found: Sequence[tuple[Clock, Alarm]]) -> Record:
     return Record(
         read_ticket(row, tuple(clock for clock, _ in found)),
@@ -141,6 +148,6 @@ def _record(row: Any, found: Sequence[tuple[Clock, Alarm]]) -> Record:
     )
 
 
-def _events_json(data: TicketChanged) -> bytes:
+def _events_json(data: TicketChanged) -> str:
     whole = data.model_dump_json(include={"events"}, exclude_none=True)
-    return whole.removeprefix('{"events":').removesuffix("}").encode()
+    return whole.removeprefix('{"events":').removesuffix("}")
