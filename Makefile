@@ -10,7 +10,7 @@ MADE := .venv/.made-$(HERE)
 RUNTIME := .venv/.runtime-$(HERE)
 DEV := .venv/.dev-$(HERE)
 
-.PHONY: help install install-dev up demo test faults check fmt lock clean
+.PHONY: help install install-dev up demo test faults bench check fmt lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -31,10 +31,13 @@ test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without t
 faults: $(DEV) ## Run the fault tests: kills processes and reads the ledger (minutes)
 	$(BIN)/pytest -m faults $(ARGS)
 
+bench: $(DEV) ## Measure the road of a ticket against its raw limit (minutes; ARGS="growth --rounds 10", --help tells)
+	cd tests && ../$(BIN)/python -m bench $(ARGS)
+
 check: $(DEV) ## Check style, types, layers and that the generated documents are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=tests $(BIN)/mypy $(addsuffix /src,$(PACKAGES)) conftest.py tests/servers $(wildcard examples)
+	MYPYPATH=tests $(BIN)/mypy $(addsuffix /src,$(PACKAGES)) conftest.py tests/servers tests/bench $(wildcard examples)
 	$(BIN)/lint-imports
 	$(BIN)/python -m tierdesk_contracts.documents --check
 

@@ -1,0 +1,63 @@
+"""`make bench`: measure, print a table, keep the figures as JSON under `bench-results/`.
+
+    python -m bench endpoint pipeline latency          the usual ones, about six minutes
+    python -m bench growth --history 100000 --rounds 10
+    python -m bench memory --tickets 100000
+    python -m bench soak --minutes 30
+
+Rounds of what is compared are interleaved. Trust the ratios, and distrust all of it when `steal` exceeds 0.05.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from rich.console import Console
+
+from . import endpoint, growth, memory, pipeline
+from .grounds import Grounds, running_grounds
+
+Benchmark = Callable[[Grounds, argparse.Namespace, Console], None]
+BENCHMARKS: Final[dict[str, Benchmark]] = {
+    "endpoint": endpoint.measure,
+    "pipeline": pipeline.measure,
+    "latency": pipeline.measure_latency,
+    "growth": growth.measure,
+    "memory": memory.measure,
+    "soak": memory.soak,
+}
+USUAL: Final = ("endpoint", "pipeline", "latency")
+
+
+def main() -> int:
+    """Run what the command line names."""
+    description, _, commands = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=description,
+        epilog=commands,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="BENCHMARK", help=f"of {', '.join(BENCHMARKS)}; else {' '.join(USUAL)}"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each variant (5)")
+    parser.add_argument("--tickets", type=int, default=3000, help="tickets of a round (3000)")
+    parser.add_argument("--history", type=int, default=100_000, help="growth: closed tickets loaded (100000)")
+    parser.add_argument("--minutes", type=float, default=30.0, help="soak: how long (30)")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark is called {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    with running_grounds() as grounds:
+        for name in options.names or USUAL:
+            BENCHMARKS[name](grounds, options, console)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

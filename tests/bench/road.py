@@ -1,0 +1,106 @@
+"""The road of a ticket, end to end: posted over HTTP, committed, routed, offered in a work queue; with its price."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from .client import Load
+from .grounds import Desk, Sink, post
+from .host import Processors, percentile
+
+FOLLOWERS = ("sla", "kb")
+WARMING = 300
+CATCH_UP_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Journey:
+    """One run. Rates in tickets a second; `cost` is processor time per ticket in milliseconds, by process."""
+
+    tickets: int
+    rate: float
+    accepted_rate: float
+    cost: dict[str, float]
+    client_cost: float
+    follower_lag_seconds: float
+    steal: float
+    offer_seconds: list[float] = field(default_factory=list)
+    """From each answer to the arrival of the offer in its work queue."""
+
+    def summary(self) -> dict[str, object]:
+        """What is kept of it."""
+        waits = self.offer_seconds
+        return {
+            "tickets": self.tickets,
+            "rate": round(self.rate, 1),
+            "accepted_rate": round(self.accepted_rate, 1),
+            "cost_ms": {name: round(value, 3) for name, value in self.cost.items()},
+            "client_cost_ms": round(self.client_cost, 3),
+            "follower_lag_seconds": round(self.follower_lag_seconds, 2),
+            "steal": round(self.steal, 4),
+            "offer_p50_ms": round(percentile(waits, 0.5) * 1000, 1),
+            "offer_p99_ms": round(percentile(waits, 0.99) * 1000, 1),
+        }
+
+
+class Road:
+    """One desk that is driven over several times; each drive has tickets of its own."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._posted = 0
+
+    def warm(self) -> None:
+        """Fill caches, plans and connections."""
+        self.drive(WARMING, connections=32)
+
+    def drive(self, count: int, *, connections: int = 32, batch: int = 1, per_second: float | None = None) -> Journey:
+        """Post `count` tickets and follow each to its work queue."""
+        desk = self._desk
+        sink = Sink(desk.amqp_url, count)
+        meter = Processors(desk.pids)
+        first, self._posted = self._posted, self._posted + count
+        load = Load(desk.url, desk.key, count, connections, batch, per_second, first)
+        posted = post(load)
+        taken = sink.result()
+        ended = max(taken["arrived"].values())
+        lag = asyncio.run(self._await_followers()) - ended
+        used = meter.seconds()
+        answered = {ticket: at for ticket, _, at in posted["answered"]}
+        if answered.keys() != taken["arrived"].keys():
+            raise RuntimeError("the offers that came are not those of the tickets that were posted")
+        return Journey(
+            tickets=count,
+            rate=count / (ended - posted["began"]),
+            accepted_rate=count / (posted["ended"] - posted["began"]),
+            cost={name: seconds / count * 1000 for name, seconds in used.items()},
+            client_cost=(posted["processor_seconds"] + taken["processor_seconds"]) / count * 1000,
+            follower_lag_seconds=max(0.0, lag),
+            steal=meter.steal(),
+            offer_seconds=[arrived - answered[ticket] for ticket, arrived in taken["arrived"].items()],
+        )
+
+    async def _await_followers(self) -> float:
+        """When every follower had applied what the router has said of every ticket."""
+        connection = await asyncpg.connect(self._desk.database_url)
+        try:
+            end = time.monotonic() + CATCH_UP_SECONDS
+            while time.monotonic() < end:
+                behind = [name for name in FOLLOWERS if await connection.fetchval(_behind(name))]
+                if not behind:
+                    return time.monotonic()
+                await asyncio.sleep(0.05)
+        finally:
+            await connection.close()
+        raise RuntimeError(f"{', '.join(behind)} did not catch up in {CATCH_UP_SECONDS:.0f} s")
+
+
+def _behind(follower: str) -> str:
+    return f"""
+        SELECT (SELECT coalesce(sum(sequence), 0) FROM router.ticket)
+             > (SELECT coalesce(sum(sequence), 0) FROM {follower}.applied WHERE stream = 'ticket')
+    """
