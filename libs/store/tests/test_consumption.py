@@ -84,6 +84,27 @@ async def test_what_is_published_is_applied_and_leaves_the_queue(database, bus):
     assert await drain(bus, "notes", wanted=0) == []
 
 
+async def test_a_batch_that_is_not_full_waits_for_others_and_a_full_one_or_a_stop_for_nobody(database, bus):
+    notes = Notes()
+    consumption = Consumption(bus, database, notes, "notes", batch=3, gather_seconds=600)
+    async with running(consumption) as stop:
+        for n in range(3):
+            await publish(bus, unordered("a", f"{n}"))
+        await until(lambda: consumption.counts.applied == 3)
+        await publish(bus, unordered("a", "3"))
+        await publish(bus, unordered("a", "4"))
+
+        async def are_fetched():
+            return await bus.depth("notes") == 0 and consumption.last_receive_at > 0
+
+        await until(are_fetched)
+        await asyncio.sleep(0.3)
+        assert consumption.counts.applied == 3
+        stop.set()
+        await until(lambda: consumption.counts.applied == 5)
+    assert notes.batches == [3, 2]
+
+
 async def test_from_outbox_to_outbox_nothing_is_lost_doubled_or_reordered(database, bus):
     """Every publish may be lost, doubled or refused; two consumers compete; the answers are counted at the end."""
     chance = random.Random(7)

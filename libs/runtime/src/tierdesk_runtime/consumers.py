@@ -31,6 +31,7 @@ class ConsumedQueue:
     queue: str
     namespace: str = HOME
     batch: int = 200
+    gather_seconds: float = 0.0
 
     @property
     def label(self) -> str:
@@ -67,7 +68,13 @@ class QueueConsumer:
         source = self.source
         self._begun_at = asyncio.get_running_loop().time()
         self._consumption = Consumption(
-            self._watch, self._database, source.handler, source.queue, namespace=source.namespace, batch=source.batch
+            self._watch,
+            self._database,
+            source.handler,
+            source.queue,
+            namespace=source.namespace,
+            batch=source.batch,
+            gather_seconds=source.gather_seconds,
         )
         await self._consumption.run(stop)
 

@@ -111,12 +111,23 @@ class Service:
         self._started = False
         self._draining = False
 
-    def add_consumption(self, handler: Handler[Any], queue: str, *, namespace: str = HOME, batch: int = 200) -> None:
-        """Consume this queue with this handler, from now on when the service runs. A queue twice changes nothing."""
+    def add_consumption(
+        self,
+        handler: Handler[Any],
+        queue: str,
+        *,
+        namespace: str = HOME,
+        batch: int = 200,
+        gather_seconds: float = 0.0,
+    ) -> None:
+        """Consume this queue with this handler, from now on when the service runs. A queue twice changes nothing.
+
+        `gather_seconds` is how long a batch that is not full waits for more: something for those nobody waits for.
+        """
         if (namespace, queue) in self._consumers or self._draining:
             return
         consumer = QueueConsumer(
-            ConsumedQueue(handler, queue, namespace, batch),
+            ConsumedQueue(handler, queue, namespace, batch, gather_seconds),
             self.parts.bus,
             self.parts.database,
             self.metrics,

@@ -22,11 +22,15 @@ from tierdesk_store.pausing import pause
 RECEIVE_SECONDS: Final = 0.5
 STALE_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 1.0
+_GATHER_STEP_SECONDS: Final = 0.01
 _LOG = logging.getLogger(__name__)
 
 
 class Consumption:
     """Consumes one queue with one handler, up to `batch` messages a transaction, twice that fetched ahead.
+
+    A batch that is not full waits `gather_seconds` for others: a transaction costs as much as some thirty messages in it,
+    so that whoever nobody waits for does well to gather.
 
     Each message ends as applied, superseded (it was accounted for before), waiting as a row, or parked; then it is
     acknowledged. A message that the bus has delivered more than three times again is handled alone, its attempt
@@ -43,6 +47,7 @@ class Consumption:
         *,
         namespace: str = HOME,
         batch: int = 200,
+        gather_seconds: float = 0.0,
     ) -> None:
         self.queue = queue
         self.namespace = namespace
@@ -52,6 +57,7 @@ class Consumption:
         self._database = database
         self._handler = handler
         self._batch = batch
+        self._gather_seconds = gather_seconds
         self._application = Application(database, handler)
 
     @property
@@ -89,12 +95,23 @@ class Consumption:
             deliveries = await consumer.receive(self._batch, timeout_seconds=RECEIVE_SECONDS)
             self.last_receive_at = loop.time()
             if deliveries:
+                await self._gather(consumer, deliveries, stop)
                 await self._handle(consumer, deliveries, stop)
                 delivered_at = loop.time()
             elif loop.time() - delivered_at > STALE_SECONDS:
                 delivered_at = loop.time()
                 if await self._is_stale():
                     return
+
+    async def _gather(self, consumer: Consumer, deliveries: list[Delivery], stop: asyncio.Event) -> None:
+        """Add what else comes, until the batch is full, the time is over or `stop` is set."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._gather_seconds
+        # In steps: to be woken by every single message would cost what gathering saves.
+        while len(deliveries) < self._batch and loop.time() < end and not stop.is_set():
+            await pause(_GATHER_STEP_SECONDS, unless=stop)
+            deliveries += await consumer.receive(self._batch - len(deliveries), timeout_seconds=0.0)
+            self.last_receive_at = loop.time()
 
     async def _is_stale(self) -> bool:
         try:

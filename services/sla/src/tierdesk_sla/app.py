@@ -23,6 +23,9 @@ TOPOLOGY: Final = Topology(
     bindings=tuple(Binding(QUEUE, EVENTS, event_pattern(name)) for name in sorted(TicketChangesHandler.accepts)),
 )
 
+GATHER_SECONDS: Final = 0.05
+"""Far below the settling time of an alert, and ten times fewer transactions under load."""
+
 
 async def build(parts: Parts) -> Service:
     """The watcher: its consumer, its endpoints, and the task that speaks when something falls due."""
@@ -30,7 +33,8 @@ async def build(parts: Parts) -> Service:
     app = create_app(title="Tierdesk clocks", ring=parts.ring, settings=parts.settings)
     app.include_router(clock_routes(parts.database, parts.clock, shelf))
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
-    service.add_consumption(TicketChangesHandler(shelf, parts.clock, parts.identifiers, followed), QUEUE)
+    handler = TicketChangesHandler(shelf, parts.clock, parts.identifiers, followed)
+    service.add_consumption(handler, QUEUE, gather_seconds=GATHER_SECONDS)
     watcher = Watcher(
         parts.database,
         parts.bus,
