@@ -1,0 +1,118 @@
+"""The OpenAPI document is true: requests made from it by schemathesis are answered as it says, at every endpoint.
+
+`TIERDESK_TEST_EXAMPLES` sets how many requests are made for each operation (`make fuzz` makes many).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e import openapi_hooks
+from e2e.conftest import OWN
+from e2e.whole_desk import WholeDesk, wait_until
+from tierdesk_cli.services import DEFINITIONS
+
+EXAMPLES = int(os.environ.get("TIERDESK_TEST_EXAMPLES", "10"))
+SECONDS = 20 + 2 * EXAMPLES
+"""For one service. Beyond that it hangs."""
+
+CONFIG = """
+continue-on-failure = true
+request-timeout = 10
+
+[auth.openapi.key]
+bearer = "{key}"
+
+[auth.openapi.signature]
+api_key = "{sign_here}"
+
+[generation]
+database = "none"
+no-shrink = true
+# NUL is no text, and no schema says so: the corpus has it (bad_inputs.bodies).
+allow-x00 = false
+
+[dictionaries.tickets]
+values = {tickets}
+
+[parameters]
+"path.ticket" = {{ dictionary = "tickets", probability = 0.5 }}
+
+[phases.stateful]
+max-steps = 4
+
+# Signatures and what is signed are refused alike.
+[[operations]]
+include-path = "{phone}"
+checks.missing_required_header.expected-statuses = [401]
+
+# A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.
+[[operations]]
+include-path = "{batch}"
+checks.negative_data_rejection.expected-statuses = [200, 400, 401, 403, 413, 415, 422]
+"""
+
+
+@pytest.fixture(scope="module")
+def known_tickets(whole_desk: WholeDesk) -> list[str]:
+    """Names of a ticket that is open and has clocks, under a policy."""
+    with whole_desk.client(OWN) as client:
+        policy = openapi_hooks.write_policy("Desk", within_hours=4, tiers=1)
+        assert client.put("/v1/policy", content=policy).status_code == 200
+        event = {"type": "problem_reported", "requester": {"party": "ann"}, "title": "No mail"}
+        posted = client.post("/v1/events", json=event).json()
+        wait_until(lambda: client.get(f"/v1/clocks/{posted['ticket']}").status_code == 200, "its clocks run")
+        assert client.get(f"/v1/tickets/{posted['ticket']}").status_code == 200
+    return [posted["ticket"], posted["reference"]]
+
+
+def make_requests(desk: WholeDesk, folder: Path, tickets: list[str], *, paths: tuple[str, ...]) -> str:
+    """Have schemathesis ask every endpoint under these paths; answer its report. A fault fails the test."""
+    config = folder / "schemathesis.toml"
+    config.write_text(
+        CONFIG.format(
+            key=desk.keys[OWN],
+            sign_here=openapi_hooks.SIGN_HERE,
+            tickets=json.dumps(tickets),
+            phone=openapi_hooks.PHONE_PATH,
+            batch=openapi_hooks.BATCH_PATH,
+        )
+    )
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("st"), "--config-file", config, "run", f"{desk.url}/openapi.json",
+            "--checks", "all", "--max-examples", str(EXAMPLES), "--no-color",
+            "--include-path-regex", f"^({'|'.join(map(re.escape, paths))})",
+        ],
+        check=False,
+        cwd=folder,
+        env=os.environ
+        | {
+            "SCHEMATHESIS_HOOKS": "openapi_hooks",
+            "PYTHONPATH": str(Path(__file__).parent),
+            "TIERDESK_TEST_PHONE_SECRET": desk.phone_secrets[OWN],
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
+    return done.stdout
+
+
+@pytest.mark.timeout(SECONDS + 60)
+@pytest.mark.parametrize("service", DEFINITIONS)
+def test_every_answer_is_as_the_document_says(whole_desk, known_tickets, tmp_path, service):
+    report = make_requests(whole_desk, tmp_path, known_tickets, paths=DEFINITIONS[service].paths)
+    print(report)
+    selected = re.search(r"Selected: (\d+)/", report)
+    assert selected is not None, report
+    assert re.search(rf"Tested: {selected[1]}\n", report), report
