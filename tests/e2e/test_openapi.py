@@ -1,6 +1,6 @@
 """The OpenAPI document is true: requests made from it by schemathesis are answered as it says, at every endpoint.
 
-`TIERDESK_TEST_EXAMPLES` sets how many requests are made for each operation (`make fuzz` makes many).
+`TIERDESK_TEST_EXAMPLES` sets how many requests are made for each operation, then other ones at each run (`make fuzz`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from e2e import openapi_hooks
-from e2e.conftest import OWN
-from e2e.whole_desk import WholeDesk, wait_until
+from e2e.whole_desk import OWN, WholeDesk, wait_until
 from tierdesk_cli.services import DEFINITIONS
 
-EXAMPLES = int(os.environ.get("TIERDESK_TEST_EXAMPLES", "10"))
-SECONDS = 20 + 2 * EXAMPLES
+_ASKED_FOR = os.environ.get("TIERDESK_TEST_EXAMPLES")
+EXAMPLES = int(_ASKED_FOR or 10)
+SEED = [] if _ASKED_FOR else ["--seed", "1"]
+SECONDS = 100 + 4 * EXAMPLES
 """For one service. Beyond that it hangs."""
 
 CONFIG = """
@@ -88,7 +89,7 @@ def make_requests(desk: WholeDesk, folder: Path, tickets: list[str], *, paths: t
     done = subprocess.run(
         [
             Path(sys.executable).with_name("st"), "--config-file", config, "run", f"{desk.url}/openapi.json",
-            "--checks", "all", "--max-examples", str(EXAMPLES), "--no-color",
+            "--checks", "all", "--max-examples", str(EXAMPLES), *SEED, "--no-color",
             "--include-path-regex", f"^({'|'.join(map(re.escape, paths))})",
         ],
         check=False,
@@ -116,3 +117,33 @@ def test_every_answer_is_as_the_document_says(whole_desk, known_tickets, tmp_pat
     selected = re.search(r"Selected: (\d+)/", report)
     assert selected is not None, report
     assert re.search(rf"Tested: {selected[1]}\n", report), report
+
+
+@pytest.mark.parametrize("service", DEFINITIONS)
+def test_a_service_by_itself_describes_what_it_does_in_the_desk(whole_desk, database_server, tmp_path, service):
+    with database_server.fresh_database() as url:
+        alone = WholeDesk(tmp_path, url, tenants=(OWN,), services=(service,))
+        alone.start()
+        try:
+            own = described(alone)
+        finally:
+            alone.stop()
+    prefixes = DEFINITIONS[service].paths
+    assert own == {path: item for path, item in described(whole_desk).items() if path.startswith(prefixes)}
+
+
+def described(desk: WholeDesk) -> dict[str, object]:
+    """The paths of its OpenAPI document, with the schemas that they refer to written out."""
+    with desk.client() as nobody:
+        document = nobody.get("/openapi.json").json()
+
+    def write_out(value: object) -> object:
+        if isinstance(value, list):
+            return [write_out(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return write_out(document["components"]["schemas"][value["$ref"].rpartition("/")[2]])
+        return {name: write_out(one) for name, one in value.items() if name != "mapping"}
+
+    return {path: write_out(item) for path, item in document["paths"].items()}

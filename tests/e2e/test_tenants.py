@@ -17,8 +17,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from e2e.conftest import OTHER, OWN
-from e2e.whole_desk import WholeDesk, wait_until
+from e2e.whole_desk import OTHER, OWN, WholeDesk, wait_until
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_store import service_url
 
