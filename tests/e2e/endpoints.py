@@ -94,7 +94,7 @@ class Door:
     def note(self, answer: httpx2.Response) -> None:
         """Remember the tickets that this answer promises."""
         if answer.is_success and answer.request.url.path in {"/v1/events", BATCH, PHONE}:
-            lines = [json.loads(line) for line in answer.text.splitlines()]
+            lines = [json.loads(line) for line in answer.content.splitlines()]
             self._accepted |= {UUID(line["ticket"]) for line in lines if line.get("ticket")}
 
     def path(self, pattern: str) -> str:
@@ -131,7 +131,7 @@ def fault_of_lines(answer: httpx2.Response) -> str | None:
     """The same for the lines of a batch, which itself is taken."""
     if answer.status_code != 200:
         return fault_of(answer)
-    for line in map(json.loads, answer.text.splitlines()):
+    for line in map(json.loads, answer.content.splitlines()):
         fault = _fault_of_problem(line["problem"], line["status"]) if line["status"] in REFUSED else "taken"
         if fault is not None:
             return f"{fault}: {line}"

@@ -81,7 +81,7 @@ def write_line(_context: schemathesis.SerializationContext, value: Any) -> bytes
 @schemathesis.deserializer(NDJSON)
 def read_line(_context: schemathesis.DeserializationContext, response: schemathesis.Response) -> Any:
     """The result of the one line."""
-    (line,) = response.text.splitlines()
+    (line,) = response.content.splitlines()  # as bytes: texts know more kinds of line end
     return json.loads(line)
 
 
