@@ -37,7 +37,7 @@ api_key = "{sign_here}"
 [generation]
 database = "none"
 no-shrink = true
-# NUL is no text, and no schema says so: the corpus has it (bad_inputs.bodies).
+# NUL is no text, and no schema says so: the corpus has it (corpus/bodies.py).
 allow-x00 = false
 
 [dictionaries.tickets]

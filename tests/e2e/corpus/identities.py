@@ -41,7 +41,7 @@ QUERIES = (
     *(f"after={_cursor(at)}" for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01", "now", "")),
     "sort=password", "order_by=1;DROP", "status=%27%20OR%201=1--", "status[]=x", "status=unknown", "tier=%00", "tier=%ff",
     "tier=" + "x" * 5_000, "group=%27;--", "audience=%00", "audience=../x", "q=%00", "q=%ff%fe", "q=" + "x" * 9_000, "q=%22",
-    "q=" + "%28" * 500, "q=" + "a+OR+" * 500, "q=title:x+AND+*", "q=%F0%9F%98%80", "published=perhaps", "%00=1", "=", "&&&",
+    "q=" + "%28" * 500, "q=" + "a+OR+" * 500, "q=title:x+AND+*", "q=%F0%9F%98%80", "q=" + "%F0%9F%98%80" * 5_000, "published=perhaps", "%00=1", "=", "&&&",
 )  # fmt: skip
 """Query strings, for every endpoint that is read."""
 
