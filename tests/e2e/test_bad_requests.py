@@ -36,7 +36,7 @@ def head_of(door: Door, point: Point) -> bytes:
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:
-    """All that the desk says before it closes; raises `TimeoutError` when it says nothing for ten seconds."""
+    """All that the desk says before it closes; raises `TimeoutError` when it says nothing for `ANSWER_SECONDS`."""
     answer = b""
     with contextlib.suppress(ConnectionError):
         while part := connection.recv(65_536):

@@ -26,7 +26,7 @@ SECONDS = 100 + 4 * EXAMPLES
 
 CONFIG = """
 continue-on-failure = true
-request-timeout = 10
+request-timeout = 20
 
 [auth.openapi.key]
 bearer = "{key}"

@@ -25,7 +25,7 @@ from tierdesk_runtime.signatures import sign
 
 OWN, OTHER = "acme", "other"
 """The tenants of most tests."""
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 20.0
 PATIENCE_SECONDS = 20.0
 PHONE = "phone"
 _TLS = ssl.create_default_context()  # made once: it takes longer than a request
@@ -75,7 +75,7 @@ class WholeDesk:
         assert not self._thread.is_alive()
 
     def client(self, tenant: str | None = None, **headers: str) -> httpx2.Client:
-        """A client with the key of this tenant, or with none. It waits ten seconds for an answer, no longer."""
+        """A client with the key of this tenant, or with none. It waits `ANSWER_SECONDS` for an answer, no longer."""
         if tenant is not None:
             headers = {"Authorization": f"Bearer {self.keys[tenant]}"} | headers
         return httpx2.Client(base_url=self.url, headers=headers, timeout=ANSWER_SECONDS, verify=_TLS, trust_env=False)
