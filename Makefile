@@ -10,7 +10,7 @@ MADE := .venv/.made-$(HERE)
 RUNTIME := .venv/.runtime-$(HERE)
 DEV := .venv/.dev-$(HERE)
 
-.PHONY: help install install-dev up demo test faults bench check fmt lock clean
+.PHONY: help install install-dev up demo test fuzz faults bench check fmt lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -27,6 +27,9 @@ demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
 
 test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
 	$(BIN)/pytest -m "not faults" -n 2 --dist loadfile $(ARGS)
+
+fuzz: $(DEV) ## Ask every endpoint many more requests made from its OpenAPI document, other ones each time (minutes)
+	TIERDESK_TEST_EXAMPLES=$${TIERDESK_TEST_EXAMPLES:-300} $(BIN)/pytest tests/e2e/test_openapi.py $(ARGS)
 
 faults: $(DEV) ## Run the fault tests: kills processes and reads the ledger (minutes)
 	$(BIN)/pytest -m faults $(ARGS)

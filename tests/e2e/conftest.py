@@ -1,16 +1,33 @@
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from e2e.whole_desk import WholeDesk
+from e2e.endpoints import ARTICLE, POLICY, Door
+from e2e.whole_desk import OTHER, OWN, WholeDesk
 from servers.postgres import DatabaseServer
-
-OWN, OTHER = "acme", "other"
 
 
 @pytest.fixture(scope="module")
 def whole_desk(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeDesk]:
     """All services on one database, which is the bus too, with keys of two tenants; the tests of a module share it."""
+    with run_desk(database_server, tmp_path_factory) as desk:
+        yield desk
+
+
+@pytest.fixture(scope="session")
+def door(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A desk of the same kind for all the bad input, with a policy and an article. In the end nothing may be lost."""
+    with run_desk(database_server, tmp_path_factory) as desk, desk.client(OWN) as client:
+        assert client.put("/v1/policy", content=json.dumps(POLICY)).status_code == 200
+        door = Door(desk, client, article=client.post("/v1/articles", json=ARTICLE).json()["id"])
+        yield door
+        door.goes_on()
+
+
+@contextmanager
+def run_desk(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeDesk]:
     with database_server.fresh_database() as url:
         desk = WholeDesk(tmp_path_factory.mktemp("desk"), url, tenants=(OWN, OTHER))
         desk.start()

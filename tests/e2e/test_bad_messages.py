@@ -16,9 +16,9 @@ import aiormq
 import pytest
 from aiormq import spec
 
-from e2e import bad_inputs
-from e2e.conftest import OWN
-from e2e.whole_desk import WholeDesk, wait_until
+from e2e import endpoints
+from e2e.corpus import messages
+from e2e.whole_desk import OWN, WholeDesk, wait_until
 from servers.postgres import DatabaseServer
 from servers.rabbitmq import Broker
 from tierdesk_contracts import outcome, seal
@@ -35,15 +35,7 @@ QUEUES = {
 }
 """Each queue of the services, a type of message that is good there, and a field that it must have."""
 FLOOD = 1_000
-POLICY = {
-    "name": "Desk",
-    "tiers": [{"id": "l1"}],
-    "groups": [{"id": "front", "tier": "l1"}],
-    "edges": [],
-    "categories": [{"id": "other", "tier": "l1", "group": "front"}],
-    "default_category": "other",
-    "targets": [{"kind": "resolution", "within": "4h"}],
-}
+POLICY = endpoints.POLICY | {"targets": [{"kind": "resolution", "within": "4h"}]}
 ARTICLE = {"title": "Unjam the zanzibar copier", "body": "Open the zanzibar lid and pull the zanzibar sheet."}
 
 
@@ -70,24 +62,24 @@ def rabbit_desk(
             desk.stop()
 
 
-def golden(message_type: str) -> bad_inputs.Document:
+def golden(message_type: str) -> messages.Document:
     """A good message of this type, of our tenant."""
-    document: bad_inputs.Document = json.loads((GOLDEN / message_type / "v0.1.0.json").read_text())
+    document: messages.Document = json.loads((GOLDEN / message_type / "v0.1.0.json").read_text())
     return document | {"tenant": OWN}
 
 
-def publish(desk: WholeDesk, exchange: str, key: str, messages: list[tuple[bytes, dict[str, Any]]]) -> None:
+def publish(desk: WholeDesk, exchange: str, key: str, posted: list[tuple[bytes, dict[str, Any]]]) -> None:
     """Publish bytes as anybody could who may write: (body, properties)."""
 
     async def send() -> None:
         async with aiormq.connect(desk.settings.bus) as connection:
             channel = await connection.channel()
-            for start in range(0, len(messages), 100):
+            for start in range(0, len(posted), 100):
                 sent = [
                     channel.basic_publish(
                         body, exchange=exchange, routing_key=key, properties=spec.Basic.Properties(**properties)
                     )
-                    for body, properties in messages[start : start + 100]
+                    for body, properties in posted[start : start + 100]
                 ]
                 assert all(isinstance(answer, spec.Basic.Ack) for answer in await asyncio.gather(*sent))
 
@@ -108,7 +100,7 @@ def parked_count(desk: WholeDesk, queue: str) -> int:
 @pytest.mark.parametrize("queue", QUEUES)
 def test_each_bad_message_is_parked_with_its_reason(rabbit_desk, queue):
     message_type, field = QUEUES[queue]
-    corpus = bad_inputs.messages(golden(message_type), field)
+    corpus = messages.messages(golden(message_type), field)
     publish(rabbit_desk, "", queue, [(body, {"message_id": str(uuid4())}) for body in corpus.values()])
     expected = {hashlib.sha256(body).digest(): what for what, body in corpus.items()}
     end = time.monotonic() + 20
@@ -134,17 +126,28 @@ def opened(desk: WholeDesk) -> set[str]:
 
 
 def test_what_a_message_is_does_not_depend_on_its_properties(rabbit_desk):
-    messages = [(problem(what), properties) for what, properties in bad_inputs.PROPERTIES.items()]
-    publish(rabbit_desk, EVENTS, event_key(OWN, "intake.problem_reported.v1"), messages)
-    wait_until(lambda: set(bad_inputs.PROPERTIES) <= opened(rabbit_desk), "all are opened")
+    posted = [(problem(what), properties) for what, properties in messages.PROPERTIES.items()]
+    publish(rabbit_desk, EVENTS, event_key(OWN, "intake.problem_reported.v1"), posted)
+    wait_until(lambda: set(messages.PROPERTIES) <= opened(rabbit_desk), "all are opened")
+
+
+def test_a_stranger_cannot_say_who_it_is(rabbit_desk):
+    with pytest.raises(aiormq.exceptions.ChannelClosed, match="user_id"):
+        publish(rabbit_desk, EVENTS, event_key(OWN, "intake.alert.v1"), [(problem("forged"), {"user_id": "router"})])
+
+
+def test_a_copy_that_a_header_sends_elsewhere_is_parked_there(rabbit_desk):
+    before = parked_count(rabbit_desk, "router.outcomes")
+    sent = [(problem("a copy"), {"headers": {"CC": ["router.outcomes"], "BCC": ["no.such.queue"]}})]
+    publish(rabbit_desk, "", "router.intake", sent)
+    wait_until(lambda: "a copy" in opened(rabbit_desk), "the message itself is applied")
+    wait_until(lambda: parked_count(rabbit_desk, "router.outcomes") == before + 1, "its copy is parked")
 
 
 def test_a_flood_and_a_giant_are_parked_and_the_good_one_behind_them_is_applied(rabbit_desk):
     before = parked_count(rabbit_desk, "router.intake")
     flood = [(str(number).encode(), {}) for number in range(FLOOD)]
-    publish(
-        rabbit_desk, "", "router.intake", [*flood, (bad_inputs.SIXTEEN_MEGABYTES, {}), (problem("behind them"), {})]
-    )
+    publish(rabbit_desk, "", "router.intake", [*flood, (messages.SIXTEEN_MEGABYTES, {}), (problem("behind them"), {})])
     wait_until(lambda: "behind them" in opened(rabbit_desk), "the good one is applied")
     assert parked_count(rabbit_desk, "router.intake") == before + FLOOD + 1
 

@@ -10,8 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from e2e.conftest import OWN
-from e2e.whole_desk import WholeDesk, wait_until
+from e2e.whole_desk import OWN, WholeDesk, wait_until
 from faults.processes import environment_of
 from tierdesk_runtime.keys import SCOPES, KeyRing
 from tierdesk_runtime.secrets import Secrets

@@ -23,17 +23,28 @@ from tierdesk_runtime.serving import serve
 from tierdesk_runtime.settings import Settings
 from tierdesk_runtime.signatures import sign
 
-ANSWER_SECONDS = 10.0
+OWN, OTHER = "acme", "other"
+"""The tenants of most tests."""
+ANSWER_SECONDS = 20.0
 PATIENCE_SECONDS = 20.0
 PHONE = "phone"
 _TLS = ssl.create_default_context()  # made once: it takes longer than a request
 
 
 class WholeDesk:
-    """The desk in a thread of its own, with a key of all scopes for each tenant."""
+    """The desk, or some services of it, in a thread of its own, with a key of all scopes for each tenant."""
 
-    def __init__(self, folder: Path, database_url: str, *, tenants: Iterable[str], **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        tenants: Iterable[str],
+        services: Iterable[str] = DEFINITIONS,
+        **settings: Any,
+    ) -> None:
         self.database_url = database_url
+        self.definitions = [DEFINITIONS[name] for name in services]
         self.secrets = Secrets.create(folder / "secrets.json", services=DEFINITIONS)
         self.ring = KeyRing(self.secrets)
         self.keys = {tenant: self.ring.mint("test", tenant, SCOPES) for tenant in tenants}
@@ -64,7 +75,7 @@ class WholeDesk:
         assert not self._thread.is_alive()
 
     def client(self, tenant: str | None = None, **headers: str) -> httpx2.Client:
-        """A client with the key of this tenant, or with none. It waits ten seconds for an answer, no longer."""
+        """A client with the key of this tenant, or with none. It waits `ANSWER_SECONDS` for an answer, no longer."""
         if tenant is not None:
             headers = {"Authorization": f"Bearer {self.keys[tenant]}"} | headers
         return httpx2.Client(base_url=self.url, headers=headers, timeout=ANSWER_SECONDS, verify=_TLS, trust_env=False)
@@ -131,9 +142,7 @@ class WholeDesk:
             self.url = url
             self._ready.set()
 
-        await serve(
-            list(DEFINITIONS.values()), self.settings, clock=SystemClock(), on_ready=on_ready, stop=self._stopping
-        )
+        await serve(self.definitions, self.settings, clock=SystemClock(), on_ready=on_ready, stop=self._stopping)
 
 
 def wait_until(look: Callable[[], Any], what: str) -> Any:

@@ -84,7 +84,7 @@ def tickets_command(
     data: Data,
     ticket: Annotated[str | None, typer.Argument(help="A reference or identifier: show its whole story.")] = None,
     status: Annotated[str | None, typer.Option(help="Only this status.")] = None,
-    tier: Annotated[str | None, typer.Option(help="Only this tier.")] = None,
+    tier: Annotated[str | None, typer.Option(help="Only this tier: what is open there, if no status is given.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
     url: Url = None,
     key: Key = None,

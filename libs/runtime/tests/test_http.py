@@ -50,6 +50,10 @@ def note_routes() -> APIRouter:
     ) -> dict[str, Any]:
         return {"tenant": principal.tenant, "page": page}
 
+    @routes.put("/v1/notes")
+    async def replace(principal: Annotated[Principal, Depends(require("events:write"))]) -> None:
+        del principal
+
     return routes
 
 
@@ -158,7 +162,7 @@ async def test_an_unknown_path_is_a_404_problem(client: httpx2.AsyncClient, path
 async def test_a_wrong_method_is_a_405_problem_that_names_the_right_ones(client: httpx2.AsyncClient) -> None:
     response = await client.delete("/v1/notes")
     check_problem(response, 405)
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, PUT"  # each route by itself names only its own
 
 
 async def test_wrong_parameters_are_422_with_their_names(client: httpx2.AsyncClient) -> None:

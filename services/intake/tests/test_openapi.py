@@ -87,6 +87,9 @@ def test_answers_fit_their_schemas(document, shared_intake):
 def test_keys_and_signatures_are_described(document):
     for path in ("/v1/events", "/v1/events:batch"):
         assert document["paths"][path]["post"]["security"]
-    names = {parameter["name"].lower() for parameter in document["paths"]["/v1/phone/generic"]["post"]["parameters"]}
-    assert names == {"tierdesk-source", "webhook-id", "webhook-timestamp", "webhook-signature"}
+    phone = document["paths"]["/v1/phone/generic"]["post"]
+    names = {parameter["name"].lower() for parameter in phone["parameters"]}
+    assert names == {"tierdesk-source", "webhook-id", "webhook-timestamp"}
+    assert phone["security"] == [{"signature": []}]
+    assert document["components"]["securitySchemes"]["signature"]["name"] == "webhook-signature"
     assert [one["name"].lower() for one in document["paths"]["/v1/events"]["post"]["parameters"]] == ["idempotency-key"]

@@ -187,7 +187,7 @@ async def test_a_bad_field_is_named(client, key_of):
 async def test_no_words_break_a_search(client, key_of):
     right_to_left = "\u202e\u05e9\u05dc\u05d5\u05dd"
     for words in (
-        "", "   ", "x" * 10_000, 'title:"a" AND (b OR *', "'; DROP TABLE kb.article; --", right_to_left, "🖨️", "a\x00b",
+        "", "   ", "x" * 5_000, 'title:"a" AND (b OR *', "'; DROP TABLE kb.article; --", right_to_left, "🖨️", "a\x00b",
     ):  # fmt: skip
         for path in ("/v1/articles", "/v1/suggest"):
             answer = await client.get(path, params={"q": words}, headers=key_of())

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -88,6 +89,15 @@ def _request_id(request: Request) -> str | None:
     return request_id
 
 
+def _methods_of(request: Request) -> set[str]:
+    """What the path takes: each route knows only of its own methods."""
+    methods: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        if context.path_regex.match(request.scope["path"]):
+            methods |= context.methods or set()
+    return methods
+
+
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
     return problem_response(error, request_id=_request_id(request))
@@ -95,7 +105,10 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    problem = ProblemError(error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+    problem = ProblemError(error.status_code, headers=headers)
     detail: object = error.detail  # FastAPI's own HTTPException takes anything
     if isinstance(detail, str) and detail != problem.title:
         problem.detail = detail

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError, WithJsonSchema
 
 from tierdesk_contracts.intake import (
     Alerted,
@@ -20,9 +20,10 @@ from tierdesk_contracts.intake import (
     Reopened,
     Reopening,
     Reply,
+    Requester,
     RequesterReplied,
 )
-from tierdesk_contracts.vocabulary import Channel, Contract, Instant
+from tierdesk_contracts.vocabulary import Channel, Contract, Instant, refuse_nul
 from tierdesk_intake.domain.refusals import describe, refuse_field
 from tierdesk_intake.domain.strict_json import check_strict
 
@@ -36,10 +37,29 @@ OccurredAt = Annotated[
 TicketId = Annotated[UUID, Field(description="The ticket's identifier, as answered when it was opened.")]
 
 
+_CHANNELS: Final = [channel.value for channel in Channel if channel is not Channel.UNKNOWN]
+
+
+class PostedRequester(Requester):
+    """Who asks, and how to reach them."""
+
+    # As in the contract, where the pattern stands behind a check by code and so in no schema.
+    email: (
+        Annotated[
+            str,
+            StringConstraints(min_length=1, max_length=200, pattern=r"^[^@\s]+@[^@\s]+$"),
+            AfterValidator(refuse_nul),
+        ]
+        | None
+    ) = None
+
+
 class PostedProblem(ProblemReport):
     """A new problem; opens a ticket. Give of the seven facts what is known."""
 
     type: Literal["problem_reported"]
+    channel: Annotated[Channel, WithJsonSchema({"type": "string", "enum": _CHANNELS})] = Channel.PORTAL
+    requester: PostedRequester
     occurred_at: OccurredAt = None
 
 
@@ -159,5 +179,4 @@ def business_time(at: datetime | None, now: datetime) -> datetime:
 def _check(event: PostedOpening | PostedFollowUp, now: datetime, *, prefix: str) -> None:
     check_time(event.occurred_at, now, field=f"{prefix}occurred_at")
     if isinstance(event, PostedProblem) and event.channel is Channel.UNKNOWN:
-        known = ", ".join(channel.value for channel in Channel if channel is not Channel.UNKNOWN)
-        raise refuse_field(f"{prefix}channel", f"not a channel; known are {known}")
+        raise refuse_field(f"{prefix}channel", f"not a channel; known are {', '.join(_CHANNELS)}")

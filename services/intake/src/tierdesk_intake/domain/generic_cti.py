@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from tierdesk_contracts.vocabulary import Instant, Locator, Name
 from tierdesk_intake.domain.calls import CallEvent, CallKind
@@ -18,7 +18,7 @@ from tierdesk_intake.domain.events import check_time
 from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError, describe
 from tierdesk_intake.domain.strict_json import check_strict
 
-FORM_FIELDS: Final = 100
+FORM_FIELDS: Final = 200
 NOBODY: Final = frozenset({"anonymous", "anonymous@anonymous.invalid", "private", "restricted", "unavailable", "unknown", "withheld"})  # fmt: skip
 """What telephone systems write when the caller's number is withheld."""
 _REPEATABLE: Final = frozenset({"user", "user[]"})
@@ -32,10 +32,22 @@ def _one_is_many(value: Any) -> Any:
     value = _blank_is_absent(value)
     if value is None:
         return []
-    return [value] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return [value]
+    return [one for one in value if not isinstance(one, str) or one.strip()] if isinstance(value, list) else value
 
 
-Optional = Annotated[Name | None, BeforeValidator(_blank_is_absent)]
+_NAME: Final = {"type": "string", "maxLength": 200}
+_NOTHING: Final = {"type": "null"}
+_BLANK: Final = {"type": "string", "pattern": r"^\s*$"}
+
+
+def _says(*kinds: dict[str, Any]) -> WithJsonSchema:
+    """What a field takes, told by hand: what is done before a validator stands in no schema."""
+    return WithJsonSchema({"anyOf": [*kinds, _NOTHING]})
+
+
+Optional = Annotated[Name | None, BeforeValidator(_blank_is_absent), _says(_NAME)]
 
 
 class GenericCallEvent(BaseModel):
@@ -60,6 +72,7 @@ class GenericCallEvent(BaseModel):
             validation_alias=AliasChoices("user", "user[]"),
             description="Who is called, or who answered; one name or a list.",
         ),
+        _says(_NAME, {"type": "array", "items": _NAME, "maxItems": 100}),
     ] = ()
     queue: Optional = None
     cause: Annotated[Optional, Field(description="Why it ended, as `normalClearing`, `cancel`.")] = None
@@ -73,6 +86,7 @@ class GenericCallEvent(BaseModel):
             validation_alias=AliasChoices("recording", "recordingUrl", "recording_url"),
             description="Where the recording can be found; kept as it is, and not fetched.",
         ),
+        _says({"type": "string", "maxLength": 2_048}),
     ] = None
     occurred_at: Annotated[
         Instant | None,
@@ -81,6 +95,7 @@ class GenericCallEvent(BaseModel):
             validation_alias=AliasChoices("occurred_at", "timestamp"),
             description="When it happened: with its offset from UTC, or seconds since 1970.",
         ),
+        _says({"type": "string", "format": "date-time"}, _BLANK, {"type": "number", "minimum": 0}),
     ] = None
 
 

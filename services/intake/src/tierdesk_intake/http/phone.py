@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import Body, Header
+from fastapi import Body, Depends, Header
+from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,8 +27,14 @@ from tierdesk_intake.store.group_commit import GroupCommit
 PhoneCommit = GroupCommit[PostedByPhone, Answer]
 
 _JSON: Final = MediaType("application/json")
-_EVENT_SCHEMA: Final = "#/components/schemas/GenericCallEvent"
 _FORM: Final = MediaType("application/x-www-form-urlencoded")
+
+_signature: Final = APIKeyHeader(
+    name="webhook-signature",
+    scheme_name="signature",
+    description="`v1,<base 64>` of the HMAC-SHA256 of `webhook-id.webhook-timestamp.body`; several, separated by spaces.",
+)
+"""Tells OpenAPI of the signature; `PhoneSources` is what checks it."""
 
 _DESCRIPTION: Final = """
 Take one event of a call: `newCall`, `answer`, `hangup` or `voicemail`, in any order and as often as it comes.
@@ -47,10 +54,10 @@ class CallTaken(BaseModel):
 
 async def _describe(
     event: Annotated[GenericCallEvent, Body()],
+    signature: Annotated[str | None, Depends(_signature)],
     tierdesk_source: Annotated[str, Header(description="The name of the telephone system, as its secret is filed.")],
-    webhook_id: Annotated[str, Header(max_length=200)],
+    webhook_id: Annotated[str, Header(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")],
     webhook_timestamp: Annotated[int, Header(description="Seconds since 1970; at most five minutes from now.")],
-    webhook_signature: Annotated[str, Header(description="`v1,<base 64>`; several, separated by spaces.")],
 ) -> CallTaken:
     """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
     raise NotImplementedError
@@ -85,5 +92,16 @@ def phone_route(
         description=_DESCRIPTION,
         tags=["intake"],
         response_description="Stored.",
-        openapi_extra={"requestBody": {"content": {_FORM.name: {"schema": {"$ref": _EVENT_SCHEMA}}}}},
+        openapi_extra={"requestBody": {"content": {_FORM.name: {"schema": _form_schema()}}}},
     )
+
+
+def _form_schema() -> dict[str, Any]:
+    """The same fields as in JSON. A form cannot say null."""
+    schema = GenericCallEvent.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    for field in schema["properties"].values():
+        field.pop("default", None)
+        if "anyOf" in field:
+            field["anyOf"] = [kind for kind in field["anyOf"] if kind != {"type": "null"}]
+    return schema

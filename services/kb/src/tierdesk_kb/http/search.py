@@ -18,7 +18,8 @@ from tierdesk_runtime.problems import ProblemError
 from tierdesk_store import Database
 
 Reader = Annotated[Principal, Depends(require("articles:read"))]
-Words = Annotated[str, Query(max_length=10_000, description="Any words; nothing in them is an operator.")]
+# Written as a URL, so many letters of any script fit into the 64 KiB that the server reads.
+Words = Annotated[str, Query(max_length=5_000, description="Any words; nothing in them is an operator.")]
 Audience = Annotated[Identifier | None, Query(description="Only articles written for `requester`, or for this tier.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from tierdesk_contracts.vocabulary import Identifier, Status
 from tierdesk_router.domain.ticket import Ticket
@@ -20,7 +20,13 @@ from tierdesk_store import Database
 Reader = Annotated[Principal, Depends(require("tickets:read"))]
 
 
-_STATUSES = tuple(status.value for status in Status if status is not Status.UNKNOWN)
+After = Annotated[
+    Annotated[str, Field(max_length=200, json_schema_extra={"format": "cursor"})] | None,
+    Query(description="`next` of the page before."),
+]
+_PLACE = "Where it stands. A closed ticket stands nowhere: give `status` too for those that ended there."
+_STATUSES = [status.value for status in Status if status is not Status.UNKNOWN]
+KnownStatus = Annotated[Status, WithJsonSchema({"type": "string", "enum": _STATUSES})]
 
 
 class TicketPage(BaseModel):
@@ -38,7 +44,7 @@ class TicketStory(BaseModel):
 
 
 class TicketCount(BaseModel):
-    """How many tickets stand where."""
+    """How many open tickets stand where."""
 
     status: str
     tier: str | None
@@ -52,11 +58,11 @@ def tickets_router(database: Database) -> APIRouter:
     @router.get("", summary="List tickets, the newest first")
     async def list_(
         who: Reader,
-        status: Status | None = None,
-        tier: Identifier | None = None,
-        group: Identifier | None = None,
+        status: KnownStatus | None = None,
+        tier: Annotated[Identifier | None, Query(description=_PLACE)] = None,
+        group: Annotated[Identifier | None, Query(description=_PLACE)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+        after: After = None,
     ) -> TicketPage:
         if status is Status.UNKNOWN:
             raise _invalid("status", f"one of {', '.join(_STATUSES)} is expected")
@@ -68,7 +74,7 @@ def tickets_router(database: Database) -> APIRouter:
         more = len(found) > limit
         return TicketPage(tickets=found[:limit], next=_write_cursor(found[limit - 1]) if more else None)
 
-    @router.get("/summary", summary="Count tickets by status and tier")
+    @router.get("/summary", summary="Count open tickets by status and tier")
     async def summary(who: Reader) -> list[TicketCount]:
         async with database.read() as connection:
             counts = await count_tickets(connection, who.tenant)

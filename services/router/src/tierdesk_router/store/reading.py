@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_router.domain.ticket import Ticket
 
+_OPEN = "status NOT IN ('closed', 'cancelled', 'merged')"
+"""As the partial indexes say it, word for word, so that closed tickets cost these statements nothing."""
 _LIST = """
     SELECT CAST(record AS text) AS record FROM router.ticket
     WHERE tenant = :tenant {filters} ORDER BY opened_at DESC, id DESC LIMIT :limit
@@ -31,8 +33,8 @@ _LOG = text(
     "ORDER BY sequence"
 )
 _COUNT = text(
-    "SELECT status, tier, count(*) AS number FROM router.ticket WHERE tenant = :tenant GROUP BY status, tier "
-    "ORDER BY status, tier"
+    f"SELECT status, tier, count(*) AS number FROM router.ticket WHERE tenant = :tenant AND {_OPEN} "  # noqa: S608 - ours
+    "GROUP BY status, tier ORDER BY status, tier"
 )
 
 
@@ -54,10 +56,13 @@ async def list_tickets(
     group: str | None = None,
     after: Cursor | None = None,
 ) -> list[Ticket]:
-    """The tenant's tickets, the newest first."""
+    """The tenant's tickets, the newest first. Without a status, those of a tier or group are the open ones."""
     given: dict[str, Any] = {"status": status, "tier": tier, "group": group, "after": after}
     used = [name for name, value in given.items() if value is not None]
-    filters = "".join(f" AND {_FILTERS[name]}" for name in used)
+    conditions = [_FILTERS[name] for name in used]
+    if status is None and (tier or group):
+        conditions.append(_OPEN)
+    filters = "".join(f" AND {condition}" for condition in conditions)
     values: dict[str, Any] = {"tenant": tenant, "limit": limit}
     values |= {name: given[name] for name in used if name != "after"}
     if after is not None:
@@ -83,6 +88,6 @@ async def read_log(connection: AsyncConnection, ticket: Ticket) -> list[dict[str
 
 
 async def count_tickets(connection: AsyncConnection, tenant: str) -> list[tuple[str, str | None, int]]:
-    """How many of the tenant's tickets stand where: (status, tier, number)."""
+    """How many of the tenant's open tickets stand where: (status, tier, number)."""
     rows = await connection.execute(_COUNT, {"tenant": tenant})
     return [(row.status, row.tier, row.number) for row in rows]

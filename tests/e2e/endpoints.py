@@ -1,0 +1,159 @@
+"""Every endpoint of the desk that takes something in, and a client that keeps count of what was taken."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx2
+
+from e2e.whole_desk import OWN, WholeDesk, wait_until
+
+Document = dict[str, Any]
+
+PROBLEM: Document = {"type": "problem_reported", "requester": {"party": "ann"}, "title": "No mail", "text": "None"}
+CALL: Document = {"event": "newCall", "direction": "in", "callId": "c-1", "from": "491", "to": "493"}
+ARTICLE: Document = {"title": "Unjam", "body": "Open the lid"}
+POLICY: Document = {
+    "name": "Desk",
+    "tiers": [{"id": "l1"}],
+    "groups": [{"id": "front", "tier": "l1"}],
+    "edges": [],
+    "categories": [{"id": "other", "tier": "l1", "group": "front"}],
+    "default_category": "other",
+}
+PHONE = "/v1/phone/generic"
+BATCH = "/v1/events:batch"
+REFUSED = {400, 413, 415, 422}
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Point:
+    """An endpoint that takes something in: a document that it takes, and a text in it to be spoiled."""
+
+    method: str
+    path: str
+    document: Document
+    field: str
+    media_type: str = "application/json"
+    wrap: Callable[[bytes], bytes] = bytes
+    ignores_bodies: bool = False
+    takes: frozenset[str] = frozenset()
+    """Bodies of the corpus that are good here."""
+
+
+def as_line(body: bytes) -> bytes:
+    """A line of a batch with this event."""
+    return b'{"key": "' + secrets.token_hex(8).encode() + b'", "event": ' + body + b"}"
+
+
+MORE_THAN_DOCUMENTED = frozenset({"an unknown field", "80,000 unknown fields", "__proto__", "__class__"})
+"""Telephone systems send more fields than they document; what nobody knows is ignored."""
+TEXTS_IN_YAML = frozenset({"NaN", "Infinity", "1e400", "beyond 64 bits"})
+"""A policy is YAML, where a plain word is a text unless it is a number."""
+POINTS = {
+    f"{point.method} {point.path}": point
+    for point in (
+        Point("POST", "/v1/events", PROBLEM, "title"),
+        Point("POST", BATCH, PROBLEM, "title", "application/x-ndjson", as_line),
+        Point("POST", PHONE, CALL, "from", takes=MORE_THAN_DOCUMENTED),
+        Point("PUT", "/v1/policy", POLICY, "name", "application/yaml", takes=TEXTS_IN_YAML),
+        Point("POST", "/v1/articles", ARTICLE, "title"),
+        Point("PUT", "/v1/articles/{article_id}", ARTICLE | {"based_on": 1}, "title"),
+        Point("POST", "/v1/articles/{article_id}/publish", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/articles/{article_id}/retire", {}, "", ignores_bodies=True),
+    )
+}
+TAKING = {name: point for name, point in POINTS.items() if not point.ignores_bodies}
+
+
+class Door:
+    """The desk, asked as a client would, with the key of a tenant."""
+
+    def __init__(self, desk: WholeDesk, client: httpx2.Client, article: str) -> None:
+        self.desk = desk
+        self.client = client
+        self._article = article
+        self._accepted: set[UUID] = set()
+
+    def send(self, point: Point, body: bytes, **headers: str) -> httpx2.Response:
+        """One request, signed where that is asked for."""
+        given = {"Content-Type": point.media_type} | headers
+        if point.path == PHONE:
+            given |= self.desk.signed(OWN, body, f"w-{next(_numbers)}")
+        answer = self.client.request(point.method, self.path(point.path), content=body, headers=given)
+        self.note(answer)
+        return answer
+
+    def note(self, answer: httpx2.Response) -> None:
+        """Remember the tickets that this answer promises."""
+        if answer.is_success and answer.request.url.path in {"/v1/events", BATCH, PHONE}:
+            lines = [json.loads(line) for line in answer.content.splitlines()]
+            self._accepted |= {UUID(line["ticket"]) for line in lines if line.get("ticket")}
+
+    def path(self, pattern: str) -> str:
+        """A path without parameters."""
+        return pattern.replace("{article_id}", self._article).replace("{ticket}", "TD-0000-0000")
+
+    def goes_on(self) -> None:
+        """A good event is accepted and offered to its tier, and no ticket that was promised before is missing."""
+        posted = self.client.post("/v1/events", json=PROBLEM)
+        assert posted.status_code == 202, posted.text
+        self.note(posted)
+        path = f"/v1/tickets/{posted.json()['ticket']}"
+        wait_until(lambda: "offered" in self.client.get(path).text, "the ticket is offered")
+        wait_until(lambda: not self._missing(), "every accepted event is a ticket")
+
+    def _missing(self) -> set[UUID]:
+        rows = self.desk.query("SELECT id FROM router.ticket WHERE id = ANY($1)", list(self._accepted))
+        self._accepted -= {row["id"] for row in rows}
+        return self._accepted
+
+
+def fault_of(answer: httpx2.Response) -> str | None:
+    """What is wrong with a refusal; None when it is as it should be."""
+    if answer.status_code not in REFUSED:
+        return f"{answer.status_code}: {answer.text[:300]}"
+    if answer.headers["Content-Type"] != "application/problem+json":
+        return f"no problem details: {answer.headers['Content-Type']}"
+    if len(answer.content) > 30_000:
+        return f"says too much: {len(answer.content)} bytes"
+    return _fault_of_problem(answer.json(), answer.status_code)
+
+
+def fault_of_lines(answer: httpx2.Response) -> str | None:
+    """The same for the lines of a batch, which itself is taken."""
+    if answer.status_code != 200:
+        return fault_of(answer)
+    for line in map(json.loads, answer.content.splitlines()):
+        fault = _fault_of_problem(line["problem"], line["status"]) if line["status"] in REFUSED else "taken"
+        if fault is not None:
+            return f"{fault}: {line}"
+    return None
+
+
+def judge_of(point: Point) -> Callable[[httpx2.Response], str | None]:
+    """How refusals of this endpoint are judged."""
+    return fault_of_lines if point.path == BATCH else fault_of
+
+
+def _fault_of_problem(problem: Document, status: int) -> str | None:
+    if problem["status"] != status or not problem["type"] or not problem["title"] or not problem.get("detail"):
+        return f"says too little: {problem}"
+    errors = problem.get("errors", [])
+    if status in {400, 422} and not (errors and all(error["field"] and error["message"] for error in errors)):
+        return f"names no field: {problem}"
+    return None
+
+
+def described(desk: WholeDesk) -> list[tuple[str, str]]:
+    """Every method and path that the desk describes."""
+    with desk.client() as nobody:
+        paths = nobody.get("/openapi.json").json()["paths"]
+    return [(method.upper(), path) for path, item in paths.items() for method in item if method != "parameters"]

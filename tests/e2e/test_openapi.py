@@ -1,0 +1,149 @@
+"""The OpenAPI document is true: requests made from it by schemathesis are answered as it says, at every endpoint.
+
+`TIERDESK_TEST_EXAMPLES` sets how many requests are made for each operation, then other ones at each run (`make fuzz`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e import openapi_hooks
+from e2e.whole_desk import OWN, WholeDesk, wait_until
+from tierdesk_cli.services import DEFINITIONS
+
+_ASKED_FOR = os.environ.get("TIERDESK_TEST_EXAMPLES")
+EXAMPLES = int(_ASKED_FOR or 10)
+SEED = [] if _ASKED_FOR else ["--seed", "1"]
+SECONDS = 100 + 4 * EXAMPLES
+"""For one service. Beyond that it hangs."""
+
+CONFIG = """
+continue-on-failure = true
+request-timeout = 20
+
+[auth.openapi.key]
+bearer = "{key}"
+
+[auth.openapi.signature]
+api_key = "{sign_here}"
+
+[generation]
+database = "none"
+no-shrink = true
+# NUL is no text, and no schema says so: the corpus has it (corpus/bodies.py).
+allow-x00 = false
+
+[dictionaries.tickets]
+values = {tickets}
+
+[parameters]
+"path.ticket" = {{ dictionary = "tickets", probability = 0.5 }}
+
+[phases.stateful]
+max-steps = 4
+
+# Signatures and what is signed are refused alike.
+[[operations]]
+include-path = "{phone}"
+checks.missing_required_header.expected-statuses = [401]
+
+# A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.
+[[operations]]
+include-path = "{batch}"
+checks.negative_data_rejection.expected-statuses = [200, 400, 401, 403, 413, 415, 422]
+"""
+
+
+@pytest.fixture(scope="module")
+def known_tickets(whole_desk: WholeDesk) -> list[str]:
+    """Names of a ticket that is open and has clocks, under a policy."""
+    with whole_desk.client(OWN) as client:
+        policy = openapi_hooks.write_policy("Desk", within_hours=4, tiers=1)
+        assert client.put("/v1/policy", content=policy).status_code == 200
+        event = {"type": "problem_reported", "requester": {"party": "ann"}, "title": "No mail"}
+        posted = client.post("/v1/events", json=event).json()
+        wait_until(lambda: client.get(f"/v1/clocks/{posted['ticket']}").status_code == 200, "its clocks run")
+        assert client.get(f"/v1/tickets/{posted['ticket']}").status_code == 200
+    return [posted["ticket"], posted["reference"]]
+
+
+def make_requests(desk: WholeDesk, folder: Path, tickets: list[str], *, paths: tuple[str, ...]) -> str:
+    """Have schemathesis ask every endpoint under these paths; answer its report. A fault fails the test."""
+    config = folder / "schemathesis.toml"
+    config.write_text(
+        CONFIG.format(
+            key=desk.keys[OWN],
+            sign_here=openapi_hooks.SIGN_HERE,
+            tickets=json.dumps(tickets),
+            phone=openapi_hooks.PHONE_PATH,
+            batch=openapi_hooks.BATCH_PATH,
+        )
+    )
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("st"), "--config-file", config, "run", f"{desk.url}/openapi.json",
+            "--checks", "all", "--max-examples", str(EXAMPLES), *SEED, "--no-color",
+            "--include-path-regex", f"^({'|'.join(map(re.escape, paths))})",
+        ],
+        check=False,
+        cwd=folder,
+        env=os.environ
+        | {
+            "SCHEMATHESIS_HOOKS": "openapi_hooks",
+            "PYTHONPATH": str(Path(__file__).parent),
+            "TIERDESK_TEST_PHONE_SECRET": desk.phone_secrets[OWN],
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
+    return done.stdout
+
+
+@pytest.mark.timeout(SECONDS + 60)
+@pytest.mark.parametrize("service", DEFINITIONS)
+def test_every_answer_is_as_the_document_says(whole_desk, known_tickets, tmp_path, service):
+    report = make_requests(whole_desk, tmp_path, known_tickets, paths=DEFINITIONS[service].paths)
+    print(report)
+    selected = re.search(r"Selected: (\d+)/", report)
+    assert selected is not None, report
+    assert re.search(rf"Tested: {selected[1]}\n", report), report
+
+
+@pytest.mark.parametrize("service", DEFINITIONS)
+def test_a_service_by_itself_describes_what_it_does_in_the_desk(whole_desk, database_server, tmp_path, service):
+    with database_server.fresh_database() as url:
+        alone = WholeDesk(tmp_path, url, tenants=(OWN,), services=(service,))
+        alone.start()
+        try:
+            own = described(alone)
+        finally:
+            alone.stop()
+    prefixes = DEFINITIONS[service].paths
+    assert own == {path: item for path, item in described(whole_desk).items() if path.startswith(prefixes)}
+
+
+def described(desk: WholeDesk) -> dict[str, object]:
+    """The paths of its OpenAPI document, with the schemas that they refer to written out."""
+    with desk.client() as nobody:
+        document = nobody.get("/openapi.json").json()
+
+    def write_out(value: object) -> object:
+        if isinstance(value, list):
+            return [write_out(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return write_out(document["components"]["schemas"][value["$ref"].rpartition("/")[2]])
+        return {name: write_out(one) for name, one in value.items() if name != "mapping"}
+
+    return {path: write_out(item) for path, item in document["paths"].items()}
