@@ -71,7 +71,9 @@ class PartitionLocks:
         """Take the partitions that nobody holds; or, if somebody waits for one, give way and free all until next time."""
         if self.owned and await self.connection.fetchval(_SOMEBODY_WAITS, self._key):
             freed, self.owned = self.owned, []
-            await self.connection.execute("SELECT pg_advisory_unlock($1, p) FROM unnest($2::int[]) AS p", self._key, freed)
+            await self.connection.execute(
+                "SELECT pg_advisory_unlock($1, p) FROM unnest($2::int[]) AS p", self._key, freed
+            )
             return
         wanted = [partition for partition in range(OUTBOX_PARTITIONS) if partition not in self.owned]
         if not wanted:

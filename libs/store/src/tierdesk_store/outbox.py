@@ -25,8 +25,8 @@ from tierdesk_store.errors import OversizedMessageError
 from tierdesk_store.schema import OUTBOX_PARTITIONS
 
 KEPT_DAYS: Final = 30
-REWRITE_SECONDS: Final = 3600.0
-"""The limit for marking a whole partition as unpublished."""
+WHOLE_SECONDS: Final = 3600.0
+"""The limit for what reads all rows: no index serves it, and it is done by hand."""
 
 
 def partition_of(subject: str) -> int:
@@ -186,6 +186,20 @@ class OutboxReader:
             [row.position for row in rows],
         )
 
+    async def count_published(self, since: datetime, *, oldest_days: int) -> int:
+        """How many rows were published since then and are not older than `oldest_days`."""
+        await self._connection.execute("SET statement_timeout = 0")
+        count: int = await self._connection.fetchval(
+            f"""
+            SELECT count(*) FROM {self._outbox}
+            WHERE published_at >= $1 AND created_at > now() - make_interval(days => $2)
+            """,  # noqa: S608 - as above
+            since,
+            oldest_days,
+            timeout=WHOLE_SECONDS,
+        )
+        return count
+
     async def mark_unpublished(self, partition: int, since: datetime, *, oldest_days: int) -> int:
         """Have the rows that were published since then, and are not older than `oldest_days`, published again.
 
@@ -200,7 +214,7 @@ class OutboxReader:
             partition,
             since,
             oldest_days,
-            timeout=REWRITE_SECONDS,
+            timeout=WHOLE_SECONDS,
         )
         return int(status.rpartition(" ")[2])
 

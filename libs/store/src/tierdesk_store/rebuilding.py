@@ -7,18 +7,17 @@ are taken from the relays first; they take them back when it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Table, and_, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from tierdesk_store import driver
 from tierdesk_store.database import Database
 from tierdesk_store.errors import as_unavailable
 from tierdesk_store.leases import PartitionLocks
 from tierdesk_store.outbox import OutboxReader
-from tierdesk_store.schema import OUTBOX_PARTITIONS, LibraryTables
+from tierdesk_store.schema import OUTBOX_PARTITIONS
 
 OLDEST_DAYS: Final = 29
 """Older messages are left alone. A reader remembers an identifier for 30 days; after that it would apply it again."""
@@ -26,11 +25,14 @@ PATIENCE_SECONDS: Final = 120.0
 """How long the relays may take to give way: a round of publishing has a limit of 10 seconds for each of its waves."""
 
 
-async def count_published(connection: AsyncConnection, tables: LibraryTables, since: datetime) -> int:
-    """How many rows `publish_again` would publish. Reads the whole outbox."""
-    statement = select(func.count()).select_from(tables.outbox).where(_published_since(tables.outbox, since))
-    count: int = (await connection.execute(statement)).scalar_one()
-    return count
+async def count_published(database: Database, since: datetime) -> int:
+    """How many rows `publish_again` would publish. Reads the whole outbox. Raises `DatabaseUnavailableError`."""
+    with _translated():
+        connection = await driver.connect(database.url, schema=database.schema, name=f"{database.name} count")
+        try:
+            return await OutboxReader(connection, database.schema).count_published(since, oldest_days=OLDEST_DAYS)
+        finally:
+            await connection.close()
 
 
 async def publish_again(
@@ -49,22 +51,24 @@ async def publish_again(
     Raises `RelayInTheWayError` when a relay does not give way, and `DatabaseUnavailableError`.
     """
     total = 0
-    try:
-        async with PartitionLocks(database.url, schema=database.schema, name=f"{database.name} rebuild") as locks:
+    locks = PartitionLocks(database.url, schema=database.schema, name=f"{database.name} rebuild")
+    with _translated():
+        async with locks:
             await locks.take_all(patience_seconds=patience_seconds)
             outbox = OutboxReader(locks.connection, database.schema)
             for partition in range(OUTBOX_PARTITIONS):
                 count = await outbox.mark_unpublished(partition, since, oldest_days=OLDEST_DAYS)
                 total += count
                 told(count)
+    return total
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         unavailable = as_unavailable(error)
         if unavailable is None:
             raise
         raise unavailable from error
-    return total
-
-
-def _published_since(outbox: Table, since: datetime) -> ColumnElement[Any]:
-    young = outbox.c.created_at > func.now() - func.make_interval(0, 0, 0, OLDEST_DAYS)
-    return and_(outbox.c.published_at >= since, young)

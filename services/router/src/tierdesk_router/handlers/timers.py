@@ -31,7 +31,9 @@ _log = structlog.get_logger(__name__)
 def count_put_off(registry: CollectorRegistry) -> Counter:
     """The metric of timers that could not be fired, in this registry."""
     return Counter(
-        "tierdesk_timers_put_off_total", "Timers of tickets that could not be fired and are tried later.", registry=registry
+        "tierdesk_timers_put_off_total",
+        "Timers of tickets that could not be fired and are tried later.",
+        registry=registry,
     )
 
 
