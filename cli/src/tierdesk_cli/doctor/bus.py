@@ -74,7 +74,7 @@ def _judge_queue(state: QueueState, *, drops: bool) -> Iterator[Finding]:
         yield ill(what, state.fault, "run `tierdesk migrate`; a policy's queues are declared by the running router")
         return
     if state.messages and state.consumers == 0:
-        yield ill(what, f"{state.messages} messages wait and nobody reads it", _who_reads(queue))
+        yield ill(what, f"messages wait and nobody reads it: {state.messages}", _who_reads(queue))
     if state.rules is None:
         return
     if queue.max_length is not None and "max-length" not in state.rules:
