@@ -72,7 +72,9 @@ def test_a_ticket_whose_tenant_had_no_policy_in_time_is_brought_back_by_a_replay
     with httpx2.Client(base_url=desk.url, headers=headers, trust_env=False, timeout=20) as client:
 
         def post(**event):
-            answer = wait_until(lambda: (got := client.post("/v1/events", json=event)).status_code != 401 and got, "the key")
+            answer = wait_until(
+                lambda: (got := client.post("/v1/events", json=event)).status_code != 401 and got, "the key"
+            )
             assert answer.status_code == 202, answer.text
             return answer.json()
 
@@ -86,7 +88,11 @@ def test_a_ticket_whose_tenant_had_no_policy_in_time_is_brought_back_by_a_replay
 
         wait_until(is_parked, "its message is parked")
         (listed,) = json.loads(ask("list", "--tenant", "acme", "--json").out)
-        assert (listed["service"], listed["type"], listed["subject"]) == ("router", "intake.problem_reported.v1", ticket)
+        assert (listed["service"], listed["type"], listed["subject"]) == (
+            "router",
+            "intake.problem_reported.v1",
+            ticket,
+        )
         assert listed["attempts"] == 12
         assert "has no policy in force yet" in listed["reason"]
         shown = ask("show", listed["id"])
@@ -136,7 +142,9 @@ def test_what_is_still_at_fault_is_parked_anew_and_can_be_given_up(ask, park, qu
 def test_a_filter_names_several_and_nothing_else(ask, park, query):
     mine = [park("several", schema=schema) for schema in ("sla", "kb")]
     other = park("untouched", schema="kb")
-    assert "2 messages would never be applied" in ask("discard", "--tenant", "several", "--reason", "x").check_one_line(2)
+    assert "2 messages would never be applied" in ask("discard", "--tenant", "several", "--reason", "x").check_one_line(
+        2
+    )
     assert len(json.loads(ask("list", "--tenant", "several", "--service", "kb", "--json").out)) == 1
     assert ask("discard", "--tenant", "several", "--reason", "x", "--yes").out.startswith("2 messages discarded")
     open_ones = {row["id"] for row in json.loads(ask("list", "--json").out)}
