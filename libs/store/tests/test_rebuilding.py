@@ -69,8 +69,42 @@ async def test_what_was_published_since_then_goes_out_again_under_the_same_ident
     assert await is_empty(database)
 
 
-async def test_nothing_overtakes_what_is_published_again(database, postgres_bus):
-    """A wave that was in flight when older rows came back would reach a bus that lacks them: relays give way first."""
+class GatedBus:
+    """A real bus whose publishing waits at a gate."""
+
+    def __init__(self, bus):
+        self._bus = bus
+        self.gate = asyncio.Event()
+        self.at_the_gate = asyncio.Event()
+
+    async def publish(self, batch, *, timeout_seconds):
+        self.at_the_gate.set()
+        await self.gate.wait()
+        return await self._bus.publish(batch, timeout_seconds=timeout_seconds)
+
+
+async def test_a_message_in_flight_is_waited_for_and_comes_again_behind_its_predecessors(database, postgres_bus):
+    """Marked after its predecessors were not, it would have been published before them alone."""
+    bus = GatedBus(postgres_bus)
+    bus.gate.set()
+    async with running(Relay(database, bus)):
+        await send(database, ordered("a", 1))
+        await until(lambda: is_empty(database))
+        await drain(postgres_bus, "notes", wanted=1)
+        bus.gate.clear()
+        bus.at_the_gate.clear()
+        await send(database, ordered("a", 2))
+        await bus.at_the_gate.wait()
+        rebuilding = asyncio.create_task(publish_again(database, LONG_AGO))
+        await asyncio.sleep(1.5)
+        assert not rebuilding.done()
+        bus.gate.set()
+        assert await rebuilding == 2
+        taken = await drain(postgres_bus, "notes", wanted=3)
+    assert of_subject(taken) == {"a": [2, 1, 2]}
+
+
+async def test_everything_comes_again_in_order_and_whatever_is_newer_behind_it(database, postgres_bus):
     subjects = [f"s{n}" for n in range(6)]
     relays = [Relay(database, postgres_bus), Relay(database, postgres_bus)]
     async with running(*relays):

@@ -1,8 +1,9 @@
 """Publishing again what was published before: for a bus that has lost its data.
 
 Rows go out once more as if they had never been published: under the same identifiers, in the order of their
-positions, and before whatever came after them. So that no relay has a later row in flight meanwhile, all partitions
-are taken from the relays first; they take them back when it is done.
+positions, with whatever is newer behind them. A row that was in flight meanwhile would be missing in that order, since
+it was not published when its predecessors were marked. So all partitions are taken from the relays first, each between
+two of its rounds; they take them back when it is done.
 """
 
 from __future__ import annotations
