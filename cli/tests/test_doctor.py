@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -13,9 +15,13 @@ from tierdesk_bus import Queue
 from tierdesk_bus.inspection import BusState, QueueState
 from tierdesk_cli.doctor.bus import judge_queues
 from tierdesk_cli.doctor.finding import version_of
+from tierdesk_cli.examples import sample_policy
 from tierdesk_cli.home import Home
 from tierdesk_cli.servers import find_database
+from tierdesk_policy import load_policy_file
+from tierdesk_router.store.policies import put_in_force
 from tierdesk_runtime.clock import FastClock
+from tierdesk_store import Database
 
 from .test_desk_commands import post
 
@@ -111,6 +117,48 @@ def test_the_business_clock_is_told_and_one_that_cannot_be_read_is_ill(findings,
     assert "60 times as fast" in found["business clock"]["seen"]
     clock.write_text("{}")
     findings(without={UNWORKED, "business clock"}, clock_file=str(clock))
+
+
+def test_on_servers_of_ones_own_versions_and_the_queues_of_the_policy_are_looked_at(
+    tierdesk, tmp_path, postgres_url, amqp_url, amqp_management_url
+):
+    settings = {
+        "database_url": postgres_url,
+        "amqp_url": amqp_url,
+        "amqp_management_url": amqp_management_url,
+        "namespace_prefix": f"{urlsplit(amqp_url).path[1:]}-",
+        "secrets_file": str(tmp_path / "secrets.json"),
+    }
+
+    def look():
+        done = tierdesk("doctor", "--json", "--data", tmp_path, **settings)
+        assert done.code == 1  # no service runs
+        return {one["what"]: one for one in json.loads(done.out)}
+
+    empty = look()
+    assert {empty[f"schema {name}"]["seen"].partition(",")[0] for name in ("router", "kb")} == {"at revision none"}
+    assert empty["bus"]["health"] == "well"
+    assert "queue router.intake" in empty
+    assert tierdesk("migrate", **settings).code == 0
+    found = look()
+    assert {what for what, one in found.items() if one["health"] == "ill"} == {"desk"}
+    version = re.search(r"RabbitMQ (\S+) at ", found["bus"]["seen"])[1]
+    assert found["bus"]["health"] == "well"
+    assert found["queues"]["seen"].startswith("6 of 6 are well")
+
+    async def put_policy_in_force():
+        database = Database(postgres_url, schema="router", name="test")
+        async with database.transaction() as tx:
+            await put_in_force(tx, "main", load_policy_file(sample_policy()), datetime.now(UTC))
+        await database.close()
+
+    asyncio.run(put_policy_in_force())
+    found = look()
+    assert (found["bus"]["health"] == "well") == (version_of(version) >= (4, 3, 5))
+    assert "Repair depot" in found["bus"]["cure"] or found["bus"]["health"] == "well"
+    missing = {what for what, one in found.items() if what.startswith("queue ") and one["health"] == "ill"}
+    assert {"queue work.main.l1.service-desk", "queue v-main.depot/work", "queue v-main.depot/inbound"} <= missing
+    assert found["queues"]["seen"].startswith("6 of ")
 
 
 def judged(product="RabbitMQ", version="4.3.5", **state):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Final
+
+from sqlalchemy.exc import ProgrammingError
 
 from tierdesk_bus import HOME, Queue
 from tierdesk_bus.inspection import BusState, QueueState, inspect
@@ -26,8 +29,13 @@ LEAST_DELIVERIES: Final = 100
 
 async def look_at_bus(settings: Settings) -> list[Finding]:
     """The server and the queues. Raises `BusError` and `DatabaseUnavailableError`."""
-    async with open_schemas(settings.database_url, ROUTER.name, name=NAME) as (router,), router.read() as connection:
-        policies = await PolicyShelf().in_force(connection)
+    policies: dict[str, Policy] = {}
+    with contextlib.suppress(ProgrammingError):  # a schema that cannot be read has a finding of its own
+        async with (
+            open_schemas(settings.database_url, ROUTER.name, name=NAME) as (router,),
+            router.read() as connection,
+        ):
+            policies = await PolicyShelf().in_force(connection)
     queues = [queue for definition in DEFINITIONS.values() for queue in definition.topology.queues]
     for tenant, policy in policies.items():
         queues += work_topology(tenant, policy).queues
