@@ -108,18 +108,6 @@ def test_a_policy_is_put_in_force_once_and_a_broken_one_changes_nothing(desk, as
     assert ask("policy", "apply", REPOSITORY / "deploy" / "policy" / "five-tier.yaml").code == 0
 
 
-def test_doctor_finds_a_healthy_desk_well(desk, ask):
-    end = time.monotonic() + 20
-    while (done := ask("doctor")).code != 0 and time.monotonic() < end:
-        time.sleep(0.5)  # a message may just be on its way
-    assert done.code == 0, done.out
-    looked_at = [line.split("  ")[0:2] for line in done.out.splitlines() if line.strip()]
-    assert all(line.startswith("well ") for line in done.out.splitlines() if line.strip()), done.out
-    assert len(looked_at) == 8  # secrets, database, four schemas, bus, desk
-    assert "PostgreSQL 1" in done.out
-    assert "password" not in done.out
-
-
 def test_a_second_desk_on_the_same_port_is_refused_and_leaves_nothing_running(desk, server_folder, reaper):
     second = server_folder / "second"
     reaper.watch_postgres(second / "postgres" / "data")

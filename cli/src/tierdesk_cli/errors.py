@@ -13,7 +13,7 @@ from tierdesk_runtime.embedded_postgres import EmbeddedPostgresError
 from tierdesk_runtime.secrets import SecretsError
 from tierdesk_runtime.serving import ServingError
 from tierdesk_runtime.settings import SettingsError
-from tierdesk_store import DatabaseUnavailableError
+from tierdesk_store import DatabaseUnavailableError, RelayInTheWayError
 
 
 class CommandError(Exception):
@@ -32,6 +32,7 @@ _SURROUNDINGS: Final = (
     SecretsError,
     BusError,
     DatabaseUnavailableError,
+    RelayInTheWayError,
     SQLAlchemyError,
     OSError,
 )

@@ -13,10 +13,12 @@ import typer
 import uvloop
 from rich.console import Console
 
-from tierdesk_cli import calendar, demo, doctor, policy, tickets, up
+from tierdesk_cli import calendar, demo, parked, policy, rebuild, tickets, up
+from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
 from tierdesk_cli.home import default_folder
 from tierdesk_cli.replay import command as replay
+from tierdesk_store import ParkedFilter
 
 ResultT = TypeVar("ResultT")
 
@@ -28,13 +30,29 @@ app = typer.Typer(
 )
 policy_app = typer.Typer(help="Read, check and apply policies: the description of a desk.", no_args_is_help=True)
 calendar_app = typer.Typer(help="Business time.", no_args_is_help=True)
+parked_app = typer.Typer(
+    help="Messages that could not be applied and were set aside, each with its reason.\n\n"
+    "Of an ordered stream, such a message holds up the rest of its own ticket until it is replayed or discarded. "
+    "Mend the cause first: `tierdesk parked show ID` names it.",
+    no_args_is_help=True,
+)
 app.add_typer(policy_app, name="policy")
+app.add_typer(parked_app, name="parked")
 app.add_typer(calendar_app, name="calendar")
 
 # A pipe has no width of its own; tables are for reading.
 console = Console(width=None if sys.stdout.isatty() else 160)
 Data = Annotated[Path, typer.Option("--data", help="Folder of the desk's data.", default_factory=default_folder)]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the desk; default: the one that runs on --data.")]
+Service = Annotated[str | None, typer.Option("--service", help="intake, router, sla or kb; default: all of them.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, with every field.")]
+ParkedId = Annotated[str | None, typer.Argument(metavar="ID", help="The identifier that `tierdesk parked list` shows.")]
+Tenant = Annotated[str | None, typer.Option("--tenant", help="Only messages of this tenant.")]
+Type = Annotated[str | None, typer.Option("--type", help="Only messages of this type, such as intake.call.v1.")]
+Subject = Annotated[
+    str | None, typer.Option("--subject", help="Only messages about this, mostly a ticket's identifier.")
+]
+All = Annotated[bool, typer.Option("--all", help="Every parked message that --service leaves.")]
 Key = Annotated[str | None, typer.Option("--key", help="API key; better given as TIERDESK_API_KEY.")]
 
 
@@ -97,9 +115,118 @@ def tickets_command(
 
 
 @app.command("doctor")
-def doctor_command(data: Data, url: Url = None) -> None:
-    """Check database, bus, schemas and the desk itself, and say what to do about what is wrong."""
-    _wait(doctor.run(data, url, console))
+def doctor_command(data: Data, *, url: Url = None, as_json: Json = False) -> None:
+    """Check database, schemas, bus, queues, clocks and the desk itself, and say what to do about what is wrong.
+
+    Changes nothing. Ends with 1 when something is ill; a warning is no illness.
+
+    Example: TIERDESK_DATABASE_URL=postgresql://… TIERDESK_AMQP_URL=amqp://… tierdesk doctor --url https://desk.example
+    """
+    _wait(doctor.run(data, url, console, as_json=as_json))
+
+
+@app.command("rebuild")
+def rebuild_command(
+    data: Data,
+    *,
+    since: Annotated[
+        str, typer.Option("--since", help="Reach back so far: a span such as 90m, 2h or 3d, or a time with its zone.")
+    ],
+    service: Service = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent again.")] = False,
+) -> None:
+    """After the broker has lost its data: declare all queues, and send again what was published since.
+
+    Each message keeps its identifier and its place, so whoever has applied it takes no notice. Offers that nobody has
+    accepted are made anew. Reach back to before the oldest message that was still in a queue: too far does no harm.
+    Services may run meanwhile; theirs is the work of publishing.
+
+    Examples: tierdesk rebuild --since 2h --dry-run, then tierdesk rebuild --since 2h;
+    tierdesk rebuild --since 2026-03-02T09:30:00Z
+    """
+    _wait(rebuild.run(data, since, service, console, dry_run=dry_run))
+
+
+@parked_app.command("list")
+def parked_list(
+    data: Data,
+    *,
+    service: Service = None,
+    tenant: Tenant = None,
+    type_: Type = None,
+    subject: Subject = None,
+    resolved: Annotated[bool, typer.Option("--resolved", help="Those that were replayed or discarded.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    as_json: Json = False,
+) -> None:
+    """List parked messages, the newest first.
+
+    Example: tierdesk parked list --service router --tenant main
+    """
+    scope = parked.Scope(data, service, ParkedFilter(tenant, type_, subject))
+    _wait(parked.list_messages(scope, console, resolved=resolved, limit=limit, as_json=as_json))
+
+
+@parked_app.command("show")
+def parked_show(
+    data: Data,
+    parked_id: Annotated[str, typer.Argument(metavar="ID", help="The identifier that `tierdesk parked list` shows.")],
+    *,
+    service: Service = None,
+    as_json: Json = False,
+) -> None:
+    """Show one parked message: its reason, how often it was tried, its body.
+
+    Example: tierdesk parked show 01a2018e-3ccc-724d-8a5d-f8399a5f665b
+    """
+    scope = parked.Scope(data, service, ParkedFilter())
+    _wait(parked.show_message(scope, parked_id, console, as_json=as_json))
+
+
+@parked_app.command("replay")
+def parked_replay(
+    data: Data,
+    parked_id: ParkedId = None,
+    *,
+    service: Service = None,
+    tenant: Tenant = None,
+    type_: Type = None,
+    subject: Subject = None,
+    everything: All = False,
+) -> None:
+    """Have a parked message, or all that a filter names, tried again by their own service.
+
+    What was applied once is not applied twice, however often it is replayed. What fails again is parked anew.
+
+    Examples: tierdesk parked replay 01a2018e-3ccc-724d-8a5d-f8399a5f665b;
+    tierdesk parked replay --service router --tenant main
+    """
+    scope = parked.Scope(data, service, ParkedFilter(tenant, type_, subject))
+    _wait(parked.replay_messages(scope, parked_id, console, everything=everything))
+
+
+@parked_app.command("discard")
+def parked_discard(
+    data: Data,
+    parked_id: ParkedId = None,
+    *,
+    service: Service = None,
+    tenant: Tenant = None,
+    type_: Type = None,
+    subject: Subject = None,
+    everything: All = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why it is given up; kept with it.")] = None,
+    sure: Annotated[bool, typer.Option("--yes", help="Yes, give it up for good.")] = False,
+) -> None:
+    """Give up a parked message, or all that a filter names: it is never applied, and what waited behind it goes on.
+
+    Of an ordered stream, its service's view of that ticket then lacks what the message said.
+
+    Example: tierdesk parked discard 01a2018e-3ccc-724d-8a5d-f8399a5f665b --reason "sent by a test" --yes
+    """
+    scope = parked.Scope(data, service, ParkedFilter(tenant, type_, subject))
+    work = parked.discard_messages(scope, parked_id, console, everything=everything, reason=reason, sure=sure)
+    _wait(work)
 
 
 @app.command("demo")

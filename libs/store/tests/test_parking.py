@@ -2,14 +2,17 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 
 import pytest
 from trial_service import Intake, Notes, changed, ordered, parked, rows, unordered, waiting, word_of, words
 
 from tierdesk_contracts import MESSAGE_TYPES
 from tierdesk_store import (
+    ParkedFilter,
     PermanentError,
     discard_parked,
+    find_parked,
     list_parked,
     parked_count,
     replay_parked,
@@ -35,7 +38,7 @@ def intake(database, notes):
 async def only_parked(database):
     async with database.read() as connection:
         (message,) = await list_parked(connection, database.tables)
-    return message
+        return await show_parked(connection, database.tables, message.id)
 
 
 async def replay(database, parked_id):
@@ -45,7 +48,7 @@ async def replay(database, parked_id):
 
 async def discard(database, parked_id):
     async with database.transaction() as tx:
-        return await discard_parked(tx, parked_id)
+        return await discard_parked(tx, parked_id, reason="of no use")
 
 
 def mend(notes):
@@ -55,16 +58,44 @@ def mend(notes):
 async def test_a_parked_message_is_shown_whole(database, intake):
     message = unordered("a", "bad")
     await intake.take(message)
-    listed = await only_parked(database)
     async with database.read() as connection:
+        (listed,) = await list_parked(connection, database.tables)
         shown = await show_parked(connection, database.tables, listed.id)
         assert await parked_count(connection, database.tables) == 1
         assert await show_parked(connection, database.tables, uuid.uuid4()) is None
-    assert shown == listed
+    assert replace(shown, body=None) == listed
     assert (shown.consumer, shown.tenant, shown.subject, shown.queue) == ("trial", "main", "a", "q")
     assert (shown.type, shown.message_id) == ("knowledge.matched.v1", str(message.id))
     assert (shown.reason, shown.attempts, shown.resolution) == ("it is bad", 1, None)
     assert shown.body == message.to_bytes()
+    assert shown.size_bytes == len(shown.body)
+
+
+async def test_a_list_holds_what_has_all_that_is_asked_for(database, intake):
+    await intake.take(unordered("a", "bad"), unordered("b", "bad"), ordered("b", 1, "bad"), b"nonsense")
+    async with database.read() as connection:
+
+        async def listed(**which):
+            found = await list_parked(connection, database.tables, which=ParkedFilter(**which))
+            ids = await find_parked(connection, database.tables, ParkedFilter(**which))
+            assert sorted(ids) == sorted(message.id for message in found)
+            return sorted((message.subject, message.type) for message in found)
+
+        assert len(await listed()) == 4
+        assert await listed(subject="a") == [("a", "knowledge.matched.v1")]
+        assert await listed(type="intake.requester_replied.v1") == [("b", "intake.requester_replied.v1")]
+        assert await listed(tenant="main", subject="b", type="knowledge.matched.v1") == [("b", "knowledge.matched.v1")]
+        assert await listed(tenant="") == [("", "")]
+        assert await listed(tenant="nobody") == []
+
+
+async def test_why_a_message_was_given_up_stays_with_it(database, intake):
+    await intake.take(unordered("a", "bad"))
+    message = await only_parked(database)
+    await discard(database, message.id)
+    async with database.read() as connection:
+        shown = await show_parked(connection, database.tables, message.id)
+    assert (shown.resolution, shown.detail) == ("discarded", "discarded: of no use")
 
 
 async def test_a_replayed_message_is_applied_once_when_its_fault_is_mended(database, intake, notes):

@@ -18,7 +18,8 @@ class StoreError(Exception):
     ├── TransientError             said by `decide`: this message cannot be decided yet
     │   └── GapError               it waits for a predecessor of the same subject
     ├── PermanentError             said by `decide`: this message can never be applied
-    └── OversizedMessageError      a message to publish is larger than the bus takes
+    ├── OversizedMessageError      a message to publish is larger than the bus takes
+    └── RelayInTheWayError         a relay does not give its partitions up
     """
 
 
@@ -73,6 +74,16 @@ class OversizedMessageError(StoreError):
         super().__init__(f"a message {message_type} would have {size_bytes} bytes, {limit_bytes} are allowed")
         self.message_type = message_type
         self.size_bytes = size_bytes
+
+
+class RelayInTheWayError(StoreError):
+    """A relay of this schema holds its partitions and does not give way: it hangs, or is of an older release."""
+
+    def __init__(self, schema: str, waited_seconds: float) -> None:
+        super().__init__(
+            f"the relay of {schema} did not give way within {waited_seconds:g} seconds; stop the service and try again"
+        )
+        self.schema = schema
 
 
 _REDO_STATES: Final = frozenset(

@@ -2,18 +2,30 @@
 
 The locks live exactly as long as the server holds the session: a killed process, a closed connection and a restarted
 server free them all, and nothing has to expire.
+
+A relay only ever tries for a lock. Whoever waits for one asks the relays to give way: each sees it at its next look,
+between two rounds, when nothing of its own is in flight.
 """
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from zlib import crc32
 
 import asyncpg
 
 from tierdesk_store import driver
+from tierdesk_store.errors import RelayInTheWayError
 from tierdesk_store.schema import OUTBOX_PARTITIONS
+
+_SOMEBODY_WAITS: Final = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND NOT granted AND classid = $1::integer::oid AND objsubid = 2
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
+"""
 
 
 class PartitionLocks:
@@ -56,7 +68,13 @@ class PartitionLocks:
         return self._connection is None or self._connection.is_closed()
 
     async def acquire(self) -> None:
-        """Take the partitions that nobody holds."""
+        """Take the partitions that nobody holds; or, if somebody waits for one, give way and free all until next time."""
+        if self.owned and await self.connection.fetchval(_SOMEBODY_WAITS, self._key):
+            freed, self.owned = self.owned, []
+            await self.connection.execute(
+                "SELECT pg_advisory_unlock($1, p) FROM unnest($2::int[]) AS p", self._key, freed
+            )
+            return
         wanted = [partition for partition in range(OUTBOX_PARTITIONS) if partition not in self.owned]
         if not wanted:
             return
@@ -64,3 +82,20 @@ class PartitionLocks:
             "SELECT p, pg_try_advisory_lock($1, p) AS taken FROM unnest($2::int[]) AS p", self._key, wanted
         )
         self.owned = sorted([*self.owned, *(row["p"] for row in rows if row["taken"])])
+
+    async def take_all(self, *, patience_seconds: float) -> None:
+        """Wait until every relay has given way, then hold all partitions: nothing is published until this is left.
+
+        Raises `RelayInTheWayError` when that takes longer than `patience_seconds`.
+        """
+        await self.connection.execute(f"SET lock_timeout = 0; SET statement_timeout = {round(patience_seconds * 1000)}")
+        try:
+            await self.connection.fetch(
+                "SELECT pg_advisory_lock($1, p) FROM generate_series(0, $2) AS p ORDER BY p",
+                self._key,
+                OUTBOX_PARTITIONS - 1,
+                timeout=patience_seconds + 5,
+            )
+        except asyncpg.QueryCanceledError as error:
+            raise RelayInTheWayError(self._schema, patience_seconds) from error
+        self.owned = list(range(OUTBOX_PARTITIONS))

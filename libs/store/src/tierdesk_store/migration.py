@@ -18,15 +18,16 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tierdesk_store.errors import as_unavailable, sqlstate
 from tierdesk_store.library_v1 import create_library_tables_v1
-from tierdesk_store.roles import create_roles, grant, owner_of, role_of
+from tierdesk_store.roles import VERSION_TABLE, create_roles, grant, owner_of, role_of
 
-__all__ = ["ServiceSchema", "create_library_tables_v1", "migrate", "service_url"]
+__all__ = ["ServiceSchema", "create_library_tables_v1", "head_of", "migrate", "revision_of", "service_url"]
 
 LOCK_KEY: Final = 0x7469657264  # "tierd": one migration at a time in a database
 TRIES: Final = 10
@@ -66,6 +67,22 @@ def migrate(admin_url: str, schema: ServiceSchema, *, password: str, revision: s
     """
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, _migrate(admin_url, schema, password, revision)).result()
+
+
+def head_of(schema: ServiceSchema) -> str | None:
+    """The newest revision that this release knows of the schema."""
+    return ScriptDirectory.from_config(alembic_config(schema)).get_current_head()
+
+
+async def revision_of(connection: AsyncConnection, schema: ServiceSchema) -> str | None:
+    """The revision that the schema is at in this database; None when it was never migrated."""
+    table = f'"{schema.name}".{VERSION_TABLE}'
+    if (await connection.execute(text("SELECT to_regclass(:table)"), {"table": table})).scalar_one() is None:
+        return None
+    revision: str | None = (
+        await connection.execute(text(f"SELECT version_num FROM {table}"))  # noqa: S608 - the service's own name, never input
+    ).scalar_one_or_none()
+    return revision
 
 
 async def _migrate(admin_url: str, schema: ServiceSchema, password: str, revision: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -24,6 +25,8 @@ from tierdesk_store.errors import OversizedMessageError
 from tierdesk_store.schema import OUTBOX_PARTITIONS
 
 KEPT_DAYS: Final = 30
+WHOLE_SECONDS: Final = 3600.0
+"""The limit for what reads all rows: no index serves it, and it is done by hand."""
 
 
 def partition_of(subject: str) -> int:
@@ -182,6 +185,38 @@ class OutboxReader:
             [row.partition for row in rows],
             [row.position for row in rows],
         )
+
+    async def count_published(self, since: datetime, *, oldest_days: int) -> int:
+        """How many rows were published since then and are not older than `oldest_days`."""
+        await self._connection.execute("SET statement_timeout = 0")
+        count: int = await self._connection.fetchval(
+            f"""
+            SELECT count(*) FROM {self._outbox}
+            WHERE published_at >= $1 AND created_at > now() - make_interval(days => $2)
+            """,  # noqa: S608 - as above
+            since,
+            oldest_days,
+            timeout=WHOLE_SECONDS,
+        )
+        return count
+
+    async def mark_unpublished(self, partition: int, since: datetime, *, oldest_days: int) -> int:
+        """Have the rows that were published since then, and are not older than `oldest_days`, published again.
+
+        Answers how many. All or none of the partition: a subject's rows keep their order.
+        """
+        await self._connection.execute("SET statement_timeout = 0")
+        status: str = await self._connection.execute(
+            f"""
+            UPDATE {self._outbox} SET published_at = NULL
+            WHERE partition = $1 AND published_at >= $2 AND created_at > now() - make_interval(days => $3)
+            """,  # noqa: S608 - as above
+            partition,
+            since,
+            oldest_days,
+            timeout=WHOLE_SECONDS,
+        )
+        return int(status.rpartition(" ")[2])
 
     async def delete_old(self, partition: int, *, limit: int = 1000) -> int:
         """Delete up to `limit` rows that were published more than 30 days ago; answers how many.

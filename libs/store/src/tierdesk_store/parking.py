@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, and_, func, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, Table, TextClause, and_, func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,7 +25,11 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ParkedMessage:
-    """A parked message as people look at it. Texts are empty where the message could not be read."""
+    """A parked message as people look at it. Texts are empty where the message could not be read.
+
+    `attempts` is how often it was tried; `reason` is what the last try said; `detail` holds a defect's traceback, and
+    why it was discarded. `body` is None in a list: it may be long.
+    """
 
     id: UUID
     consumer: str
@@ -42,7 +46,20 @@ class ParkedMessage:
     parked_at: datetime
     resolution: str | None
     resolved_at: datetime | None
-    body: bytes
+    size_bytes: int
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedFilter:
+    """Which parked messages: those that have all that is given."""
+
+    tenant: str | None = None
+    type: str | None = None
+    subject: str | None = None
+
+
+ALL_PARKED: Final = ParkedFilter()
 
 
 @cache
@@ -90,18 +107,37 @@ async def insert_parked(tx: Transaction, consumer: str, settled: Sequence[Settle
 
 
 async def list_parked(
-    connection: AsyncConnection, tables: LibraryTables, *, limit: int = 100, resolved: bool = False
+    connection: AsyncConnection,
+    tables: LibraryTables,
+    *,
+    which: ParkedFilter = ALL_PARKED,
+    limit: int = 100,
+    resolved: bool = False,
 ) -> list[ParkedMessage]:
-    """The open parked messages, or with `resolved` the resolved ones; the newest first."""
+    """The open parked messages, or with `resolved` the resolved ones; the newest first, without bodies."""
     parked = tables.parked
-    which = parked.c.resolution.is_not(None) if resolved else parked.c.resolution.is_(None)
-    rows = await connection.execute(select(parked).where(which).order_by(parked.c.parked_at.desc()).limit(limit))
+    rows = await connection.execute(
+        _looked_at(parked, whole=False)
+        .where(*_conditions(parked, which, resolved=resolved))
+        .order_by(parked.c.parked_at.desc(), parked.c.id)
+        .limit(limit)
+    )
     return [_message(row) for row in rows]
 
 
+async def find_parked(connection: AsyncConnection, tables: LibraryTables, which: ParkedFilter) -> list[UUID]:
+    """The identifiers of all open parked messages that `which` names, in the order in which they were parked."""
+    parked = tables.parked
+    rows = await connection.execute(
+        select(parked.c.id).where(*_conditions(parked, which, resolved=False)).order_by(parked.c.parked_at, parked.c.id)
+    )
+    return list(rows.scalars())
+
+
 async def show_parked(connection: AsyncConnection, tables: LibraryTables, parked_id: UUID) -> ParkedMessage | None:
-    """One parked message, open or resolved; None when there is none of this identifier."""
-    row = (await connection.execute(select(tables.parked).where(tables.parked.c.id == parked_id))).one_or_none()
+    """One parked message with its body, open or resolved; None when there is none of this identifier."""
+    statement = _looked_at(tables.parked, whole=True).where(tables.parked.c.id == parked_id)
+    row = (await connection.execute(statement)).one_or_none()
     return None if row is None else _message(row)
 
 
@@ -154,13 +190,13 @@ async def replay_parked(tx: Transaction, parked_id: UUID) -> bool:
     return True
 
 
-async def discard_parked(tx: Transaction, parked_id: UUID) -> bool:
-    """Give the message up: its consumer will never apply it.
+async def discard_parked(tx: Transaction, parked_id: UUID, *, reason: str) -> bool:
+    """Give the message up: its consumer will never apply it. `reason` is kept at the end of its `detail`.
 
     Of an ordered stream, the sequence moves past it and its successors are applied within a second, so from then on
     the consumer's state lacks this message's effect. Answers whether the message was parked and open.
     """
-    row = await _resolve(tx, parked_id, "discarded")
+    row = await _resolve(tx, parked_id, "discarded", note=f"discarded: {clean_text(reason, longest=2000)}")
     if row is None:
         return False
     if row.stream is not None:
@@ -175,12 +211,13 @@ async def discard_parked(tx: Transaction, parked_id: UUID) -> bool:
     return True
 
 
-async def _resolve(tx: Transaction, parked_id: UUID, resolution: str) -> Row[Any] | None:
+async def _resolve(tx: Transaction, parked_id: UUID, resolution: str, *, note: str = "") -> Row[Any] | None:
     parked = tx.tables.parked
+    detail = func.concat_ws("\n", func.nullif(parked.c.detail, ""), func.nullif(note, ""))
     result = await tx.execute(
         update(parked)
         .where(parked.c.id == parked_id, parked.c.resolution.is_(None))
-        .values(resolution=resolution, resolved_at=func.now())
+        .values(resolution=resolution, resolved_at=func.now(), detail=detail)
         .returning(parked)
     )
     return result.one_or_none()
@@ -201,6 +238,18 @@ async def _wake(tx: Transaction, consumer: str, tenant: str, subject: str) -> No
     waiting = tx.tables.waiting
     mine = (waiting.c.consumer == consumer, waiting.c.tenant == tenant, waiting.c.subject == subject)
     await tx.execute(update(waiting).where(*mine).values(due_at=func.now()))
+
+
+def _looked_at(parked: Table, *, whole: bool) -> Select[Any]:
+    columns = [parked.c[field.name] for field in fields(ParkedMessage) if field.name not in {"body", "size_bytes"}]
+    body = parked.c.body if whole else null().label("body")
+    return select(*columns, func.octet_length(parked.c.body).label("size_bytes"), body)
+
+
+def _conditions(parked: Table, which: ParkedFilter, *, resolved: bool) -> list[ColumnElement[bool]]:
+    open_or_not = parked.c.resolution.is_not(None) if resolved else parked.c.resolution.is_(None)
+    given = {name: value for name, value in asdict(which).items() if value is not None}
+    return [open_or_not, *(parked.c[name] == value for name, value in given.items())]
 
 
 def _message(row: Row[Any]) -> ParkedMessage:

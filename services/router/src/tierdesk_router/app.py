@@ -14,7 +14,7 @@ from tierdesk_contracts.names import EVENTS, OUTCOMES, VENDOR_INBOUND, WORK
 from tierdesk_policy import load_policy_file
 from tierdesk_router.handlers import intake, notices, outcomes
 from tierdesk_router.handlers.policies import WorkQueues, apply_policy, vendor_namespaces
-from tierdesk_router.handlers.timers import Timers
+from tierdesk_router.handlers.timers import Timers, count_put_off
 from tierdesk_router.http.policy import policy_router
 from tierdesk_router.http.tickets import tickets_router
 from tierdesk_router.store.policies import PolicyShelf
@@ -48,7 +48,8 @@ async def build(parts: Parts) -> Service:
     service.add_consumption(intake.IntakeHandler(parts.clock, parts.identifiers, shelf), intake.QUEUE)
     service.add_consumption(outcome_handler, outcomes.QUEUE)
     service.add_consumption(notices.NoticeHandler(parts.clock, parts.identifiers, shelf), notices.QUEUE)
-    service.add_task("timers", Timers(parts.database, parts.clock, parts.identifiers, shelf).run)
+    put_off = count_put_off(service.metrics.registry)
+    service.add_task("timers", Timers(parts.database, parts.clock, parts.identifiers, shelf, put_off).run)
     service.add_task("policies", _Policies(parts, service, shelf, queues, outcome_handler).run)
     return service
 

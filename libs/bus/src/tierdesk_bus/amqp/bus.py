@@ -29,8 +29,10 @@ from tierdesk_bus.port import (
     Message,
     NamespaceMissingError,
     PublishResult,
+    Queue,
     Topology,
 )
+from tierdesk_bus.state import BusState, QueueState
 
 REACH_SECONDS = 10.0
 """How long `declare` and `depth` wait for a connection."""
@@ -122,6 +124,26 @@ class AmqpBus:
         async with self._short_channel(namespace) as channel:
             answer = await channel.queue_declare(queue, passive=True, timeout=REACH_SECONDS)
             return answer.message_count or 0
+
+    async def look_at(self, queues: Sequence[Queue], management: Management | None) -> BusState:
+        """The server, and each of these queues as it stands. Raises `BusError`."""
+        await self._reach(HOME)
+        connection = self._host(HOME).asking.connection
+        version = "" if connection is None else str(connection.server_properties.get("version", ""))
+        states = [await self._look_at_one(queue, management) for queue in queues]
+        return BusState("RabbitMQ", version, tuple(states))
+
+    async def _look_at_one(self, queue: Queue, management: Management | None) -> QueueState:
+        try:
+            await self._reach(queue.namespace)
+            async with self._short_channel(queue.namespace) as channel:
+                answer = await channel.queue_declare(queue.name, passive=True, timeout=REACH_SECONDS)
+            rules = None
+            if management is not None:
+                rules = await management.rules_of(self._vhost(queue.namespace), queue.name)
+        except BusError as error:
+            return QueueState(queue, fault=str(error))
+        return QueueState(queue, answer.message_count or 0, answer.consumer_count or 0, rules)
 
     async def ping(self) -> None:
         """See `tierdesk_bus.port.Bus.ping`. Asks on a connection that an alarm does not block."""

@@ -46,6 +46,14 @@ class Management:
             },
         )
 
+    async def rules_of(self, vhost: str, queue: str) -> dict[str, object]:
+        """What policies set for a queue, as it is in effect. Raises `BusError`."""
+        response = await self._request("GET", f"queues/{_segment(vhost)}/{_segment(queue)}", None)
+        if response.status_code == httpx2.codes.NOT_FOUND:
+            raise BusError(f"the management API does not know the queue {queue!r} in {vhost!r}")
+        rules = response.json().get("effective_policy_definition")
+        return rules if isinstance(rules, dict) else {}  # RabbitMQ writes an empty map as a list
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()

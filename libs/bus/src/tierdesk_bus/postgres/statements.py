@@ -139,6 +139,16 @@ FROM unnest($1::text[], $2::text[]) AS w(namespace, name) JOIN bus.queue q USING
 """
 """How all queues stand that a process consumes, in one statement, however many there are."""
 
+INSPECT = f"""
+SELECT q.namespace, q.name, q.single_active, q.max_length,
+       (SELECT count(*) FROM bus.message m WHERE m.queue_id = q.id AND {_FREE}) AS messages,
+       (SELECT count(*) FROM bus.active a JOIN bus.session s ON s.id = a.session
+        WHERE a.queue_id = q.id AND s.expires_at > now()) AS active,
+       (SELECT count(*) FROM bus.session WHERE expires_at > now()) AS sessions
+FROM bus.queue q
+"""
+"""How all queues stand, for people."""
+
 BEGIN_SESSION = """
 INSERT INTO bus.session (id, name, expires_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, now() + $3)
 """

@@ -59,11 +59,27 @@ def expire_offer(ticket: Ticket, policy: Policy, *, now: datetime, new_id: NewId
         return None
     if assignment.accept_by > now:
         return None
-    draft = Draft(ticket, at=now, actor=DESK)
-    withdraw(draft, WithdrawReason.NOT_ACCEPTED)
     group = policy.group(assignment.group)
     if assignment.attempt >= policy.offer_rule(group.id).attempts and group.fallback is not None:
         group = policy.group(group.fallback)
+    return _offer_anew(ticket, group, policy, now=now, new_id=new_id)
+
+
+def renew_offer(ticket: Ticket, policy: Policy, *, now: datetime, new_id: NewId) -> Draft | None:
+    """Take back an offer that nobody has accepted, due or not, and make it anew to the same group, as one more attempt.
+
+    For a bus that has lost messages: the group may never have seen the offer, or its answer may be lost. None for a
+    ticket that is not offered, or that somebody has accepted.
+    """
+    assignment = ticket.assignment
+    if assignment is None or assignment.worker is not None:
+        return None
+    return _offer_anew(ticket, policy.group(assignment.group), policy, now=now, new_id=new_id)
+
+
+def _offer_anew(ticket: Ticket, group: Group, policy: Policy, *, now: datetime, new_id: NewId) -> Draft:
+    draft = Draft(ticket, at=now, actor=DESK)
+    withdraw(draft, WithdrawReason.NOT_ACCEPTED)
     offer(draft, group, policy, reason=OfferReason.NOT_ACCEPTED, at=now, new_id=new_id)
     return draft
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts import ticket as events
 from tierdesk_router.domain.lifecycle import Draft
@@ -87,6 +88,23 @@ _CLAIM_DUE = text(
     ORDER BY tenant, id LIMIT :limit FOR UPDATE SKIP LOCKED
     """
 )
+_CLAIM_THESE_DUE = text(
+    """
+    SELECT t.tenant, t.id FROM router.ticket t
+    JOIN unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id) USING (tenant, id)
+    WHERE t.offer_due_at <= :now OR t.close_due_at <= :now
+    ORDER BY t.tenant, t.id FOR UPDATE OF t SKIP LOCKED
+    """
+)
+_PUT_OFF = text(
+    """
+    UPDATE router.ticket SET
+        offer_due_at = CASE WHEN offer_due_at <= :now THEN CAST(:until AS timestamptz) ELSE offer_due_at END,
+        close_due_at = CASE WHEN close_due_at <= :now THEN CAST(:until AS timestamptz) ELSE close_due_at END
+    WHERE tenant = :tenant AND id = :id
+    """
+)
+_FIND_OFFERED = text("SELECT tenant, id FROM router.ticket WHERE status = 'offered' ORDER BY tenant, id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +163,27 @@ async def read_database_time(tx: Transaction) -> datetime:
     return now
 
 
-async def claim_due(tx: Transaction, now: datetime, *, limit: int) -> list[Key]:
-    """Lock tickets whose offer or whose time to object has run out; those that others hold are left to them."""
-    rows = await tx.execute(_CLAIM_DUE, {"now": now, "limit": limit})
+async def claim_due(tx: Transaction, now: datetime, *, limit: int, among: Sequence[Key] | None = None) -> list[Key]:
+    """Lock tickets whose offer or whose time to object has run out, all or `among` these.
+
+    Those that others hold are left to them.
+    """
+    if among is None:
+        rows = await tx.execute(_CLAIM_DUE, {"now": now, "limit": limit})
+    else:
+        keys = {"tenants": [key[0] for key in among], "ids": [key[1] for key in among]}
+        rows = await tx.execute(_CLAIM_THESE_DUE, {"now": now, **keys})
     return [(row.tenant, row.id) for row in rows]
+
+
+async def put_off(tx: Transaction, key: Key, now: datetime, until: datetime) -> None:
+    """Look at what is due of this ticket again at `until`, not before. The ticket itself stays as it is."""
+    await tx.execute(_PUT_OFF, {"tenant": key[0], "id": key[1], "now": now, "until": until})
+
+
+async def find_offered(connection: AsyncConnection) -> list[Key]:
+    """All tickets that are offered and that nobody has accepted. Reads an index of the open tickets alone."""
+    return [(row.tenant, row.id) for row in await connection.execute(_FIND_OFFERED)]
 
 
 async def save_tickets(tx: Transaction, savings: Sequence[Saving]) -> None:

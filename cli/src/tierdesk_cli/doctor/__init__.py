@@ -1,0 +1,1 @@
+"""`tierdesk doctor`: what a desk needs, looked at one by one."""
