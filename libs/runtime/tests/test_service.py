@@ -133,6 +133,7 @@ async def test_a_parked_message_shows_in_the_metrics_and_does_not_spoil_readines
     assert 'tierdesk_relay_messages_total{fate="published",service="notes"} 1.0' in text
     assert 'tierdesk_outbox_pending{service="notes"} 0.0' in text
     assert f'tierdesk_queue_messages{{queue="{QUEUE}",service="notes"}} 0.0' in text
+    assert f'tierdesk_consumer_lag_seconds{{queue="{QUEUE}",service="notes"}}' in text
 
 
 async def test_with_the_bus_away_the_service_is_ready_but_degraded_and_keeps_its_messages(

@@ -38,6 +38,18 @@ async def test_a_transaction_commits_its_rows_and_its_messages_together(database
     assert database.outbox_written.is_set()
 
 
+async def test_what_waits_for_the_commit_is_told_after_it_and_never_after_a_raise(database):
+    told = []
+    async with database.transaction() as tx:
+        tx.after_commit(lambda: told.append("kept"))
+        assert told == []
+    with contextlib.suppress(ZeroDivisionError):
+        async with database.transaction() as tx:
+            tx.after_commit(lambda: told.append("given up"))
+            raise ZeroDivisionError
+    assert told == ["kept"]
+
+
 async def test_a_raise_leaves_neither_rows_nor_messages(database):
     async def work():
         async with database.transaction() as tx:

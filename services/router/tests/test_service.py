@@ -28,6 +28,8 @@ async def test_a_report_is_triaged_offered_accepted_and_resolved_and_the_log_tel
     assert kinds(log) == ["opened", "triaged", "offered", "accepted", "resolved"]
     await router.send(EVENTS, intake.Confirmed(), ticket, sequence=2)
     assert kinds(await router.story(ticket, until="closed"))[-1] == "closed"
+    registry = router.service.metrics.registry
+    assert registry.get_sample_value("tierdesk_tickets_created_total", {"channel": "portal"}) == 1
 
 
 async def test_outcomes_that_come_in_any_order_and_twice_are_applied_once_in_their_order(router):

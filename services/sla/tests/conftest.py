@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
 from tierdesk_bus.connecting import connect
@@ -22,7 +23,7 @@ from tierdesk_sla.app import DEFINITION, TOPOLOGY
 from tierdesk_sla.domain.clocks import Clock
 from tierdesk_sla.domain.timeline import Timeline, fold
 from tierdesk_sla.handlers.ticket_changes import QUEUE, Followed, TicketChangesHandler
-from tierdesk_sla.handlers.watcher import Watcher
+from tierdesk_sla.handlers.watcher import SpokenMetrics, Watcher
 from tierdesk_sla.store.policies import PolicyShelf
 from tierdesk_store import Database, Received, StoreError, migrate, service_url
 
@@ -218,6 +219,8 @@ class Desk:
         self.identifiers = Identifiers()
         self.shelf = PolicyShelf()
         self.followed = Followed()
+        self.metrics = CollectorRegistry()
+        self.spoken = SpokenMetrics(self.metrics)
         self.handler = TicketChangesHandler(self.shelf, self.clock, self.identifiers, self.followed)
 
     async def receive(self, *envelopes: AnyEnvelope) -> list[Exception]:
@@ -246,6 +249,7 @@ class Desk:
             self.identifiers,
             self.followed,
             settle_seconds=settle_seconds,
+            spoken=self.spoken,
             batch=batch,
         )
 

@@ -87,6 +87,9 @@ async def test_a_breach_that_a_late_event_refutes_is_retracted_once(desk, story)
     await desk.say_due(100)
     assert await desk.words() == [*FIRST_RESPONSE, ("retracted", "first_response", 60)]
     assert [envelope.data.cycle for envelope in await desk.sent()] == [1, 1, 1, 1]
+    breaches = {"tier": "", "target": "first_response"}
+    assert desk.metrics.get_sample_value("tierdesk_sla_breaches_total", breaches) == 1
+    assert desk.metrics.get_sample_value("tierdesk_sla_tick_delay_seconds_count") == 3
 
 
 async def test_after_a_retraction_the_clock_may_breach_again_in_its_next_cycle(desk, story):

@@ -114,6 +114,7 @@ class QueueConsumer:
             return
         self._metrics.queue_messages.labels(self.source.label).set(depth)
         self._metrics.consumer_silent_seconds.labels(self.source.label).set(now - delivered_at)
+        self._metrics.consumer_lag_seconds.labels(self.source.label).set(self._watch.lag_seconds)
         if depth == 0:
             self._unserved_since, self._stale = None, False
         elif self._unserved_since is None:

@@ -50,6 +50,12 @@ class Metrics:
             ("queue",),
             registry=self.registry,
         )
+        self.consumer_lag_seconds = Gauge(
+            "tierdesk_consumer_lag_seconds",
+            "Age of the oldest message of the last delivery from a consumed queue; 0 when nothing waits.",
+            ("queue",),
+            registry=self.registry,
+        )
         self.task_failures = Counter(
             "tierdesk_task_failures_total",
             "Background tasks that raised and were begun anew.",

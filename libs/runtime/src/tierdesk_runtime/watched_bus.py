@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
 
 from tierdesk_bus.port import HOME, Bus, Consumer, Delivery, Message, PublishResult, Topology
+
+_VERSION_7: Final = 7
 
 
 class WatchedBus:
@@ -15,6 +20,8 @@ class WatchedBus:
         self._bus = bus
         self.last_delivery_at: float | None = None
         """Loop time of the last message; None before the first."""
+        self.lag_seconds = 0.0
+        """How old the oldest message of the last delivery was; 0.0 once nothing waits any more."""
 
     async def declare(self, topology: Topology) -> None:
         """As the bus."""
@@ -53,6 +60,9 @@ class _WatchedConsumer:
         deliveries = await self._consumer.receive(limit, timeout_seconds=timeout_seconds)
         if deliveries:
             self._watch.last_delivery_at = asyncio.get_running_loop().time()
+            self._watch.lag_seconds = _age_seconds(deliveries[0].id)
+        elif timeout_seconds:
+            self._watch.lag_seconds = 0.0
         return deliveries
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -63,3 +73,12 @@ class _WatchedConsumer:
 
     async def close(self) -> None:
         await self._consumer.close()
+
+
+def _age_seconds(message_id: str) -> float:
+    """Since the message was made, as its identifier says (UUIDv7, RFC 9562); 0.0 for an identifier of another kind."""
+    try:
+        identifier = UUID(message_id)
+    except ValueError:
+        return 0.0
+    return max(0.0, time.time() - (identifier.int >> 80) / 1000) if identifier.version == _VERSION_7 else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ class Transaction:
         self.schema = schema
         self.tables = tables
         self.outgoing: list[OutgoingMessage] = []
+        self.told: list[Callable[[], None]] = []
 
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Execute a statement. Raises `DatabaseUnavailableError`, or SQLAlchemy's error about the statement."""
@@ -44,6 +45,13 @@ class Transaction:
         transactions which send about the same subject exclude each other by a lock, as on the ticket's row.
         """
         self.outgoing.append(outgoing(envelope, address))
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        """Call this once the transaction has committed, for metrics: it is not called when the process dies in between.
+
+        It must not raise.
+        """
+        self.told.append(tell)
 
 
 class Database:
@@ -139,6 +147,8 @@ class Database:
         except DatabaseUnavailableError as error:
             raise DatabaseUnavailableError(error.reason, commit_unknown=True) from error
         failpoint("transaction.after_commit")
+        for tell in tx.told:
+            tell()
         if tx.outgoing:
             self.outbox_written.set()
 

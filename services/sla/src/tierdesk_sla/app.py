@@ -10,7 +10,7 @@ from tierdesk_contracts.names import EVENTS, event_pattern
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
 from tierdesk_sla.handlers.ticket_changes import QUEUE, Followed, TicketChangesHandler
-from tierdesk_sla.handlers.watcher import Watcher
+from tierdesk_sla.handlers.watcher import SpokenMetrics, Watcher
 from tierdesk_sla.http.clocks import clock_routes
 from tierdesk_sla.settings import SlaSettings
 from tierdesk_sla.store.policies import PolicyShelf
@@ -42,6 +42,7 @@ async def build(parts: Parts) -> Service:
         parts.identifiers,
         followed,
         settle_seconds=SlaSettings().settle_seconds,
+        spoken=SpokenMetrics(service.metrics.registry),
     )
     service.add_task("watcher", watcher.run)
     return service

@@ -10,7 +10,7 @@ from uuid import UUID
 from tierdesk_bus import Address
 from tierdesk_contracts import seal
 from tierdesk_contracts.names import EVENTS, event_key
-from tierdesk_contracts.ticket import TicketChanged
+from tierdesk_contracts.ticket import Opened, TicketChanged
 from tierdesk_contracts.vocabulary import Contract
 from tierdesk_policy import Policy
 from tierdesk_router.domain.announcements import Destination, Party, Post, announce
@@ -71,6 +71,11 @@ class Desk:
     def tell(self, ticket: Key, data: Contract, destination: Destination) -> None:
         """Answer a tier, without any change of the ticket."""
         self._posts.append((ticket, Post(data, destination)))
+
+    def opened_channels(self) -> list[str]:
+        """The channel of each ticket that this batch opened."""
+        first = (drafts[0].events[0] for drafts in self._drafts.values() if drafts[0].events)
+        return [event.channel for event in first if isinstance(event, Opened)]
 
     async def save(self, tx: Transaction) -> None:
         """Write everything, and queue one `ticket.changed.v1` per ticket and the messages to tiers."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
+
+from prometheus_client import CollectorRegistry, Counter
 
 from tierdesk_contracts import intake
 from tierdesk_contracts.names import event_pattern
@@ -29,14 +32,23 @@ PATTERNS: Final = tuple(event_pattern(name) for name in sorted(TYPES))
 _OPENINGS: Final = (intake.ProblemReported, intake.Alerted, intake.Called)
 
 
+def count_created(registry: CollectorRegistry) -> Callable[[str], None]:
+    """The metric of tickets opened, in this registry; answers what counts one of a channel."""
+    counter = Counter("tierdesk_tickets_created_total", "Tickets opened.", ("channel",), registry=registry)
+    return lambda channel: counter.labels(channel).inc()
+
+
 class IntakeHandler:
     """Opens tickets and applies what requesters ask for."""
 
     name = "router.intake"
     accepts = TYPES
 
-    def __init__(self, clock: Clock, identifiers: Identifiers, shelf: PolicyShelf) -> None:
-        """Time, identifiers and policies are given."""
+    def __init__(
+        self, clock: Clock, identifiers: Identifiers, shelf: PolicyShelf, created: Callable[[str], None]
+    ) -> None:
+        """Time, identifiers and policies are given. `created` is told the channel of each ticket once it is committed."""
+        self._created = created
         self._clock = clock
         self._identifiers = identifiers
         self._shelf = shelf
@@ -89,6 +101,8 @@ class IntakeHandler:
     async def save(self, tx: Transaction, state: Desk) -> None:
         """Write the batch."""
         await state.save(tx)
+        for channel in state.opened_channels():
+            tx.after_commit(partial(self._created, channel))
 
     @staticmethod
     def _policy(state: Desk, tenant: str) -> Policy:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
 from tierdesk_bus.port import Bus, BusError
 from tierdesk_runtime.clock import Clock as BusinessClock
 from tierdesk_runtime.identifiers import Identifiers
@@ -22,6 +24,28 @@ LOOK_SECONDS: Final = 1.0
 SETTLING_LOOK_SECONDS: Final = 0.2
 """The sleep while something is due and settles."""
 _FAR: Final = timedelta(days=365)
+
+
+class SpokenMetrics:
+    """The metrics of what the watcher says."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._breaches = Counter(
+            "tierdesk_sla_breaches_total", "Promises not kept.", ("tier", "target"), registry=registry
+        )
+        self._delay = Histogram(
+            "tierdesk_sla_tick_delay_seconds",
+            "From the instant at which something fell due until it was said, in business time.",
+            buckets=(1.0, 2.0, 2.5, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0),
+            registry=registry,
+        )
+
+    def count(self, words: Sequence[Said], now: datetime) -> None:
+        """Count what was said at `now` and is committed."""
+        for said in words:
+            self._delay.observe(max(0.0, (now - said.moment.at).total_seconds()))
+            if said.moment.word == "breached":
+                self._breaches.labels(said.clock.tier or "", said.clock.kind.value).inc()
 
 
 class Watcher:
@@ -42,6 +66,7 @@ class Watcher:
         followed: Followed,
         *,
         settle_seconds: float,
+        spoken: SpokenMetrics,
         batch: int = 500,
     ) -> None:
         self._database = database
@@ -50,6 +75,7 @@ class Watcher:
         self._identifiers = identifiers
         self._followed = followed
         self._settling = Settling(settle_seconds)
+        self._spoken = spoken
         self._batch = batch
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -82,6 +108,7 @@ class Watcher:
                     data = notice(said.clock, said.alarm, said.moment, reference=due.reference)
                     publish(tx, data, due.tenant, due.ticket_id, now, self._identifiers)
             await save_marks(tx.connection, marks)
+        self._spoken.count([said for _, said in words if said.key in new], now)
         return len(claimed)
 
     async def _consumed_until(self, settled: datetime) -> datetime | None:
