@@ -10,7 +10,7 @@ MADE := .venv/.made-$(HERE)
 RUNTIME := .venv/.runtime-$(HERE)
 DEV := .venv/.dev-$(HERE)
 
-.PHONY: help install install-dev up demo test faults check fmt lock clean
+.PHONY: help install install-dev up demo test faults faults-long check fmt lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -28,8 +28,11 @@ demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
 test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
 	$(BIN)/pytest -m "not faults" -n 2 --dist loadfile $(ARGS)
 
-faults: $(DEV) ## Run the fault tests: kills processes and reads the ledger (minutes)
-	$(BIN)/pytest -m faults $(ARGS)
+faults: $(DEV) ## Run the fault experiments and read the ledger of each (a quarter of an hour; docs/faults.md)
+	$(BIN)/pytest tests/faults -m faults $(ARGS)
+
+faults-long: $(DEV) ## The same with 10,000 tickets, 200 kills and each crash window a hundred times (an hour and more)
+	TIERDESK_FAULTS=long $(BIN)/pytest tests/faults -m faults $(ARGS)
 
 check: $(DEV) ## Check style, types, layers and that the generated documents are up to date
 	$(BIN)/ruff check .

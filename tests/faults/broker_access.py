@@ -76,7 +76,7 @@ async def rebuild(desk: Field) -> None:
     broker = Broker(desk.ground)
     try:
         async with asyncio.timeout(90):
-            while not await broker.are_consumed(SERVICE_QUEUES + WORK_QUEUES):
+            while not await broker.are_consumed(SERVICE_QUEUES + WORK_QUEUES):  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.5)
     finally:
         await broker.close()

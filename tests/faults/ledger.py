@@ -42,8 +42,8 @@ class Ledger:
             f"{len(self.lost)} lost / {len(self.duplicated)} duplicated / {len(self.reordered)} reordered of {tickets}"
         )
 
-    def examples(self) -> str:
-        return "\n".join((self.lost + self.duplicated + self.reordered + self.parked)[:20])
+    def examples(self, *, most: int) -> list[str]:
+        return (self.lost + self.duplicated + self.reordered + self.parked)[:most]
 
 
 async def is_settled(database_url: str, tickets: int) -> bool:

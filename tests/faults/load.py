@@ -31,10 +31,6 @@ class Book:
     unrouted: int = 0
     """What an outbox held, at the most, while nothing took it."""
 
-    @property
-    def repeats(self) -> int:
-        return self.refused.total()
-
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -133,8 +129,10 @@ class _Visitor:
             if status not in {0, 409, 503}:
                 raise AssertionError(f"{key}: {status} {body}")
             door = (door + 1) % len(self.doors)
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"{key}: no answer in {PATIENCE_SECONDS:.0f} s")
+            await asyncio.sleep(0.3)
+        raise AssertionError(
+            f"{key}: no answer in {PATIENCE_SECONDS:.0f} s; all were refused {dict(self.book.refused)}"
+        )
 
     @staticmethod
     async def _ask(door: httpx2.AsyncClient, key: str, event: dict[str, object]) -> tuple[int, str]:

@@ -39,11 +39,13 @@ class Outcome:
     seconds: float
 
     def line(self, what: str, seed: int = SEED) -> str:
-        tickets, repeats = len(self.book.posted), self.book.repeats
-        return f"{self.ledger.line(tickets)}, {what}, seed={seed} ({repeats} posts repeated, {self.seconds:.0f} s)"
+        book = self.book
+        met = f"answers other than 202: {dict(book.refused) or 0}, slowest {book.slowest_seconds:.1f} s"
+        line = f"{self.ledger.line(len(book.posted))}, {what}, seed={seed} ({met}; {self.seconds:.0f} s in all)"
+        return "\n  ".join([line, *self.ledger.examples(most=3)])
 
     def expect_nothing_amiss(self) -> None:
-        assert self.ledger.is_clean, self.ledger.examples()
+        assert self.ledger.is_clean, "\n".join(self.ledger.examples(most=20))
         assert len(self.book.tickets) == len(self.book.posted)
 
 

@@ -16,6 +16,7 @@ from .broker_access import SERVICE_QUEUES, Broker, pending, rebuild
 from .field import Field, Ground, Plan, running_field
 from .load import Book
 from .run import Work, run, wait_for
+from .workers import run_workers
 
 RETURN_SECONDS = 30.0
 DURABLE_SECONDS = 3.0
@@ -36,7 +37,7 @@ async def test_a_killed_broker_loses_no_confirmed_message_and_intake_never_refus
     back: list[float] = []
 
     async def kill_broker(desk: Field, book: Book) -> None:
-        for _ in range(3):
+        for _ in range(2):
             await asyncio.sleep(4)
             await asyncio.to_thread(private_rabbit.kill9)
             await asyncio.sleep(3)
@@ -47,9 +48,9 @@ async def test_a_killed_broker_loses_no_confirmed_message_and_intake_never_refus
             await broker.close()
             await asyncio.sleep(DURABLE_SECONDS)
 
-    async with running_field(own_ground) as desk:
-        outcome = await run(desk, Work(300, per_second=20), kill_broker)
-    tell(outcome.line(f"3 kills of the broker, consumers back after {max(back):.1f} s"))
+    async with running_field(own_ground, Plan(replicas=1)) as desk:
+        outcome = await run(desk, Work(200, per_second=10), kill_broker)
+    tell(outcome.line(f"2 kills of the broker, consumers back after {max(back):.1f} s"))
     outcome.expect_nothing_amiss()
     assert not outcome.book.refused, "intake answers 202 whether the broker is there or not"
 
@@ -57,19 +58,39 @@ async def test_a_killed_broker_loses_no_confirmed_message_and_intake_never_refus
 @pytest.mark.faults
 @pytest.mark.timeout(600)
 async def test_a_broker_that_lost_its_disk_is_filled_again_from_the_outboxes(own_ground, private_rabbit, tell):
+    renewed = asyncio.Event()
+
     async def lose_disk(desk: Field, book: Book) -> None:
         await asyncio.sleep(6)
         await asyncio.to_thread(private_rabbit.kill9)
         private_rabbit.wipe_data()
         await asyncio.to_thread(private_rabbit.start)
         desk.ground.broker.create_vhost(vhost_of(desk.ground.amqp_url))
+        renewed.set()
         await rebuild(desk)
 
-    async with running_field(own_ground) as desk:
-        outcome = await run(desk, Work(300, per_second=20), lose_disk)
+    async with running_field(own_ground, Plan(replicas=1)) as desk:
+        work = Work(200, per_second=10, workers=partial(_run_two_generations, renewed=renewed))
+        outcome = await run(desk, work, lose_disk)
     tell(outcome.line("the broker's data directory deleted"))
     outcome.expect_nothing_amiss()
     assert not outcome.book.refused
+
+
+async def _run_two_generations(url: str, prefix: str, stop: asyncio.Event, *, renewed: asyncio.Event) -> None:
+    """Work; end and begin anew when told. A consumer that lives on takes what it has ended for done, and would not say
+    again what it had said to the broker that lost it.
+    """
+    old, waits = asyncio.Event(), asyncio.create_task(renewed.wait())
+    stopped = asyncio.create_task(stop.wait())
+    first = asyncio.create_task(run_workers(url, prefix, old))
+    await asyncio.wait([waits, stopped, first], return_when=asyncio.FIRST_COMPLETED)
+    old.set()
+    await first
+    if not stop.is_set():
+        await run_workers(url, prefix, stop)
+    waits.cancel()
+    stopped.cancel()
 
 
 async def _lose_binding(desk: Field, book: Book) -> None:
@@ -91,7 +112,7 @@ async def _lose_binding(desk: Field, book: Book) -> None:
 @pytest.mark.timeout(300)
 async def test_what_no_queue_takes_stays_in_the_outbox_until_one_does(ground, tell):
     async with running_field(ground, Plan(replicas=1)) as desk:
-        outcome = await run(desk, Work(150, per_second=15), _lose_binding)
+        outcome = await run(desk, Work(100, per_second=8), _lose_binding)
     tell(outcome.line(f"a binding dropped, the outbox held {outcome.book.unrouted}"))
     outcome.expect_nothing_amiss()
     assert outcome.book.unrouted > 0
@@ -103,7 +124,7 @@ async def test_without_the_broker_telling_what_it_could_not_route_a_lost_binding
     """The negative control."""
     plan = Plan(replicas=1, unsafe={"intake": "no_mandatory"})
     async with running_field(ground, plan) as desk:
-        outcome = await run(desk, Work(100, per_second=15, settle_seconds=15), _lose_binding)
+        outcome = await run(desk, Work(100, per_second=8, settle_seconds=10), _lose_binding)
     tell(outcome.line("a binding dropped, unroutable taken for stored"))
     assert outcome.ledger.lost
 
@@ -142,9 +163,8 @@ async def test_a_broker_short_of_memory_holds_up_publishers_and_nobody_else(own_
         await asyncio.to_thread(private_rabbit.control, "set_vm_memory_high_watermark", "0.4")
 
     async with running_field(own_ground, Plan(replicas=1)) as desk:
-        outcome = await run(desk, Work(200, per_second=15), run_short)
-    slowest = outcome.book.slowest_seconds
-    tell(outcome.line(f"15 s of a memory alarm, {held[0]} held in intake's outbox, slowest answer {slowest:.1f} s"))
+        outcome = await run(desk, Work(100, per_second=8), run_short)
+    tell(outcome.line(f"15 s of a memory alarm, {held[0]} held in intake's outbox"))
     outcome.expect_nothing_amiss()
     assert held[0] > 0
     assert not outcome.book.refused

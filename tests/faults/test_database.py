@@ -64,8 +64,8 @@ def _disturb_commits(proxy: FaultProxy) -> Disturb:
 @pytest.mark.timeout(600)
 async def test_commits_whose_answer_is_lost_are_resolved_by_their_keys(ground_behind_proxy, proxy, tell):
     async with running_field(ground_behind_proxy, Plan(replicas=1)) as desk:
-        outcome = await run(desk, Work(300, per_second=10), _disturb_commits(proxy))
-    tell(outcome.line(f"{proxy.cuts} lines reset after COMMIT, one stall; refused {dict(outcome.book.refused)}"))
+        outcome = await run(desk, Work(200, per_second=8), _disturb_commits(proxy))
+    tell(outcome.line(f"{proxy.cuts} lines reset after COMMIT, one stall"))
     outcome.expect_nothing_amiss()
     assert proxy.cuts > 0
     assert set(outcome.book.refused) <= {409, 503}, "no 500, and no request without an answer"
@@ -83,9 +83,9 @@ async def test_a_database_that_is_restarted_at_once_or_killed_costs_only_time(ow
             await asyncio.sleep(2)
             await _kill_backends(desk.ground.database_url)
 
-    async with running_field(own_ground) as desk:
-        outcome = await run(desk, Work(300, per_second=15), restart)
-    tell(outcome.line(f"3 immediate stops and 3 times all sessions ended; refused {dict(outcome.book.refused)}"))
+    async with running_field(own_ground, Plan(replicas=1)) as desk:
+        outcome = await run(desk, Work(200, per_second=10), restart)
+    tell(outcome.line("3 immediate stops and 3 times all sessions ended"))
     outcome.expect_nothing_amiss()
     assert set(outcome.book.refused) <= {409, 503}
 

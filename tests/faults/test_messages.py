@@ -40,8 +40,8 @@ async def _post_under_repetition(desk: Field, tickets: int, settle_seconds: floa
 @pytest.mark.faults
 @pytest.mark.timeout(400)
 async def test_messages_that_come_three_times_and_requests_that_come_five_times_take_effect_once(ground, tell):
-    async with running_field(ground) as desk:
-        outcome, copies = await _post_under_repetition(desk, 200, 120)
+    async with running_field(ground, Plan(replicas=1)) as desk:
+        outcome, copies = await _post_under_repetition(desk, 100, 120)
     tell(outcome.line(f"{copies} copies of messages, 5 of each request"))
     outcome.expect_nothing_amiss()
     assert copies > 2 * len(outcome.book.posted)
@@ -71,7 +71,7 @@ async def _post_under_shuffling(desk: Field, tickets: int, settle_seconds: float
 @pytest.mark.faults
 @pytest.mark.timeout(400)
 async def test_messages_shuffled_within_fifty_are_applied_in_order(ground, tell):
-    async with running_field(ground) as desk:
+    async with running_field(ground, Plan(replicas=1)) as desk:
         outcome, shuffled = await _post_under_shuffling(desk, 200, 120)
     tell(outcome.line(f"{shuffled} messages shuffled within 50"))
     outcome.expect_nothing_amiss()
@@ -120,7 +120,7 @@ async def test_poison_is_parked_alone_and_applied_once_when_its_cause_is_mended(
         outcome = await run(desk, work, poison)
         defects = await _parked(desk, reason="defect")
         malformed = len(outcome.ledger.parked) - len(defects)
-        assert all("the follower" in line for line in outcome.ledger.lost), outcome.ledger.examples()
+        assert all("the follower" in line for line in outcome.ledger.lost), outcome.ledger.examples(most=5)
         await mend(desk)
         await _replay(desk, defects)
 

@@ -99,7 +99,7 @@ def _disturb_with(
 async def test_whatever_the_network_to_the_broker_does_nothing_is_lost(ground_behind_proxy, proxy, tell):
     back: dict[str, float] = {}
     async with running_field(ground_behind_proxy, Plan(replicas=1)) as desk:
-        outcome = await run(desk, Work(300, per_second=8), _disturb_with(proxy, FAULTS, back))
+        outcome = await run(desk, Work(200, per_second=5), _disturb_with(proxy, FAULTS, back))
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in back.items())
     tell(outcome.line(f"{proxy.cuts} cuts; consumers back after: {times}"))
     outcome.expect_nothing_amiss()

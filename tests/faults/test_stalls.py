@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -100,7 +99,7 @@ async def _freeze_a_worker(ground: Ground, unsafe: dict[str, str], settle_second
     async with running_field(ground, plan) as desk:
         command = [sys.executable, "-m", "faults.blunt_worker", f"{ground.amqp_url}?heartbeat=3", QUEUE, "3"]
         with said.open("w") as output:
-            worker = subprocess.Popen(command, env=environment_of(), stdout=output)
+            worker = await asyncio.create_subprocess_exec(*command, env=environment_of(), stdout=output)
         try:
             broker = Broker(ground)
             await wait_for(partial(broker.are_consumed, [QUEUE]), seconds=60, what="the blunt worker is there first")
@@ -109,7 +108,7 @@ async def _freeze_a_worker(ground: Ground, unsafe: dict[str, str], settle_second
             outcome = await run(desk, work, disturb)
         finally:
             worker.kill()
-            worker.wait(10)
+            await worker.wait()
     return outcome, late
 
 
@@ -124,13 +123,13 @@ async def _is_taken_over(ground: Ground) -> bool:
     """Whether offers of the frozen worker were withdrawn and their tickets accepted by another."""
     connection = await asyncpg.connect(ground.database_url)
     try:
-        return 3 < (
-            await connection.fetchval(
-                "SELECT count(DISTINCT ticket_id) FROM router.ticket_log AS accepted JOIN router.ticket_log AS withdrawn USING (ticket_id)"
-                " WHERE accepted.kind = 'accepted' AND accepted.event ->> 'worker' = 'service-desk-worker'"
-                " AND withdrawn.kind = 'withdrawn'"
-            )
+        tickets: int = await connection.fetchval(
+            "SELECT count(DISTINCT ticket_id)"
+            " FROM router.ticket_log AS accepted JOIN router.ticket_log AS withdrawn USING (ticket_id)"
+            " WHERE accepted.kind = 'accepted' AND accepted.event ->> 'worker' = 'service-desk-worker'"
+            " AND withdrawn.kind = 'withdrawn'"
         )
+        return tickets > 3
     finally:
         await connection.close()
 
