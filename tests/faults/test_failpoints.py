@@ -31,7 +31,7 @@ WINDOWS: Mapping[str, Sequence[str]] = {
 }
 """By replica, where it dies; the other replica of the service meanwhile dies elsewhere, or lives."""
 LATEST_PASSAGE = 6
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 15.0
 MIGRATION_WINDOWS = ("migration.after_prepare", "migration.in_revision", "migration.before_grant")
 
 
@@ -61,23 +61,27 @@ def die_at_windows(windows: Mapping[str, Sequence[str]], hits: int, died: Counte
 async def _die_once(
     process: ServiceProcess, failpoint: str, others: Sequence[ServiceProcess], dying: set[ServiceProcess]
 ) -> None:
-    """Start it and return when it has died there. When it does not come there, the other replicas are killed: they may
-    hold what would bring it there, such as the partitions of the outbox.
+    """Start it and return when it has died there. When it is ready and does not come there, the other replicas are
+    killed: they may hold what would bring it there, such as the partitions of the outbox.
     """
     loop = asyncio.get_running_loop()
     process.start(failpoint=failpoint)
-    patient_until = loop.time() + PATIENCE_SECONDS
+    patient_until: float | None = None
     while (code := process.exit_code) != DIED_AT_FAILPOINT:
         assert code in {None, -signal.SIGKILL}, process.log_end()
         if code is not None:
             process.start(failpoint=failpoint)
-        if loop.time() > patient_until:
+            patient_until = None
+        elif patient_until is None:
+            if await asyncio.to_thread(process.is_ready):
+                patient_until = loop.time() + PATIENCE_SECONDS
+        elif loop.time() > patient_until:
             for other in others:
                 await asyncio.to_thread(other.kill9)
                 if other not in dying:
                     other.start()
             patient_until = loop.time() + PATIENCE_SECONDS
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
 
 
 async def absorbed(ground: Ground) -> list[str]:

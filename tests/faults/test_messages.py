@@ -21,6 +21,8 @@ from .load import Book
 from .meddling import repeating, shuffling
 from .run import Work, run, wait_for
 
+READERS = 5
+"""Of facts of tickets three, of intake's events and of outcomes one each."""
 SHUFFLED = ("router.intake", "router.outcomes", "router.events", "sla.events", "kb.events", "follower.events")
 BAD_BODIES = (b"{", b"", b"\xff\xfe", b"[]", b'{"specversion": "1.0"}', b"[" * 50_000, b"x" * 2_000_000)
 PLACES = ((EVENTS, "ticket.changed.v1"), (EVENTS, "intake.problem_reported.v1"), (OUTCOMES, "outcome.resolved.v1"))
@@ -131,6 +133,7 @@ async def test_poison_is_parked_alone_and_applied_once_when_its_cause_is_mended(
     tell(f"{len(defects)} parked by a defect and replayed, {malformed} malformed parked of {bad} sent")
     assert defects
     assert bad == 3 * len(PLACES) * len(BAD_BODIES)
+    assert malformed == READERS * len(BAD_BODIES), "each once for each who reads it, known again by its bytes"
 
 
 async def _parked(desk: Field, *, reason: str) -> list[UUID]:

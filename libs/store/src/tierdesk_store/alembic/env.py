@@ -16,7 +16,7 @@ def _is_own(name: str | None, kind: str, _parents: object) -> bool:
     return name == _schema if kind == "schema" else True
 
 
-def _on_revision(**_: object) -> None:
+def _on_revision(*_: object, **__: object) -> None:
     failpoint("migration.in_revision")
 
 
