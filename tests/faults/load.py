@@ -13,7 +13,7 @@ import httpx2
 REPLIES = 2
 CLIENTS = 20
 PATIENCE_SECONDS = 180.0
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 45.0
 
 
 @dataclass(slots=True)
