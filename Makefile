@@ -10,7 +10,7 @@ MADE := .venv/.made-$(HERE)
 RUNTIME := .venv/.runtime-$(HERE)
 DEV := .venv/.dev-$(HERE)
 
-.PHONY: help install install-dev up demo test fuzz faults bench check fmt lock clean
+.PHONY: help install install-dev up demo test fuzz faults faults-long bench check fmt lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -31,8 +31,11 @@ test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without t
 fuzz: $(DEV) ## Ask every endpoint many more requests made from its OpenAPI document, other ones each time (minutes)
 	TIERDESK_TEST_EXAMPLES=$${TIERDESK_TEST_EXAMPLES:-300} $(BIN)/pytest tests/e2e/test_openapi.py $(ARGS)
 
-faults: $(DEV) ## Run the fault tests: kills processes and reads the ledger (minutes)
-	$(BIN)/pytest -m faults $(ARGS)
+faults: $(DEV) ## Run the fault experiments and read the ledger of each (many minutes; docs/faults.md)
+	$(BIN)/pytest tests/faults -m faults $(ARGS)
+
+faults-long: $(DEV) ## The same with 10,000 tickets, 200 kills and each crash window a hundred times (an hour and more)
+	TIERDESK_FAULTS=long $(BIN)/pytest tests/faults -m faults $(ARGS)
 
 bench: $(DEV) ## Measure the road of a ticket against its raw limit (minutes; ARGS="growth --rounds 10", --help tells)
 	cd tests && ../$(BIN)/python -m bench $(ARGS)

@@ -16,7 +16,13 @@ import orjson
 from .load import Book
 
 ENDED = ("resolved", "closed")
-SCHEMAS = ("intake", "router", "sla", "kb")
+SCHEMAS = ("intake", "router", "sla", "kb", "follower")
+_BEHIND = """
+    SELECT (SELECT count(*) FROM router.ticket_log)
+             - (SELECT coalesce(sum(sequence - first_sequence + 1), 0) FROM sla.ticket_change),
+           (SELECT count(*) FROM router.ticket_log) - (SELECT coalesce(sum(last - first + 1), 0) FROM follower.heard),
+           (SELECT count(*) FROM sla.clock WHERE next_at < now())
+"""
 
 
 @dataclass(slots=True)
@@ -28,14 +34,17 @@ class Ledger:
     reordered: list[str] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
 
-    def line(self, tickets: int, kills: int, seed: int) -> str:
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.duplicated or self.reordered or self.parked)
+
+    def line(self, tickets: int) -> str:
         return (
-            f"{len(self.lost)} lost / {len(self.duplicated)} duplicated / {len(self.reordered)} reordered "
-            f"of {tickets}, {kills} kills, seed={seed}"
+            f"{len(self.lost)} lost / {len(self.duplicated)} duplicated / {len(self.reordered)} reordered of {tickets}"
         )
 
-    def examples(self) -> str:
-        return "\n".join((self.lost + self.duplicated + self.reordered + self.parked)[:20])
+    def examples(self, *, most: int) -> list[str]:
+        return (self.lost + self.duplicated + self.reordered + self.parked)[:most]
 
 
 async def is_settled(database_url: str, tickets: int) -> bool:
@@ -45,15 +54,13 @@ async def is_settled(database_url: str, tickets: int) -> bool:
         ended = await connection.fetchval("SELECT count(*) FROM router.ticket WHERE status = ANY($1)", list(ENDED))
         if ended < tickets:
             return False
-        behind = await connection.fetchval(
-            "SELECT (SELECT count(*) FROM router.ticket_log) - (SELECT coalesce(sum(sequence - first_sequence + 1), 0) FROM sla.ticket_change)"
-        )
+        behind = await connection.fetchrow(_BEHIND)
         pending = [
             await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL")
             + await connection.fetchval(f"SELECT count(*) FROM {schema}.waiting")
             for schema in SCHEMAS
         ]
-        return behind == 0 and not any(pending)
+        return not any(behind) and not any(pending)
     finally:
         await connection.close()
 
@@ -72,6 +79,8 @@ async def draw_up(database_url: str, book: Book) -> Ledger:
         followed = await connection.fetch(
             "SELECT ticket_id, generate_series(first_sequence, sequence) AS sequence FROM sla.ticket_change"
         )
+        heard = await connection.fetch("SELECT ticket_id, first, last FROM follower.heard ORDER BY position")
+        await _check_alarms(ledger, connection)
         for schema in SCHEMAS:
             rows = await connection.fetch(f"SELECT type, reason FROM {schema}.parked WHERE resolution IS NULL")
             ledger.parked += [f"{schema} parked {row['type']}: {row['reason']}" for row in rows]
@@ -83,7 +92,8 @@ async def draw_up(database_url: str, book: Book) -> Ledger:
         stories[str(row["ticket_id"])].append((row["sequence"], row["kind"], orjson.loads(row["event"])))
     for ticket, story in stories.items():
         _check_story(ledger, ticket, story, book.replies.get(ticket, []))
-    _check_follower(ledger, stories, followed)
+    _check_watcher(ledger, stories, followed)
+    _check_follower(ledger, stories, heard)
     return ledger
 
 
@@ -109,6 +119,11 @@ def _check_story(ledger: Ledger, ticket: str, story: list[Any], replies: list[st
     ledger.duplicated += [f"{ticket}: {text!r} {number} times" for text, number in Counter(said).items() if number > 1]
     if [text for text in said if text in replies] != replies and Counter(said) == Counter(replies):
         ledger.reordered.append(f"{ticket}: replies as {said}")
+    ledger.duplicated += [
+        f"{ticket}: {event['note']!r} although {event['assignment_id']} had it"
+        for _, kind, event in story
+        if kind == "progressed" and not event.get("note", "").endswith(event["assignment_id"])
+    ]
     kinds = Counter(kind for _, kind, _ in story)
     for kind in ("opened", "resolved"):
         if kinds[kind] > 1:
@@ -119,7 +134,7 @@ def _check_story(ledger: Ledger, ticket: str, story: list[Any], replies: list[st
     ledger.duplicated += [f"{ticket}: token {token} {number} times" for token, number in offers.items() if number > 1]
 
 
-def _check_follower(ledger: Ledger, stories: dict[str, list[Any]], followed: list[Any]) -> None:
+def _check_watcher(ledger: Ledger, stories: dict[str, list[Any]], followed: list[Any]) -> None:
     """The watcher's copy of the events equals the router's log."""
     copied: dict[str, list[int]] = defaultdict(list)
     for row in followed:
@@ -129,3 +144,38 @@ def _check_follower(ledger: Ledger, stories: dict[str, list[Any]], followed: lis
             ledger.lost.append(f"{ticket}: the watcher has {len(copied[ticket])} of {len(story)} events")
         if len(copied[ticket]) > len(set(copied[ticket])):
             ledger.duplicated.append(f"{ticket}: the watcher has an event twice")
+
+
+def _check_follower(ledger: Ledger, stories: dict[str, list[Any]], heard: list[Any]) -> None:
+    """What the follower applied, in the order in which it applied it, is each ticket's log once."""
+    applied: dict[str, list[int]] = defaultdict(list)
+    for row in heard:
+        applied[row["ticket_id"]] += range(row["first"], row["last"] + 1)
+    for ticket, story in stories.items():
+        missing = len(story) - len(set(applied[ticket]))
+        if missing > 0:
+            ledger.lost.append(f"{ticket}: the follower lacks {missing} of {len(story)} events")
+        if len(applied[ticket]) > len(set(applied[ticket])):
+            ledger.duplicated.append(f"{ticket}: the follower applied {applied[ticket]}")
+        first_times = list(dict.fromkeys(applied[ticket]))
+        if first_times != sorted(first_times):
+            ledger.reordered.append(f"{ticket}: the follower applied {applied[ticket]}")
+
+
+async def _check_alarms(ledger: Ledger, connection: asyncpg.Connection) -> None:
+    """Each word of the watcher is published once, and heard once by the router; none that was due is missing."""
+    said = await connection.fetchval("SELECT count(*) FROM sla.alert")
+    sent = Counter(
+        (data["clock_id"], data["cycle"], row["type"], data.get("share"))
+        for row in await connection.fetch("SELECT type, body FROM sla.outbox WHERE type LIKE 'clock.%'")
+        for data in [orjson.loads(row["body"])["data"]]
+    )
+    heard = await connection.fetchval("SELECT count(*) FROM router.ticket_log WHERE kind = 'alarm'")
+    due = await connection.fetchval("SELECT count(*) FROM sla.clock WHERE next_at < now() - interval '5 seconds'")
+    ledger.duplicated += [f"{key} was said {number} times" for key, number in sent.items() if number > 1]
+    if sent.total() < said or heard < sent.total():
+        ledger.lost.append(f"the watcher said {said}, sent {sent.total()}, the router heard {heard}")
+    if heard > sent.total():
+        ledger.duplicated.append(f"the watcher sent {sent.total()}, the router heard {heard}")
+    if due:
+        ledger.lost.append(f"{due} clocks fell due and nothing was said of them")

@@ -1,59 +1,71 @@
-"""Every service as a process of its own, to be killed and started again."""
+"""Every service as a process of its own, to be killed, frozen, stopped and started again."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx2
 
-READY_SECONDS = 60.0
+READY_SECONDS = 90.0
+TESTS = Path(__file__).parents[1]
+SERVE = ("-m", "tierdesk_cli", "serve")
+DIED_AT_FAILPOINT = 137
 
 
 class ServiceProcess:
-    """One service in one process, always on the same port."""
+    """One replica of a service in one process, always on the same port. `command` is what Python is to run."""
 
-    def __init__(self, name: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
         self.name = name
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = {**environment, "TIERDESK_HTTP_PORT": str(self.port)}
+        self._command = [sys.executable, *command]
+        self.environment = {**environment, "TIERDESK_HTTP_PORT": str(self.port)}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
+    @property
     def pid(self) -> int:
-        """The process that runs now."""
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
+    def start(self, *, failpoint: str | None = None) -> None:
+        """Start it; with `failpoint` it will die there."""
+        environment = self.environment | ({"TIERDESK_FAILPOINT": failpoint} if failpoint else {})
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tierdesk_cli", "serve", self.name],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                self._command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+
+    def is_ready(self) -> bool:
+        """Whether it answers, and says that it is ready."""
+        try:
+            return httpx2.get(f"{self.url}/readyz", timeout=5.0, trust_env=False).status_code == 200
+        except httpx2.TransportError:
+            return False
 
     def wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end:
-            assert self._process is not None
-            if self._process.poll() is not None:
-                raise AssertionError(f"{self.name} ended with {self._process.returncode}: {self.log_end()}")
-            try:
-                if httpx2.get(f"{self.url}/readyz", timeout=5.0, trust_env=False).status_code == 200:
-                    return
-            except httpx2.TransportError:
-                pass
-            time.sleep(0.05)
+            if self.exit_code is not None:
+                raise AssertionError(f"{self.name} ended with {self.exit_code}: {self.log_end()}")
+            if self.is_ready():
+                return
+            time.sleep(0.1)
         raise AssertionError(f"{self.name} was not ready in {READY_SECONDS:.0f} s: {self.log_end()}")
 
     def kill9(self) -> None:
@@ -61,23 +73,44 @@ class ServiceProcess:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
 
+    def freeze(self) -> None:
+        """Stop it as a machine does that swaps or migrates: it runs no more and knows nothing of it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """SIGTERM, and the exit code of the drain; SIGKILL and -9 when it does not end."""
         if self._process is None or self._process.poll() is not None:
             return 0 if self._process is None else self._process.returncode
+        self._process.send_signal(signal.SIGCONT)
         self._process.terminate()
         try:
-            return self._process.wait(30)
+            return self._process.wait(40)
         except subprocess.TimeoutExpired:
             self.kill9()
             return -9
 
     def log_end(self) -> str:
-        return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
+        return self.log_text()[-2000:]
+
+    def log_text(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 
-def run_command(arguments: list[str], environment: dict[str, str]) -> None:
-    """Run a `tierdesk` command to its end."""
+async def start_all(processes: Sequence[ServiceProcess]) -> None:
+    """Start them at once and wait until each is ready."""
+    for process in processes:
+        process.start()
+    for process in processes:
+        await asyncio.to_thread(process.wait_until_ready)
+
+
+def run_command(arguments: list[str], environment: dict[str, str]) -> int:
+    """Run a `tierdesk` command to its end, which is well or at a failpoint."""
     done = subprocess.run(
         [sys.executable, "-m", "tierdesk_cli", *arguments],
         check=False,
@@ -86,16 +119,31 @@ def run_command(arguments: list[str], environment: dict[str, str]) -> None:
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in {0, DIED_AT_FAILPOINT}, done.stderr
+    return done.returncode
 
 
 def environment_of(**settings: str) -> dict[str, str]:
-    """The surroundings of a service: ours, without any setting of ours, and these."""
+    """The surroundings of a process: ours, without any setting of ours, and these; it finds the tests' own modules."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIERDESK_")}
-    return inherited | {f"TIERDESK_{name.upper()}": value for name, value in settings.items()}
+    return (
+        inherited | {"PYTHONPATH": str(TESTS)} | {f"TIERDESK_{name.upper()}": text for name, text in settings.items()}
+    )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A free port; below those of outgoing connections, where a client that retries could be connected to itself."""
+    for candidate in range(20_000 + os.getpid() % 997 * 12, 32_000):
+        if candidate in _given:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError:
+                continue
+        _given.add(candidate)
+        return candidate
+    raise RuntimeError("no free port between 20000 and 32000 on 127.0.0.1")
+
+
+_given: set[int] = set()

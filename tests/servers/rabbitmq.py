@@ -157,6 +157,15 @@ class RabbitNode:
             raise BrokerError("the node runs; stop or kill it before its data are wiped")
         shutil.rmtree(self.folder / "mnesia", ignore_errors=True)
 
+    def control(self, *arguments: str) -> None:
+        """Runs `rabbitmqctl` on the node. Raises BrokerError with what it said."""
+        command = [str(self._server.with_name("rabbitmqctl")), *arguments]
+        done = subprocess.run(
+            command, check=False, cwd=self.folder, env=self._environment(), capture_output=True, text=True, timeout=60
+        )
+        if done.returncode != 0:
+            raise BrokerError(f"rabbitmqctl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+
     def close(self) -> None:
         """Ends the node and its epmd and removes the folder. The node is killed: an orderly stop takes seconds to keep data."""
         self.kill9()

@@ -284,6 +284,7 @@ asyncio.run(main())
         "transaction.before_commit:3",
         "transaction.after_commit:3",
         "consumer.before_ack:3",
+        "consumer.after_ack:2",
         "relay.after_claim",
         "relay.after_confirm",
         "relay.after_mark",

@@ -281,6 +281,15 @@ async def test_marking_before_the_answer_loses_what_is_refused(database, postgre
     assert faulty.stored == []
 
 
+async def test_taking_what_no_queue_wanted_for_stored_loses_it(database, postgres_bus, monkeypatch):
+    monkeypatch.setattr(UNSAFE, "no_mandatory", True)
+    faulty = FaultyBus(postgres_bus, lambda message: PublishResult.RETURNED)
+    async with running(Relay(database, faulty)):
+        await send(database, (unordered("s", "x"), NOTES))
+        await until(lambda: is_empty(database))
+    assert faulty.stored == []
+
+
 async def test_the_idle_look_at_the_outbox_reads_no_table(database, postgres_bus, service):
     async with database.transaction() as tx:
         await tx.execute(

@@ -138,6 +138,7 @@ class Consumption:
                 failpoint("consumer.before_ack")
                 if not UNSAFE.ack_before_commit:
                     await consumer.ack([group[arrival.order[1]] for arrival in part])
+                failpoint("consumer.after_ack")
 
             left = await self._application.apply(arrivals, stop, done=done, doomed=doomed)
             if left:

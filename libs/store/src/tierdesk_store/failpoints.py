@@ -5,9 +5,14 @@ the variable a passage costs one comparison. A service may pass points of its ow
 
 transaction.before_commit, transaction.after_commit    in every transaction that is committed
 consumer.before_ack                                    after the commit of a batch, before it is acknowledged
+consumer.after_ack                                     the acknowledgement is given to the bus, which may not have sent
+                                                       it; what was fetched behind the batch is not acknowledged
 relay.after_claim                                      rows are read, nothing is published
 relay.after_confirm                                    the bus has confirmed, no row is marked
 relay.after_mark                                       rows are marked
+migration.after_prepare                                roles and schema are there, no table of this run is
+migration.in_revision                                  a revision has run and is not committed
+migration.before_grant                                 the tables are there, the service may not use the new ones yet
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from tierdesk_store.errors import as_unavailable, sqlstate
+from tierdesk_store.failpoints import failpoint
 from tierdesk_store.library_v1 import create_library_tables_v1
 from tierdesk_store.roles import VERSION_TABLE, create_roles, grant, owner_of, role_of
 
@@ -110,7 +111,9 @@ async def _retry(engine: AsyncEngine, schema: ServiceSchema, password: str, revi
         try:
             async with engine.connect() as connection:
                 await _prepare(connection, schema, password)
+                failpoint("migration.after_prepare")
                 await connection.run_sync(_upgrade, schema, revision)
+                failpoint("migration.before_grant")
                 await _publish(connection, schema)
         except Exception as error:
             if sqlstate(error) not in {_LOCK_NOT_AVAILABLE, _CONCURRENT_UPDATE} or left == 0:

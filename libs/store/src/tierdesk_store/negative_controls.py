@@ -4,8 +4,10 @@ Read once, at start, from `TIERDESK_UNSAFE`, a comma-separated list:
 
 ack_before_commit    a consumer acknowledges before it has committed: a crash between loses messages
 mark_before_confirm  the relay marks rows before the bus has confirmed them: a crash or a refusal loses messages
+no_mandatory         the relay takes a message that no queue wanted for stored: a missing binding loses messages
 no_inbox             repeated messages are not recognised: their effects happen again
 no_gap_wait          a message is applied although its predecessor is missing: effects happen out of order
+no_fence             the router takes an outcome of an assignment that is void for one of the live one: work is done twice
 
 Never set it outside of a test: the desk loses data.
 """
@@ -23,8 +25,10 @@ class NegativeControls:
 
     ack_before_commit: bool = False
     mark_before_confirm: bool = False
+    no_mandatory: bool = False
     no_inbox: bool = False
     no_gap_wait: bool = False
+    no_fence: bool = False
 
 
 def read_negative_controls(text: str) -> NegativeControls:

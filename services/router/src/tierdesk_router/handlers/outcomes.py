@@ -18,6 +18,7 @@ from tierdesk_router.store.tickets import AssignmentRow, Key, read_database_time
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import GapError, PermanentError, Received, Transaction
+from tierdesk_store.negative_controls import UNSAFE
 
 QUEUE: Final = "router.outcomes"
 TYPES: Final = frozenset(
@@ -62,6 +63,9 @@ class OutcomeHandler:
 
     def _apply(self, state: Desk, message: Received, outcome: outcomes.Outcome, row: AssignmentRow) -> None:
         ticket = state.tickets[row.tenant, row.ticket_id]
+        if UNSAFE.no_fence and (owner := ticket.assignment) is not None:
+            fence = {"assignment_id": owner.id, "token": owner.token, "worker": owner.worker or outcome.worker}
+            outcome = outcome.model_copy(update=fence)
         live = check_fence(ticket, outcome)
         last = state.last_ordinal(row)
         if outcome.ordinal <= last:

@@ -18,6 +18,7 @@ from tierdesk_sla.handlers.publishing import publish
 from tierdesk_sla.handlers.ticket_changes import QUEUE, Followed
 from tierdesk_sla.store.watch import Due, Said, claim_due, next_due, save_alerts, save_marks
 from tierdesk_store import Database
+from tierdesk_store.failpoints import failpoint
 
 LOOK_SECONDS: Final = 1.0
 """The longest sleep: what other processes wrote is seen this late."""
@@ -99,6 +100,7 @@ class Watcher:
             claimed = await claim_due(tx.connection, until, limit=self._batch)
             if not claimed:
                 return 0
+            failpoint("sla.after_claim")
             now = self._clock.now()
             cut = until if len(claimed) < self._batch else claimed[-1].next_at
             words, marks = _speak(claimed, cut)

@@ -1,0 +1,113 @@
+"""The whole desk as processes: replicas of each service and of a follower, and the addresses that reach them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from servers.rabbitmq import Broker
+from tierdesk_cli.services import DEFINITIONS
+from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.secrets import Secrets
+
+from . import follower
+from .processes import SERVE, ServiceProcess, environment_of, run_command, start_all
+from .workers import POLICY
+
+QUORUM_QUEUE_SECONDS = 3.0
+"""RabbitMQ 3.10 needs a moment after a declaration until its queues have a leader."""
+SERVICES = (*DEFINITIONS, follower.NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a desk stands on. `service_database_url` and `service_amqp_url` are the ways of the services, where they go
+    through a proxy; the tests themselves go straight.
+    """
+
+    folder: Path
+    database_url: str
+    amqp_url: str
+    broker: Broker
+    service_database_url: str = ""
+    service_amqp_url: str = ""
+
+
+@dataclass(slots=True)
+class Field:
+    """All services running, and what reaches them."""
+
+    ground: Ground
+    replicas: dict[str, list[ServiceProcess]]
+    namespace_prefix: str
+    key: str
+    settings: Mapping[str, str]
+
+    @property
+    def processes(self) -> list[ServiceProcess]:
+        return [process for replicas in self.replicas.values() for process in replicas]
+
+    @property
+    def doors(self) -> list[str]:
+        """The addresses of all intakes."""
+        return [process.url for process in self.replicas["intake"]]
+
+    async def migrate(self) -> None:
+        """Declare everything again, as an operator does after the broker has lost it."""
+        await asyncio.to_thread(run_command, ["migrate"], environment_of(**self.settings))
+        await follower.prepare(self.ground.database_url, self.ground.amqp_url, self.ground.folder / "secrets.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a field is set up. `unsafe` names, by service, the safety rules that are switched off there."""
+
+    replicas: int = 2
+    policy: str = POLICY
+    unsafe: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextlib.asynccontextmanager
+async def running_field(ground: Ground, plan: Plan | None = None) -> AsyncIterator[Field]:
+    """Every service in processes of its own, ready; all ended after."""
+    plan = plan or Plan()
+    policy = ground.folder / "policy.yaml"
+    policy.write_text(plan.policy)
+    prefix = f"{ground.amqp_url.rsplit('/', 1)[1].lower()}-"
+    settings = {
+        "database_url": ground.database_url,
+        "amqp_url": ground.amqp_url,
+        "amqp_management_url": ground.broker.management_url,
+        "namespace_prefix": prefix,
+        "secrets_file": str(ground.folder / "secrets.json"),
+        "first_policy_file": str(policy),
+        "log_level": "warning",
+        "sla_settle_seconds": "1.0",
+        **plan.extra,
+    }
+    desk = Field(ground, {}, prefix, "", settings)
+    await desk.migrate()
+    desk.key = KeyRing(Secrets.load(ground.folder / "secrets.json")).mint("portal", "main", ["events:write"])
+    ways = {
+        "database_url": ground.service_database_url or ground.database_url,
+        "amqp_url": ground.service_amqp_url or ground.amqp_url,
+    }
+    for name in SERVICES:
+        command = (*SERVE, name) if name in DEFINITIONS else ("-m", "faults.follower")
+        given = settings | ways | ({"unsafe": plan.unsafe[name]} if name in plan.unsafe else {})
+        desk.replicas[name] = [
+            ServiceProcess(f"{name}-{number}", command, environment_of(**given), ground.folder / f"{name}-{number}.log")
+            for number in range(plan.replicas)
+        ]
+    try:
+        await start_all(desk.processes)
+        await asyncio.sleep(QUORUM_QUEUE_SECONDS)
+        yield desk
+    finally:
+        await asyncio.gather(*(asyncio.to_thread(process.stop) for process in desk.processes))
+        with contextlib.suppress(Exception):
+            ground.broker.delete_vhost(f"{prefix}v-main.printer")
