@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from faults.processes import free_port
+
 from .client import Load
-from .grounds import Desk, Grounds, await_ready, free_port, post, running_desk, start_module
+from .grounds import Desk, Grounds, await_ready, post, running_desk, start_module
 from .host import Processors
 from .reports import Report
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from faults.processes import ServiceProcess, environment_of, run_command
+from faults.processes import SERVE, ServiceProcess, environment_of, free_port, run_command
 from servers.installation import find_rabbitmq_server
 from servers.postgres import DatabaseServer, make_reachable_folder
 from servers.rabbitmq import Broker, RabbitNode
@@ -123,7 +122,10 @@ def running_desk(
         }
         run_command(["migrate"], environment_of(**settings))
         key = KeyRing(Secrets.load(folder / "secrets.json")).mint("bench", "main", ["events:write"])
-        services = {name: ServiceProcess(name, environment_of(**settings), folder / f"{name}.log") for name in names}
+        services = {
+            name: ServiceProcess(name, (*SERVE, name), environment_of(**settings), folder / f"{name}.log")
+            for name in names
+        }
         try:
             for service in services.values():
                 service.start()
@@ -202,13 +204,6 @@ def await_ready(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     if process.stdout.readline() != "ready\n":
         raise RuntimeError(f"{name_of(process)} did not start")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def finish_module(process: subprocess.Popen[str], timeout_seconds: float) -> dict[str, Any]:
