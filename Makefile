@@ -53,10 +53,10 @@ compose-down: ## Stop the containers; their data stay (ARGS=--volumes removes th
 	$(COMPOSE) --profile demo down $(ARGS)
 
 compose-test: $(DEV) ## Test the containers: kill, roll and scale them under load, and read the ledger (minutes; needs an engine)
-	$(BIN)/pytest -m compose -k "not Scale" -s tests/compose $(ARGS)
+	$(BIN)/pytest -m compose -s tests/compose/test_containers.py $(ARGS)
 
 compose-scale: $(DEV) ## Measure 1, 2 and 4 routers in containers of a quarter core each (minutes; needs an engine)
-	$(BIN)/pytest -m compose -k Scale -s tests/compose $(ARGS)
+	$(BIN)/pytest -m compose -s tests/compose/test_scale.py $(ARGS)
 
 lock: ## Make requirements/*.txt anew from the *.in files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }

@@ -1,5 +1,7 @@
 """The example people, bot and vendors beside a desk in containers, until SIGTERM; and the sample articles, once."""
 
+# ruff: noqa: INP001 - run as a file, never imported
+
 import asyncio
 import sys
 

@@ -3,6 +3,8 @@
 DESK is where this container reaches the desk, ADDRESS where the reader does.
 """
 
+# ruff: noqa: INP001 - run as a file, never imported
+
 import sys
 import time
 from http import HTTPStatus

@@ -118,7 +118,9 @@ class Composition:
 
     def local_key(self) -> str:
         """The key that was made at the first start."""
-        text = self.compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "cat", "cli", "/var/lib/tierdesk/local.key")
+        text = self.compose(
+            "run", "--rm", "-T", "--no-deps", "--entrypoint", "cat", "cli", "/var/lib/tierdesk/local.key"
+        )
         return text.split()[-1]
 
     def database_url(self) -> str:

@@ -87,7 +87,9 @@ class TestEveryContainer:
 
     def test_has_a_process_that_passes_signals_on_and_time_to_drain(self, container):
         assert CONTAINERS[container]["init"] is True
-        drain = [float(settings_in(container).get(f"TIERDESK_DRAIN_{name}", 0)) for name in ("DELAY_SECONDS", "SECONDS")]
+        drain = [
+            float(settings_in(container).get(f"TIERDESK_DRAIN_{name}", 0)) for name in ("DELAY_SECONDS", "SECONDS")
+        ]
         assert seconds(CONTAINERS[container]["stop_grace_period"]) >= max(40, sum(drain) + 5)
 
     def test_tells_how_it_is_without_a_tool_that_its_image_lacks(self, container):
@@ -168,7 +170,12 @@ class TestEveryService:
 
     def test_says_in_one_line_which_setting_is_missing(self, service):
         told = subprocess.run(
-            [sys.executable, "-m", f"tierdesk_{service}"], check=False, env={}, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", f"tierdesk_{service}"],
+            check=False,
+            env={},
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert told.returncode == 2
         assert told.stderr == f"tierdesk {service}: TIERDESK_DATABASE_URL: Field required\n"

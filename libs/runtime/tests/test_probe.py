@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
 
 class _Desk(http.server.BaseHTTPRequestHandler):
-    answers = {"/readyz": (503, b'{"state": "failed"}'), "/healthz": (200, b'{"state": "ok"}')}
+    answers: ClassVar = {"/readyz": (503, b'{"state": "failed"}'), "/healthz": (200, b'{"state": "ok"}')}
 
     def do_GET(self) -> None:
         status, body = self.answers.get(self.path, (404, b""))

@@ -21,7 +21,7 @@ def ask(port: int, path: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> st
         answer = connection.getresponse()
         body = answer.read(2000).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        return f"port {port} does not answer: {error or type(error).__name__}"
+        return f"port {port} does not answer: {str(error) or type(error).__name__}"
     finally:
         connection.close()
     return None if answer.status == http.client.OK else f"{path} answers {answer.status}: {body}"
