@@ -9,8 +9,10 @@ HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
 MADE := .venv/.made-$(HERE)
 RUNTIME := .venv/.runtime-$(HERE)
 DEV := .venv/.dev-$(HERE)
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+PUBLISHED = $(or $(TIERDESK_PUBLISH),127.0.0.1:8080)
 
-.PHONY: help install install-dev up demo test fuzz faults faults-long bench check fmt lock clean
+.PHONY: help install install-dev up demo test fuzz faults faults-long bench check fmt lock clean compose-up compose-down compose-test compose-scale
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -26,7 +28,7 @@ demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
 	@exec $(BIN)/tierdesk demo $(ARGS)
 
 test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
-	$(BIN)/pytest -m "not faults" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -m "not faults and not compose" -n 2 --dist loadfile $(ARGS)
 
 fuzz: $(DEV) ## Ask every endpoint many more requests made from its OpenAPI document, other ones each time (minutes)
 	TIERDESK_TEST_EXAMPLES=$${TIERDESK_TEST_EXAMPLES:-300} $(BIN)/pytest tests/e2e/test_openapi.py $(ARGS)
@@ -50,6 +52,20 @@ check: $(DEV) ## Check style, types, layers and that the generated documents are
 fmt: $(DEV) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+compose-up: ## Start the desk in containers and print how to post a first event (ARGS="--profile demo": with example people)
+	@sh deploy/secrets.sh deploy/secrets
+	$(COMPOSE) $(ARGS) up -d --build
+	@$(COMPOSE) run --rm -T --no-deps --entrypoint python cli deploy/welcome.py http://proxy:8080 http://$(PUBLISHED)
+
+compose-down: ## Stop the containers; their data stay (ARGS=--volumes removes them)
+	$(COMPOSE) --profile demo down $(ARGS)
+
+compose-test: $(DEV) ## Test the containers: kill, roll and scale them under load, and read the ledger (minutes; needs an engine)
+	$(BIN)/pytest -m compose -s tests/compose/test_containers.py $(ARGS)
+
+compose-scale: $(DEV) ## Measure 1, 2 and 4 routers in containers of a quarter core each (minutes; needs an engine)
+	$(BIN)/pytest -m compose -s tests/compose/test_scale.py $(ARGS)
 
 lock: ## Make requirements/*.txt anew from the *.in files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }

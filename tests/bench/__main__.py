@@ -1,4 +1,4 @@
-"""`make bench`: measure, print a table, keep the figures as JSON under `bench-results/`.
+"""`make bench`: measure, print a table, keep the figures as JSON under `tests/bench/results/`.
 
     python -m bench endpoint pipeline latency          the usual ones, about six minutes
     python -m bench growth --history 100000 --rounds 10

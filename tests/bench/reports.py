@@ -13,7 +13,7 @@ from rich.table import Table
 
 from .host import median
 
-RESULTS = Path(__file__).parents[2] / "bench-results"
+RESULTS = Path(__file__).parent / "results"
 
 
 class Report:
@@ -40,7 +40,7 @@ class Report:
         return median(one[figure] for one in self._rounds[variant])
 
     def close(self) -> None:
-        """Print medians with their spread and what was concluded, and keep everything under `bench-results/`."""
+        """Print medians with their spread and what was concluded, and keep everything under `tests/bench/results/`."""
         names = [name for name, value in next(iter(self._rounds.values()))[0].items() if not isinstance(value, dict)]
         table = Table(title=self._name, title_justify="left", box=None, header_style="bold")
         for heading in ("", "rounds", *names):

@@ -64,7 +64,7 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
 
         async def announce(url: str) -> None:
             home.remember_address(url)
-            policy = await _policy_in_force(url, ground.secrets)
+            policy = await policy_in_force(url, ground.secrets)
             if demo:
                 examples = Examples(ground.settings.bus, policy, ground.settings.namespace_prefix)
                 tasks.append(asyncio.create_task(examples.run(stop)))
@@ -77,7 +77,7 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _policy_in_force(url: str, secrets: Secrets) -> Policy:
+async def policy_in_force(url: str, secrets: Secrets) -> Policy:
     """The policy that the desk goes by, which may be another than the file: it was applied while the desk ran."""
     key = secrets.local_key()
     assert key is not None
@@ -92,20 +92,25 @@ async def _policy_in_force(url: str, secrets: Secrets) -> Policy:
                 await asyncio.sleep(0.2)
 
 
-def _print_banner(console: Console, url: str, secrets: Secrets, home: Home, *, demo: bool) -> None:
-    key = secrets.local_key()
-    console.print(f"\n[bold]Tierdesk is ready[/bold] at {url}  (data: {home.folder})", highlight=False)
-    if demo:
-        console.print("Example people, a password bot and a printer vendor are at work.")
-    console.print("Post a first event:\n", highlight=False)
+def first_post(url: str, key: str) -> str:
+    """The line for a shell that posts a first event."""
     parts = [
         "curl", "-sS", f"{url}/v1/events",
         "-H", f"Authorization: Bearer {key}",
         "-H", "Content-Type: application/json",
         "-d", json.dumps(FIRST_EVENT),
     ]  # fmt: skip
+    return " ".join(shlex.quote(part) for part in parts)
+
+
+def _print_banner(console: Console, url: str, secrets: Secrets, home: Home, *, demo: bool) -> None:
+    key = secrets.local_key()
+    console.print(f"\n[bold]Tierdesk is ready[/bold] at {url}  (data: {home.folder})", highlight=False)
+    if demo:
+        console.print("Example people, a password bot and a printer vendor are at work.")
+    console.print("Post a first event:\n", highlight=False)
     # Not through the console: it would wrap the line, and the line is to be pasted.
-    console.file.write(" ".join(shlex.quote(part) for part in parts) + "\n\n")
+    console.file.write(f"{first_post(url, key or '')}\n\n")
     command = sys.argv[0] if "/" in sys.argv[0] else "tierdesk"
     console.print(f"Then, in another terminal: [bold]{command} tickets[/bold]. Ctrl-C stops the desk.", highlight=False)
 
