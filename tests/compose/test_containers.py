@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from faults.ledger import draw_up, is_settled
-from faults.load import Book, post_all
+from faults.load import Book, Load
 from faults.workers import run_workers
 
 from .composition import Composition
@@ -65,29 +65,26 @@ async def test_nothing_is_lost_while_containers_are_killed_rolled_and_scaled(des
     key, database_url = await asyncio.to_thread(desk.local_key), desk.database_url()
     started, book = time.monotonic(), Book()
     async with working_tiers(desk) as workers:
-        posting = asyncio.create_task(
-            post_all(desk.url, key, TICKETS, book, clients=20, seed=SEED, per_second=PER_SECOND)
-        )
+        load = Load([desk.url], key, TICKETS, PER_SECOND, SEED)
+        posting = asyncio.create_task(load.post_all(book))
         try:
             kills = await disturb(desk)
             under_load = not posting.done()
             disturbed = time.monotonic() - started
             await posting
             end = time.monotonic() + SETTLE_SECONDS
-            while time.monotonic() < end and not await is_settled(database_url, TICKETS):
+            while time.monotonic() < end and not await is_settled(database_url, TICKETS, heard=False):
                 assert not workers.done(), "the workers have ended"
                 await asyncio.sleep(1.0)
-            ledger = await draw_up(database_url, book)
+            ledger = await draw_up(database_url, book, heard=False)
         finally:
             posting.cancel()
             await asyncio.gather(posting, return_exceptions=True)
-    line = ledger.line(TICKETS, kills, SEED)
+    line = f"{ledger.line(TICKETS)}, {kills} kills, seed={SEED}"
     print(
-        f"\n{line} ({book.repeats} posts repeated, disturbed for {disturbed:.0f} s of {time.monotonic() - started:.0f} s)"
+        f"\n{line} (answers other than 202: {dict(book.refused) or 0}, "
+        f"disturbed for {disturbed:.0f} s of {time.monotonic() - started:.0f} s)"
     )
-    assert line.startswith("0 lost / 0 duplicated / 0 reordered"), (
-        f"{line}\n{ledger.examples()}\n{desk.logs(*SERVICES)}"
-    )
-    assert ledger.parked == []
+    assert ledger.is_clean, "\n".join([line, *ledger.examples(most=20), desk.logs(*SERVICES)])
     assert len(book.tickets) == TICKETS
     assert under_load, "the load ended before the disturbance did: post more tickets (TIERDESK_COMPOSE_TICKETS)"

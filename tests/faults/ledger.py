@@ -16,12 +16,15 @@ import orjson
 from .load import Book
 
 ENDED = ("resolved", "closed")
-SCHEMAS = ("intake", "router", "sla", "kb", "follower")
+SCHEMAS = ("intake", "router", "sla", "kb")
+FOLLOWER = "follower"
 _BEHIND = """
     SELECT (SELECT count(*) FROM router.ticket_log)
              - (SELECT coalesce(sum(sequence - first_sequence + 1), 0) FROM sla.ticket_change),
-           (SELECT count(*) FROM router.ticket_log) - (SELECT coalesce(sum(last - first + 1), 0) FROM follower.heard),
            (SELECT count(*) FROM sla.clock WHERE next_at < now())
+"""
+_HEARD_BEHIND = """
+    SELECT (SELECT count(*) FROM router.ticket_log) - (SELECT coalesce(sum(last - first + 1), 0) FROM follower.heard)
 """
 
 
@@ -47,26 +50,26 @@ class Ledger:
         return (self.lost + self.duplicated + self.reordered + self.parked)[:most]
 
 
-async def is_settled(database_url: str, tickets: int) -> bool:
-    """Whether all tickets have ended and nothing is on its way."""
+async def is_settled(database_url: str, tickets: int, *, heard: bool = True) -> bool:
+    """Whether all tickets have ended and nothing is on its way; without `heard`, no follower is looked at."""
     connection = await asyncpg.connect(database_url)
     try:
         ended = await connection.fetchval("SELECT count(*) FROM router.ticket WHERE status = ANY($1)", list(ENDED))
         if ended < tickets:
             return False
-        behind = await connection.fetchrow(_BEHIND)
+        behind = [*await connection.fetchrow(_BEHIND), await connection.fetchval(_HEARD_BEHIND) if heard else 0]
         pending = [
             await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL")
             + await connection.fetchval(f"SELECT count(*) FROM {schema}.waiting")
-            for schema in SCHEMAS
+            for schema in (*SCHEMAS, *[FOLLOWER] * heard)
         ]
         return not any(behind) and not any(pending)
     finally:
         await connection.close()
 
 
-async def draw_up(database_url: str, book: Book) -> Ledger:
-    """Read everything and compare."""
+async def draw_up(database_url: str, book: Book, *, heard: bool = True) -> Ledger:
+    """Read everything and compare; without `heard`, there is no follower to compare with."""
     ledger = Ledger()
     connection = await asyncpg.connect(database_url)
     try:
@@ -79,9 +82,10 @@ async def draw_up(database_url: str, book: Book) -> Ledger:
         followed = await connection.fetch(
             "SELECT ticket_id, generate_series(first_sequence, sequence) AS sequence FROM sla.ticket_change"
         )
-        heard = await connection.fetch("SELECT ticket_id, first, last FROM follower.heard ORDER BY position")
+        told = "SELECT ticket_id, first, last FROM follower.heard ORDER BY position"
+        heard_rows = await connection.fetch(told) if heard else None
         await _check_alarms(ledger, connection)
-        for schema in SCHEMAS:
+        for schema in (*SCHEMAS, *[FOLLOWER] * heard):
             rows = await connection.fetch(f"SELECT type, reason FROM {schema}.parked WHERE resolution IS NULL")
             ledger.parked += [f"{schema} parked {row['type']}: {row['reason']}" for row in rows]
     finally:
@@ -93,7 +97,8 @@ async def draw_up(database_url: str, book: Book) -> Ledger:
     for ticket, story in stories.items():
         _check_story(ledger, ticket, story, book.replies.get(ticket, []))
     _check_watcher(ledger, stories, followed)
-    _check_follower(ledger, stories, heard)
+    if heard_rows is not None:
+        _check_follower(ledger, stories, heard_rows)
     return ledger
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from tierdesk_router.domain.announcements import Party
 from tierdesk_router.store.tickets import Key
@@ -23,6 +25,12 @@ _KEEP = text(
     RETURNING tenant, id, external, name, email, phone, contact
     """
 )
+_FIND_NAMED = text(
+    """
+    SELECT p.tenant, p.id, p.external, p.name, p.email, p.phone, p.contact FROM router.party p
+    JOIN unnest(CAST(:tenants AS text[]), CAST(:externals AS text[])) AS k(tenant, external) USING (tenant, external)
+    """
+)
 _FIND = text(
     """
     SELECT p.tenant, p.id, p.external, p.name, p.email, p.phone, p.contact FROM router.party p
@@ -37,23 +45,26 @@ async def keep_parties(
     """Make each requester known, by (tenant, name in the client's directory); what is newly told replaces the old."""
     if not told:
         return {}
-    keys = sorted(told)
+    names = sorted(told)
+    given = {"tenants": [name[0] for name in names], "externals": [name[1] for name in names]}
+    known = _by_name(await tx.execute(_FIND_NAMED, given))
+    # A write locks the row until the commit, and two routers have requesters in common in every batch: write what is news.
+    news = [name for name in names if name not in known or _updated(known[name], told[name]) != known[name]]
+    if not news:
+        return known
     rows = await tx.execute(
         _KEEP,
         {
-            "tenants": [key[0] for key in keys],
-            "ids": [new_id() for _ in keys],
-            "externals": [key[1] for key in keys],
-            "names": [told[key].name for key in keys],
-            "emails": [told[key].email for key in keys],
-            "phones": [told[key].phone for key in keys],
-            "contacts": [told[key].contact for key in keys],
+            "tenants": [name[0] for name in news],
+            "ids": [new_id() for _ in news],
+            "externals": [name[1] for name in news],
+            "names": [told[name].name for name in news],
+            "emails": [told[name].email for name in news],
+            "phones": [told[name].phone for name in news],
+            "contacts": [told[name].contact for name in news],
         },
     )
-    return {
-        (row.tenant, row.external): Party(row.id, row.external, row.name, row.email, row.phone, row.contact)
-        for row in rows
-    }
+    return known | _by_name(rows)
 
 
 async def find_parties(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Party]:
@@ -65,3 +76,16 @@ async def find_parties(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Party]
     return {
         (row.tenant, row.id): Party(row.id, row.external, row.name, row.email, row.phone, row.contact) for row in rows
     }
+
+
+def _by_name(rows: Iterable[Row[Any]]) -> dict[tuple[str, str], Party]:
+    return {
+        (row.tenant, row.external): Party(row.id, row.external, row.name, row.email, row.phone, row.contact)
+        for row in rows
+    }
+
+
+def _updated(known: Party, told: Party) -> Party:
+    """What is known, with what is newly told in place of the old."""
+    news = {name: getattr(told, name) for name in ("name", "email", "phone", "contact")}
+    return replace(known, **{name: value for name, value in news.items() if value is not None})
