@@ -67,6 +67,7 @@ async def test_competing_consumers_share_the_messages_and_each_comes_once(bus: B
         while not done.is_set():
             batch = await consumer.receive(10, timeout_seconds=0.2)
             seen.extend((number, int(body)) for body in bodies(batch))
+            await asyncio.sleep(0.02)  # as work takes: else the first to come may take all
             await consumer.ack(batch)
             if len(seen) >= 1000:
                 done.set()
@@ -79,6 +80,20 @@ async def test_competing_consumers_share_the_messages_and_each_comes_once(bus: B
     assert sorted(body for _, body in seen) == list(range(1000))
     assert {number for number, _ in seen} == {0, 1, 2, 3}
     await depth_becomes(bus, "q", 0)
+
+
+async def test_looks_without_waiting_find_what_is_there(bus: Bus) -> None:
+    await bus.declare(one_queue())
+    consumer = await bus.consume("q", prefetch=20)
+    found: list[int] = []
+    async with asyncio.timeout(20):
+        for number in range(5):
+            await publish(bus, numbered(1, first=number))
+            while len(found) <= number:
+                batch = await consumer.receive(10, timeout_seconds=0.0)
+                found += [int(body) for body in bodies(batch)]
+                await asyncio.sleep(0.01)
+    assert found == [0, 1, 2, 3, 4]
 
 
 async def test_no_more_than_the_prefetch_is_out_until_something_is_acknowledged(bus: Bus) -> None:

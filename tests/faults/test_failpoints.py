@@ -109,6 +109,7 @@ async def absorbed(ground: Ground) -> list[str]:
     return lines
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(300)
 async def test_a_relay_and_a_consumer_that_die_between_two_steps_lose_and_double_nothing(ground, tell):
     windows = {"router-0": ("relay.after_confirm", "consumer.before_ack"), "intake-0": ("intake.after_commit",)}

@@ -18,7 +18,7 @@ from tierdesk_store import Database
 
 def find_database(home: Home) -> str:
     """`TIERDESK_DATABASE_URL`, else the embedded PostgreSQL that runs on `home`. Raises `CommandError` without one."""
-    url = os.environ.get("TIERDESK_DATABASE_URL")
+    url = _given("TIERDESK_DATABASE_URL")
     if url:
         return url
     try:
@@ -38,9 +38,18 @@ def find_settings(home: Home) -> Settings:
     database_url = find_database(home)
     return read_settings(
         database_url=database_url,
-        bus_url=os.environ.get("TIERDESK_BUS_URL") or database_url,
-        secrets_file=Path(os.environ.get("TIERDESK_SECRETS_FILE") or home.secrets_file),
+        bus_url=_given("TIERDESK_BUS_URL") or database_url,
+        secrets_file=Path(_given("TIERDESK_SECRETS_FILE") or home.secrets_file),
     )
+
+
+def _given(name: str) -> str | None:
+    """A setting as the services find it: a variable, else the file of that name in `TIERDESK_SECRETS_DIR`."""
+    folder = os.environ.get("TIERDESK_SECRETS_DIR")
+    if os.environ.get(name) or not folder:
+        return os.environ.get(name)
+    file = Path(folder) / name.lower()
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
 
 
 @contextlib.asynccontextmanager

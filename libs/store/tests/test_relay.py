@@ -171,7 +171,7 @@ async def test_while_the_bus_answers_nothing_few_messages_are_tried_and_then_all
 
 
 @given(st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_order_per_subject_and_destination_survives_whatever_the_bus_answers(database, postgres_bus, data):
     async with database.transaction() as tx:
         await tx.execute(text("DELETE FROM outbox"))
@@ -212,7 +212,7 @@ async def test_order_per_subject_and_destination_survives_whatever_the_bus_answe
     assert stored == sent, "lost, or first stored out of order"
 
 
-async def test_a_second_relay_takes_over_when_the_first_loses_its_connection(
+async def test_relays_share_the_partitions_and_one_takes_over_when_another_loses_its_connection(
     database, service, postgres_url, postgres_bus, monkeypatch
 ):
     # The second looks for free partitions more often than the first comes back.
@@ -222,25 +222,25 @@ async def test_a_second_relay_takes_over_when_the_first_loses_its_connection(
     async with running(first):
         await until(lambda: first.owned_partitions == 16)
         async with running(second):
-            await send(database, (unordered("s", "x"), NOTES))
+            await until(lambda: first.owned_partitions == second.owned_partitions == 8)
+            await send(database, *((unordered(f"s{n}", "x"), NOTES) for n in range(200)))
             await until(lambda: is_empty(database))
-            assert second.owned_partitions == 0
-            assert second.published == 0
+            assert first.published + second.published == 200
+            assert min(first.published, second.published) > 50
             admin = await asyncpg.connect(postgres_url)
             async with asyncio.timeout(30):
-                while not second.owned_partitions:
+                while second.owned_partitions <= 8:
                     await admin.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'trial relay'"
                     )
                     await asyncio.sleep(0.3)
             await admin.close()
-            await until(lambda: first.owned_partitions + second.owned_partitions == 16)
+            await until(lambda: first.owned_partitions == second.owned_partitions == 8)
             await send(database, *((unordered(f"s{n}", "y"), NOTES) for n in range(50)))
             await until(lambda: is_empty(database))
-            assert second.published > 0
         await until(lambda: first.owned_partitions == 16)
     await other.close()
-    assert len(await drain(postgres_bus, "notes", wanted=51)) == 51
+    assert len(await drain(postgres_bus, "notes", wanted=250)) == 250
 
 
 async def test_a_stopped_relay_frees_its_partitions_at_once(database, postgres_bus):

@@ -54,7 +54,7 @@ def configure_logging(level: str = "info", *, stream: BinaryIO | None = None) ->
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
-    for noisy in ("aio_pika", "aiormq", "uvicorn.error", "asyncio"):
+    for noisy in ("aio_pika", "aiormq", "uvicorn.error", "asyncio", "httpx2"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
 
 

@@ -3,8 +3,9 @@
 The locks live exactly as long as the server holds the session: a killed process, a closed connection and a restarted
 server free them all, and nothing has to expire.
 
-A relay only ever tries for a lock. Whoever waits for one asks the relays to give way: each sees it at its next look,
-between two rounds, when nothing of its own is in flight.
+A relay only ever tries for a lock, and holds no more than its share: the partitions divided by the relays that are
+there, which it counts by a lock that each of them holds in common. Whoever waits for a lock asks the relays to give
+way. Each sees both at its next look, between two rounds, when nothing of its own is in flight.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from tierdesk_store import driver
 from tierdesk_store.errors import RelayInTheWayError
 from tierdesk_store.schema import OUTBOX_PARTITIONS
 
-_SOMEBODY_WAITS: Final = """
-    SELECT EXISTS (
-        SELECT FROM pg_locks
-        WHERE locktype = 'advisory' AND NOT granted AND classid = $1::integer::oid AND objsubid = 2
-          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    )
+_PRESENCE: Final = OUTBOX_PARTITIONS
+"""The number of the lock in common, next to those of the partitions."""
+_OTHERS: Final = """
+    SELECT coalesce(bool_or(NOT granted), false) AS somebody_waits, count(*) FILTER (WHERE objid = $2::integer::oid) AS present
+    FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = $1::integer::oid AND objsubid = 2
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
@@ -37,6 +39,7 @@ class PartitionLocks:
         self._name = name
         self._key = crc32(f"tierdesk relay {schema}".encode()) - 2**31
         self._connection: asyncpg.Connection[Any] | None = None
+        self._is_present = False
         self.owned: list[int] = []
 
     async def __aenter__(self) -> Self:
@@ -68,20 +71,30 @@ class PartitionLocks:
         return self._connection is None or self._connection.is_closed()
 
     async def acquire(self) -> None:
-        """Take the partitions that nobody holds; or, if somebody waits for one, give way and free all until next time."""
-        if self.owned and await self.connection.fetchval(_SOMEBODY_WAITS, self._key):
-            freed, self.owned = self.owned, []
+        """Take partitions that nobody holds, up to this relay's share, and free what is beyond it.
+
+        If somebody waits for one, give way and free all until next time.
+        """
+        if not self._is_present:
+            await self.connection.execute("SELECT pg_advisory_lock_shared($1, $2)", self._key, _PRESENCE)
+            self._is_present = True
+        others = await self.connection.fetchrow(_OTHERS, self._key, _PRESENCE)
+        assert others is not None
+        share = 0 if others["somebody_waits"] else -(-OUTBOX_PARTITIONS // others["present"])
+        if len(self.owned) > share:
+            self.owned, freed = self.owned[:share], self.owned[share:]
             await self.connection.execute(
                 "SELECT pg_advisory_unlock($1, p) FROM unnest($2::int[]) AS p", self._key, freed
             )
-            return
-        wanted = [partition for partition in range(OUTBOX_PARTITIONS) if partition not in self.owned]
-        if not wanted:
-            return
-        rows = await self.connection.fetch(
-            "SELECT p, pg_try_advisory_lock($1, p) AS taken FROM unnest($2::int[]) AS p", self._key, wanted
-        )
-        self.owned = sorted([*self.owned, *(row["p"] for row in rows if row["taken"])])
+        elif len(self.owned) < share:
+            wanted = [partition for partition in range(OUTBOX_PARTITIONS) if partition not in self.owned]
+            rows = await self.connection.fetch(
+                "SELECT p FROM unnest($2::int[]) AS p WHERE pg_try_advisory_lock($1, p) LIMIT $3",
+                self._key,
+                wanted,
+                share - len(self.owned),
+            )
+            self.owned = sorted([*self.owned, *(row["p"] for row in rows)])
 
     async def take_all(self, *, patience_seconds: float) -> None:
         """Wait until every relay has given way, then hold all partitions: nothing is published until this is left.

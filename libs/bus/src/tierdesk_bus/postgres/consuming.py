@@ -164,7 +164,10 @@ class PostgresConsumer:
             self._taking = asyncio.create_task(self._take(min(limit, room)))
         else:
             # A receive that runs out of time must not cancel it: what was leased would be known to nobody.
-            await asyncio.wait([self._taking])
+            if (
+                not self._taking.done()
+            ):  # to wait for one that is done takes a moment, which a look without time has not
+                await asyncio.wait([self._taking])
             self._taking = None
 
     async def _take(self, limit: int) -> None:
