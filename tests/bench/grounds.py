@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +103,19 @@ class Desk:
     key: str
     folder: Path
     """Where its policy and its secrets file are."""
+    own: tuple[int, ...] = ()
+    """Its own processes, without the servers."""
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its processes stand still meanwhile: what another is compared with must not pay for its idling."""
+        for pid in self.own:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in self.own:
+                os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager
@@ -135,7 +150,8 @@ def running_desk(
             if not stays:
                 for service in services.values():
                     service.stop()
-            yield Desk(pids | grounds.pids, services[names[0]].url, database_url, amqp_url, key, folder)
+            own = tuple(pids.values()) if stays else ()
+            yield Desk(pids | grounds.pids, services[names[0]].url, database_url, amqp_url, key, folder, own)
         finally:
             for service in services.values():
                 service.stop()
@@ -153,8 +169,8 @@ def running_raw_pipeline(grounds: Grounds) -> Iterator[Desk]:
                 processes[role] = start_module("bench.raw_pipeline", {"role": role, **request})
                 await_ready(processes[role])
             pids = {role: process.pid for role, process in processes.items()}
-            url = f"http://127.0.0.1:{port}"
-            yield Desk(pids | grounds.pids, url, desk.database_url, desk.amqp_url, desk.key, desk.folder)
+            url, own = f"http://127.0.0.1:{port}", tuple(pids.values())
+            yield Desk(pids | grounds.pids, url, desk.database_url, desk.amqp_url, desk.key, desk.folder, own)
         finally:
             for process in processes.values():
                 process.terminate()

@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from .grounds import Grounds, running_desk
 from .history import load_history
+from .pipeline import all_frozen
 from .reports import Report
 from .road import Road
 
@@ -27,7 +28,8 @@ def measure(grounds: Grounds, options: argparse.Namespace, console: Console) -> 
             road.warm()
         for _ in range(options.rounds):
             for name, road in roads.items():
-                journey = road.drive(options.tickets)
+                with all_frozen(other for other in roads.values() if other is not road):
+                    journey = road.drive(options.tickets)
                 figures = {
                     "total_ms": round(sum(journey.cost.values()), 3),
                     "rate": round(journey.rate, 1),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 
@@ -25,9 +27,9 @@ def measure(grounds: Grounds, options: argparse.Namespace, console: Console) -> 
         for _ in range(options.rounds):
             for kind, batch, connections in SHAPES:
                 for name, road in roads.items():
-                    report.add(
-                        f"{name}, {kind}", _figures(road.drive(options.tickets, connections=connections, batch=batch))
-                    )
+                    with all_frozen(other for other in roads.values() if other is not road):
+                        journey = road.drive(options.tickets, connections=connections, batch=batch)
+                    report.add(f"{name}, {kind}", figures_of(journey))
         for kind, _, _ in SHAPES:
             ratio = report.median_of(f"desk, {kind}", "rate") / report.median_of(f"raw pipeline, {kind}", "rate")
             report.conclude(f"desk over raw pipeline, {kind}", round(ratio, 3))
@@ -45,14 +47,24 @@ def measure_latency(grounds: Grounds, options: argparse.Namespace, console: Cons
         for _ in range(options.rounds):
             journey = road.drive(options.tickets, connections=64, per_second=full / 2)
             waits += journey.offer_seconds
-            report.add("half load", _figures(journey))
+            report.add("half load", figures_of(journey))
         report.conclude("rate at full load", round(full, 1))
         report.conclude("p50 of all, ms", round(percentile(waits, 0.5) * 1000, 1))
         report.conclude("p99 of all, ms", round(percentile(waits, 0.99) * 1000, 1))
     report.close()
 
 
-def _figures(journey: Journey) -> dict[str, object]:
+@contextlib.contextmanager
+def all_frozen(roads: Iterable[Road]) -> Iterator[None]:
+    """These stand still meanwhile."""
+    with contextlib.ExitStack() as stack:
+        for road in roads:
+            stack.enter_context(road.frozen())
+        yield
+
+
+def figures_of(journey: Journey) -> dict[str, object]:
+    """What is shown of a journey."""
     summary = journey.summary()
     return {
         "rate": summary["rate"],

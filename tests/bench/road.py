@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -53,6 +54,10 @@ class Road:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._posted = 0
+
+    def frozen(self) -> contextlib.AbstractContextManager[None]:
+        """See `Desk.frozen`."""
+        return self._desk.frozen()
 
     def warm(self) -> None:
         """Fill caches, plans and connections."""
