@@ -11,7 +11,7 @@ from servers.rabbitmq import Broker
 from servers.reaper import Reaper
 from tierdesk_contracts import parse
 
-from .grounds import Desk, Grounds, running_desk, running_raw_pipeline
+from .grounds import Desk, Grounds, running_raw_pipeline
 from .history import load_history
 from .road import Road
 
@@ -44,7 +44,7 @@ def query(desk: Desk, statement: str) -> list[asyncpg.Record]:
     return asyncio.run(_query(desk.database_url, statement))
 
 
-def test_the_raw_pipeline_writes_and_says_what_the_desk_does(grounds: Grounds) -> None:
+def test_the_raw_pipeline_does_the_desks_work_and_goes_on_beside_a_history_of_closed_tickets(grounds: Grounds) -> None:
     with running_raw_pipeline(grounds) as raw:
         road = Road(raw)
         journeys = [road.drive(40, connections=4), road.drive(40, connections=2, batch=20)]
@@ -52,22 +52,12 @@ def test_the_raw_pipeline_writes_and_says_what_the_desk_does(grounds: Grounds) -
         bodies = [
             row["body"] for row in query(raw, "SELECT body FROM router.outbox UNION SELECT body FROM intake.outbox")
         ]
+        load_history(raw.database_url, 160)
+        (beside,) = query(raw, COUNTED)
+        statuses = dict(query(raw, "SELECT status, count(*) FROM router.ticket GROUP BY 1"))
+        journeys.append(road.drive(40, connections=4))
     assert dict(counted) == {name: number * 80 for name, number in EACH.items()}
     assert all(parse(body) for body in bodies)
+    assert dict(beside) == {name: number * 240 for name, number in EACH.items()}
+    assert statuses == {"offered": 80, "closed": 160}
     assert all(journey.rate > 0 and len(journey.offer_seconds) == 40 for journey in journeys)
-
-
-def test_a_desk_with_a_history_works_on_and_its_history_is_closed(grounds: Grounds) -> None:
-    with running_desk(grounds) as desk:
-        road = Road(desk)
-        road.drive(20, connections=4)
-        (before,) = query(desk, COUNTED)
-        load_history(desk.database_url, 200)
-        (after,) = query(desk, COUNTED)
-        statuses = {
-            row["status"]: row["count"] for row in query(desk, "SELECT status, count(*) FROM router.ticket GROUP BY 1")
-        }
-        road.drive(20, connections=4)
-    assert dict(before) == {name: number * 20 for name, number in EACH.items()}
-    assert dict(after) == {name: number * 220 for name, number in EACH.items()}
-    assert statuses == {"offered": 20, "closed": 200}
