@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.endpoints import ARTICLE, POLICY, Door
+from e2e.endpoints import POLICY, Door
 from e2e.whole_desk import OTHER, OWN, WholeDesk
 from servers.postgres import DatabaseServer
 
@@ -21,7 +21,7 @@ def door(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFacto
     """A desk of the same kind for all the bad input, with a policy and an article. In the end nothing may be lost."""
     with run_desk(database_server, tmp_path_factory) as desk, desk.client(OWN) as client:
         assert client.put("/v1/policy", content=json.dumps(POLICY)).status_code == 200
-        door = Door(desk, client, article=client.post("/v1/articles", json=ARTICLE).json()["id"])
+        door = Door(desk, client)
         yield door
         door.goes_on()
 

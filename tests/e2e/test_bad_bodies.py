@@ -19,6 +19,7 @@ def test_every_endpoint_that_takes_something_in_is_tried(door):
 def test_what_each_endpoint_takes_is_taken(door, name):
     """The control: the documents that are spoiled below are good before."""
     point = TAKING[name]
+    door.write_article()
     answer = door.send(point, point.wrap(json.dumps(point.document).encode()))
     assert answer.status_code in {200, 201, 202}, answer.text
 
