@@ -19,9 +19,9 @@ from e2e.whole_desk import OWN, WholeDesk, wait_until
 from tierdesk_cli.services import DEFINITIONS
 
 _ASKED_FOR = os.environ.get("TIERDESK_TEST_EXAMPLES")
-EXAMPLES = int(_ASKED_FOR or 10)
+EXAMPLES = int(_ASKED_FOR or 6)
 SEED = [] if _ASKED_FOR else ["--seed", "1"]
-SECONDS = 100 + 4 * EXAMPLES
+SECONDS = 120 + 4 * EXAMPLES
 """For one service. Beyond that it hangs."""
 
 CONFIG = """

@@ -31,7 +31,7 @@ def kill_at_random(kills: int, victims: Sequence[str] = SERVICES) -> Disturb:
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_doubled_or_reordered_when_services_are_killed(ground, tell):
     async with running_field(ground, Plan(replicas=1)) as desk:
-        outcome = await run(desk, Work(200, per_second=20), kill_at_random(5))
+        outcome = await run(desk, Work(150, per_second=20), kill_at_random(5))
     tell(outcome.line("5 kills"))
     outcome.expect_nothing_amiss()
 
