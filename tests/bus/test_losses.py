@@ -23,7 +23,7 @@ from bus.driving import (
     receive_and_ack,
 )
 from bus.operators import Operator
-from bus.stalling import StallingProxy
+from servers.proxy import FaultProxy
 from tierdesk_bus import Bus, BusUnavailableError, connect
 from tierdesk_bus.amqp.consuming import AmqpConsumer
 
@@ -108,7 +108,7 @@ async def test_a_consumer_whose_channel_the_broker_closes_gets_its_messages_agai
 
 
 async def test_a_consumer_whose_network_stalls_comes_back_when_it_flows(connect_bus, bus_url: str) -> None:
-    async with StallingProxy(bus_url) as proxy:
+    async with FaultProxy(bus_url) as proxy:
         bus = await connect_bus(proxy.url)
         direct = await connect_bus(bus_url)
         await bus.declare(one_queue())
@@ -145,7 +145,7 @@ async def test_a_bus_without_a_server_receives_nothing_and_says_so_when_asked(
 
 
 async def test_a_bus_that_was_made_before_its_server_answers_serves_when_it_does(connect_bus, bus_url: str) -> None:
-    async with StallingProxy(bus_url) as proxy:
+    async with FaultProxy(bus_url) as proxy:
         proxy.stall()
         bus = await connect_bus(proxy.url, wait_seconds=0.2)
         consumer = await bus.consume("q", prefetch=10)

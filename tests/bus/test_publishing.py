@@ -16,7 +16,7 @@ from bus.driving import (
     publish_at_last,
     receive_and_ack,
 )
-from bus.stalling import StallingProxy
+from servers.proxy import FaultProxy
 from tierdesk_bus import Address, Bus, Exchange, Message, PublishResult, Topology
 from tierdesk_bus.port import MAX_BODY_BYTES
 
@@ -156,7 +156,7 @@ async def test_publish_answers_unknown_in_time_while_the_server_is_unreachable(
 async def test_publish_answers_unknown_in_time_while_the_network_stalls_and_confirms_after(
     connect_bus, bus_url: str
 ) -> None:
-    async with StallingProxy(bus_url) as proxy:
+    async with FaultProxy(bus_url) as proxy:
         bus = await connect_bus(proxy.url)
         await bus.declare(one_queue())
         await publish(bus, numbered(10))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx2
 
+from servers.thread import ServingThread
 from tierdesk_cli.desk import declare_all, migrate_all
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_runtime.clock import SystemClock
 from tierdesk_runtime.keys import SCOPES, KeyRing
 from tierdesk_runtime.secrets import Secrets
-from tierdesk_runtime.serving import serve
 from tierdesk_runtime.settings import Settings
 from tierdesk_runtime.signatures import sign
 
@@ -31,7 +29,7 @@ PHONE = "phone"
 _TLS = ssl.create_default_context()  # made once: it takes longer than a request
 
 
-class WholeDesk:
+class WholeDesk(ServingThread):
     """The desk, or some services of it, in a thread of its own, with a key of all scopes for each tenant."""
 
     def __init__(
@@ -44,7 +42,6 @@ class WholeDesk:
         **settings: Any,
     ) -> None:
         self.database_url = database_url
-        self.definitions = [DEFINITIONS[name] for name in services]
         self.secrets = Secrets.create(folder / "secrets.json", services=DEFINITIONS)
         self.ring = KeyRing(self.secrets)
         self.keys = {tenant: self.ring.mint("test", tenant, SCOPES) for tenant in tenants}
@@ -56,23 +53,12 @@ class WholeDesk:
             http_port=0,
             **({"bus_url": database_url} | settings),
         )
-        self.url = ""
-        self._ready = threading.Event()
-        self._failed: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
+        super().__init__([DEFINITIONS[name] for name in services], self.settings, SystemClock())
 
     def start(self) -> None:
         migrate_all(self.database_url, self.secrets)
         asyncio.run(declare_all(self.settings))
-        self._thread.start()
-        assert self._ready.wait(60), "not ready within 60 s"
-        if self._failed is not None:
-            raise self._failed
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(40)
-        assert not self._thread.is_alive()
+        super().start()
 
     def client(self, tenant: str | None = None, **headers: str) -> httpx2.Client:
         """A client with the key of this tenant, or with none. It waits `ANSWER_SECONDS` for an answer, no longer."""
@@ -84,18 +70,6 @@ class WholeDesk:
         """The headers with which the telephone system of this tenant signs."""
         headers = sign(self.phone_secrets[tenant], webhook_id, datetime.now(UTC), body)
         return headers | {"Tierdesk-Source": PHONE}
-
-    def query(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        """Rows, as the administrator of the database sees them."""
-
-        async def fetch() -> list[asyncpg.Record]:
-            connection = await asyncpg.connect(self.database_url)
-            try:
-                return await connection.fetch(statement, *arguments)
-            finally:
-                await connection.close()
-
-        return asyncio.run(fetch())
 
     def tables(self) -> dict[str, set[str]]:
         """The columns of each table of the services."""
@@ -126,23 +100,6 @@ class WholeDesk:
             same = same + 1 if rows == last else 0
             last = rows
         return last
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - told to the test
-            self._failed = error
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-
-        async def on_ready(url: str) -> None:
-            self.url = url
-            self._ready.set()
-
-        await serve(self.definitions, self.settings, clock=SystemClock(), on_ready=on_ready, stop=self._stopping)
 
 
 def wait_until(look: Callable[[], Any], what: str) -> Any:

@@ -13,11 +13,11 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from servers.proxy import FaultProxy, Weather
 from tierdesk_store import Database, DatabaseUnavailableError
 
 from .field import Field, Ground, Plan, running_field
 from .load import Book
-from .proxy import FaultProxy, Weather
 from .run import Disturb, Work, run, wait_for
 
 COMMIT = b"COMMIT"

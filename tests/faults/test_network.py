@@ -9,13 +9,13 @@ from functools import partial
 
 import pytest
 
+from servers.proxy import FaultProxy, Weather
 from tierdesk_bus import connect
 from tierdesk_bus.port import HOME, Address, Message, PublishResult
 
 from .broker_access import SERVICE_QUEUES, Broker
 from .field import Field, Ground, Plan, running_field
 from .load import Book
-from .proxy import FaultProxy, Weather
 from .run import Disturb, Work, run, wait_for
 
 PUBLISH_SECONDS = 2.0

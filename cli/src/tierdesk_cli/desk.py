@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from tierdesk_bus import BusError
@@ -26,7 +25,7 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets, SecretsError
 from tierdesk_runtime.serving import serve
-from tierdesk_runtime.settings import Settings
+from tierdesk_runtime.settings import Settings, SettingsError
 from tierdesk_store import Database, DatabaseUnavailableError, migrate, service_url
 
 
@@ -53,11 +52,9 @@ def open_secrets(path: Path) -> Secrets:
 def read_settings(**given: Any) -> Settings:
     """Settings from arguments and environment. Raises `CommandError` with the variable that is at fault."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        raise CommandError(f"TIERDESK_{name}: {first['msg']}", exit_code=2) from error
+        return Settings.read(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:
+        raise CommandError(str(error), exit_code=2) from error
 
 
 @contextlib.asynccontextmanager

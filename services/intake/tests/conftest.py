@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 
 from servers.postgres import DatabaseServer
+from servers.thread import ServingThread
 from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import Address, Binding, Exchange, Message, Queue, Topology
 from tierdesk_contracts import AnyEnvelope, parse, seal
@@ -26,7 +25,6 @@ from tierdesk_runtime.clock import Clock, SystemClock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
-from tierdesk_runtime.serving import serve
 from tierdesk_runtime.settings import Settings
 from tierdesk_runtime.signatures import sign
 from tierdesk_store import migrate
@@ -37,7 +35,7 @@ PAYLOADS = Path(__file__).parents[4] / "shared" / "data" / "payloads" / "payload
 collect_ignore = [] if PAYLOADS.exists() else ["test_reference_payloads.py"]
 
 
-class RunningIntake:
+class RunningIntake(ServingThread):
     """The service in a thread of its own, and what a test asks of it."""
 
     def __init__(
@@ -52,41 +50,22 @@ class RunningIntake:
         self.settings = Settings(
             database_url=database_url, bus_url=bus_url or database_url, secrets_file=self.secrets.path, http_port=0
         )
-        self._clock = clock or SystemClock()
-        self._ready = threading.Event()
-        self._failed: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
-        self.url = ""
+        super().__init__([DEFINITION], self.settings, clock or SystemClock())
         self.pbx = httpx2.Client(timeout=30, verify=TLS)
 
     def start(self) -> None:
         migrate(self.database_url, DEFINITION.schema, password=self.secrets.database_password("intake"))
         if self.settings.bus == self.database_url:
             asyncio.run(self._declare_sink())
-        self._thread.start()
-        assert self._ready.wait(30), "not ready within 30 seconds"
-        if self._failed is not None:
-            raise self._failed
+        super().start()
 
     def stop(self) -> None:
         self.pbx.close()
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(30)
-        assert not self._thread.is_alive()
+        super().stop()
 
     def client(self, tenant: str = "main", **options: Any) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {self.keys[tenant]}"}
         return httpx2.Client(base_url=self.url, headers=headers, timeout=30, verify=TLS, **options)
-
-    def query(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        async def fetch() -> list[asyncpg.Record]:
-            connection = await asyncpg.connect(self.database_url)
-            try:
-                return await connection.fetch(statement, *arguments)
-            finally:
-                await connection.close()
-
-        return asyncio.run(fetch())
 
     def count(self, table: str) -> int:
         return self.query(f"SELECT count(*) FROM intake.{table}")[0][0]
@@ -132,23 +111,6 @@ class RunningIntake:
         headers = sign(self.phone_secrets[tenant], webhook_id, datetime.now(UTC), body)
         headers |= {"Tierdesk-Source": "pbx", "Content-Type": content_type}
         return self.pbx.post(f"{self.url}/v1/phone/generic", content=body, headers=headers)
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - told to the test
-            self._failed = error
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-
-        async def on_ready(url: str) -> None:
-            self.url = url
-            self._ready.set()
-
-        await serve([DEFINITION], self.settings, clock=self._clock, on_ready=on_ready, stop=self._stopping)
 
     async def _declare_sink(self) -> None:
         bus = await connect(self.database_url, name="test")

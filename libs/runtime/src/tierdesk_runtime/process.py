@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from pydantic import ValidationError
-
 from tierdesk_runtime.clock import ClockError
 from tierdesk_runtime.secrets import SecretsError
 from tierdesk_runtime.service import ServiceDefinition
@@ -20,11 +18,7 @@ def run_service(definition: ServiceDefinition) -> None:
     surroundings are. A defect keeps its traceback.
     """
     try:
-        run([definition], Settings())
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        _give_up(definition, f"TIERDESK_{name}: {first['msg']}", exit_code=2)
+        run([definition], Settings.read())
     except (SettingsError, ClockError) as error:
         _give_up(definition, str(error), exit_code=2)
     except (SecretsError, ServingError) as error:

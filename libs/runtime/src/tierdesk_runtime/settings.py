@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 DEFAULT_TENANT = "main"
@@ -95,6 +95,16 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[
         Seconds, Field(description="Bound of the drain after that; what is unfinished then is cut.")
     ] = 20.0
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """The settings, from arguments and environment. Raises `SettingsError` with the variable that is at fault."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = "_".join(str(part) for part in first["loc"]).upper()
+            raise SettingsError(f"TIERDESK_{name}: {first['msg']}") from error
 
     @property
     def bus(self) -> str:

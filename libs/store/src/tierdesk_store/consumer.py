@@ -29,8 +29,8 @@ _LOG = logging.getLogger(__name__)
 class Consumption:
     """Consumes one queue with one handler, up to `batch` messages a transaction, twice that fetched ahead.
 
-    A batch that is not full waits `gather_seconds` for others: a transaction costs as much as some thirty messages in it,
-    so that whoever nobody waits for does well to gather.
+    A batch that is not full waits `gather_seconds` for others: every transaction has a price of its own, so that whoever
+    nobody waits for does well to gather.
 
     Each message ends as applied, superseded (it was accounted for before), waiting as a row, or parked; then it is
     acknowledged. A message that the bus has delivered more than three times again is handled alone, its attempt
