@@ -28,7 +28,7 @@ demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
 	@exec $(BIN)/tierdesk demo $(ARGS)
 
 test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
-	$(BIN)/pytest -m "not faults and not compose" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -m "not faults and not compose" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(DEV) ## Ask every endpoint many more requests made from its OpenAPI document, other ones each time (minutes)
 	TIERDESK_TEST_EXAMPLES=$${TIERDESK_TEST_EXAMPLES:-300} $(BIN)/pytest tests/e2e/test_openapi.py $(ARGS)

@@ -25,7 +25,10 @@ from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgre
 
 _NO_SERVER = 3  # exit code when a server cannot be had
 _USED = pytest.StashKey[list[str]]()
-_FAST_BUT_CRASH_SAFE = {"fsync": "off"}  # processes die in tests, the machine does not
+_FAST_BUT_CRASH_SAFE = {
+    "fsync": "off",  # processes die in tests, the machine does not
+    "max_wal_size": "256MB",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,7 +77,7 @@ def reaper() -> Iterator[Reaper]:
 @pytest.fixture(scope="session")
 def server_folder(reaper: Reaper) -> Path:
     """A folder for the servers of this test run, which the server's own user can enter."""
-    folder = make_reachable_folder()
+    folder = make_reachable_folder(in_memory=True)
     reaper.watch_folder(folder)
     return folder
 

@@ -16,9 +16,9 @@ def whole_desk(database_server: DatabaseServer, tmp_path_factory: pytest.TempPat
         yield desk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def door(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """A desk of the same kind for all the bad input, with a policy and an article. In the end nothing may be lost."""
+    """A desk of the same kind for a module's bad input, with a policy and an article. In the end nothing may be lost."""
     with run_desk(database_server, tmp_path_factory) as desk, desk.client(OWN) as client:
         assert client.put("/v1/policy", content=json.dumps(POLICY)).status_code == 200
         door = Door(desk, client)

@@ -143,6 +143,7 @@ def test_a_stale_pid_file_is_put_aside(directory, pid):
 def test_a_port_that_was_taken_meanwhile_is_replaced(directory):
     postgres = EmbeddedPostgres(directory)
     with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections in TIME_WAIT do not count
         while True:
             postgres.start()
             postgres.stop()

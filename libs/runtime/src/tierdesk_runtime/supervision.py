@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 import structlog
 
@@ -78,6 +78,17 @@ class SupervisedTask:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
                 return
+
+
+async def wait_unless(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Wait for `work`, a mere waiting, and cancel it once `stop` is set."""
+    waiting = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        stopping.cancel()
 
 
 async def wait_for_any(*events: asyncio.Event, timeout_seconds: float | None = None) -> None:

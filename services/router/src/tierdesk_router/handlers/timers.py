@@ -17,6 +17,7 @@ from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.tickets import Key, claim_due, put_off
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.supervision import wait_unless
 from tierdesk_store import Database, Transaction, is_redo
 
 BATCH: Final = 200
@@ -66,7 +67,7 @@ class Timers:
             if fired < BATCH:
                 # Woken early by a clock that is advanced, as in a simulation.
                 soon = self._clock.now() + timedelta(days=1)
-                await self._clock.sleep_until(soon, at_most_seconds=LOOK_SECONDS)
+                await wait_unless(self._clock.sleep_until(soon, at_most_seconds=LOOK_SECONDS), stop)
 
     async def fire(self) -> int:
         """Fire one batch of what is due; answer how many tickets were looked at.

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from tierdesk_bus.port import Bus, BusError
 from tierdesk_runtime.clock import Clock as BusinessClock
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.supervision import wait_unless
 from tierdesk_sla.domain.alarms import Alarm, notice, say_until
 from tierdesk_sla.domain.settling import Settling
 from tierdesk_sla.handlers.publishing import publish
@@ -89,7 +90,7 @@ class Watcher:
                 until = await self._consumed_until(settled)
                 while until is not None and not stop.is_set() and await self.say_due(until):
                     pass
-            await self._sleep(due_at)
+            await wait_unless(self._sleep(due_at), stop)
 
     async def say_due(self, until: datetime) -> int:
         """Say, in one transaction, what is due by `until` of the first clocks that are; answers how many clocks.
