@@ -51,7 +51,8 @@ def test_a_request_that_is_no_whole_one_neither_hangs_nor_breaks(door, name, wha
     answer = b""
     with connected(door) as connection, contextlib.suppress(ConnectionError):  # it may be cut off while it sends
         connection.sendall(head_of(door, point) + requests.PIECES[what])
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # "not connected", when it was cut off just now
+            connection.shutdown(socket.SHUT_WR)
         answer = read_to_the_end(connection)
     assert not answer.startswith(b"HTTP/1.1 5"), answer
     assert point.ignores_bodies or not answer.startswith(b"HTTP/1.1 2"), answer

@@ -22,6 +22,7 @@ import uvicorn
 import uvloop
 
 from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.connection import Connection
 from tierdesk_runtime.dispatching import Dispatcher
 from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.service import Service, ServiceDefinition, build_parts
@@ -153,6 +154,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 dispatcher,
+                http=Connection,
                 lifespan="off",
                 ws="none",
                 log_config=None,
