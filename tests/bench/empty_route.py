@@ -21,6 +21,7 @@ from starlette.routing import Route
 from tierdesk_intake.domain.events import read_event, read_line
 from tierdesk_runtime.http import create_app, require
 from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
 
@@ -67,6 +68,7 @@ async def run(secrets_file: str, port: int) -> None:
 
 def main() -> None:
     """Do as standard input says."""
+    configure_logging("warning")  # as the services in a benchmark: a line for each request would fill a pipe nobody reads
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(**json.load(sys.stdin)))
 
