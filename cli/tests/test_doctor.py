@@ -178,6 +178,10 @@ def judged(product="RabbitMQ", version="4.3.5", **state):
         ),
         ({"rules": {}}, "the broker drops a message after a few deliveries"),
         ({"rules": {"delivery-limit": 20}}, "the broker drops a message after a few deliveries"),
+        (
+            {"rules": {"delivery-limit": 20}, "arguments": {"x-delivery-limit": 1_000_000_000}},
+            "the broker drops a message after a few deliveries",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_queue_has_a_cure(state, seen):
@@ -194,6 +198,7 @@ def test_what_is_wrong_with_a_queue_has_a_cure(state, seen):
         {"messages": 3, "consumers": None},
         {"rules": {"delivery-limit": 100}},
         {"rules": {"delivery-limit": -1}},
+        {"rules": {}, "arguments": {"x-delivery-limit": 1_000_000_000}},
         {"rules": {}, "version": "3.10.8"},
         {"rules": {}, "version": "18.1", "product": "PostgreSQL"},
         {"rules": {"max-length": 5, "overflow": "reject-publish"}, "queue": Queue("w", "v", max_length=9), "version": "3.10.8"},

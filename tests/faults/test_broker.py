@@ -16,7 +16,6 @@ from .broker_access import SERVICE_QUEUES, Broker, pending, rebuild
 from .field import Field, Ground, Plan, running_field
 from .load import Book
 from .run import Work, run, wait_for
-from .workers import run_workers
 
 RETURN_SECONDS = 30.0
 DURABLE_SECONDS = 3.0
@@ -58,39 +57,19 @@ async def test_a_killed_broker_loses_no_confirmed_message_and_intake_never_refus
 @pytest.mark.faults
 @pytest.mark.timeout(600)
 async def test_a_broker_that_lost_its_disk_is_filled_again_from_the_outboxes(own_ground, private_rabbit, tell):
-    renewed = asyncio.Event()
-
     async def lose_disk(desk: Field, book: Book) -> None:
         await asyncio.sleep(6)
         await asyncio.to_thread(private_rabbit.kill9)
         private_rabbit.wipe_data()
         await asyncio.to_thread(private_rabbit.start)
         desk.ground.broker.create_vhost(vhost_of(desk.ground.amqp_url))
-        renewed.set()
         await rebuild(desk)
 
     async with running_field(own_ground, Plan(replicas=1)) as desk:
-        work = Work(200, per_second=10, workers=partial(_run_two_generations, renewed=renewed))
-        outcome = await run(desk, work, lose_disk)
+        outcome = await run(desk, Work(200, per_second=10), lose_disk)
     tell(outcome.line("the broker's data directory deleted"))
     outcome.expect_nothing_amiss()
     assert not outcome.book.refused
-
-
-async def _run_two_generations(url: str, prefix: str, stop: asyncio.Event, *, renewed: asyncio.Event) -> None:
-    """Work; end and begin anew when told. A consumer that lives on takes what it has ended for done, and would not say
-    again what it had said to the broker that lost it.
-    """
-    old, waits = asyncio.Event(), asyncio.create_task(renewed.wait())
-    stopped = asyncio.create_task(stop.wait())
-    first = asyncio.create_task(run_workers(url, prefix, old))
-    await asyncio.wait([waits, stopped, first], return_when=asyncio.FIRST_COMPLETED)
-    old.set()
-    await first
-    if not stop.is_set():
-        await run_workers(url, prefix, stop)
-    waits.cancel()
-    stopped.cancel()
 
 
 async def _lose_binding(desk: Field, book: Book) -> None:

@@ -69,6 +69,8 @@ class Desk:
         self.namespace = namespace
         self.tickets: dict[UUID, Ticket] = {}
         self.seen: set[UUID] = set()
+        self.heard: list[UUID] = []
+        """The identifiers of all that came, repeats and lost ones too."""
         self.envelopes: list[Any] = []
         self.sent: list[Any] = []
         self.forbid: Callable[[Outcome], str | None] = lambda outcome: None
@@ -166,6 +168,12 @@ class Desk:
         )
         await self.send(ticket, rejected)
 
+    async def repeat(self, *types: type[Contract]) -> None:
+        """Send all messages of these types once more, as they were: what a desk does for a bus that lost its disk."""
+        for envelope in list(self.sent):
+            if isinstance(envelope.data, types):
+                await self.publish(envelope.to_bytes(), str(envelope.id), envelope.type)
+
     async def send(self, ticket: Ticket, data: Contract) -> None:
         envelope = seal(
             data,
@@ -187,6 +195,7 @@ class Desk:
         assert await self.bus.publish([message], timeout_seconds=10) == [PublishResult.CONFIRMED]
 
     async def _apply(self, envelope: Any) -> None:
+        self.heard.append(envelope.id)
         if envelope.id in self.seen:
             return
         outcome: Outcome = envelope.data

@@ -139,10 +139,10 @@ async def test_a_watcher_that_dies_before_its_commit_leaves_all_to_the_next(desk
     watcher = desk.watcher()
 
     async def die(*_):
-        raise RuntimeError("killed")
+        raise asyncio.CancelledError
 
     monkeypatch.setattr("tierdesk_sla.handlers.watcher.save_marks", die)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(asyncio.CancelledError):
         await watcher.say_due(story.at(30))
     assert await desk.words() == []
     monkeypatch.undo()

@@ -22,7 +22,8 @@ from tierdesk_runtime.settings import Settings, redact_url
 NAME: Final = "tierdesk doctor"
 FIT_FOR_VENDORS: Final = (4, 3, 5)
 DROPS_BY_DEFAULT: Final = (4,)
-"""From here on RabbitMQ drops a message of a quorum queue after 20 deliveries, unless a policy says otherwise."""
+"""From here on RabbitMQ drops a message of a quorum queue after 20 deliveries, unless the queue or a policy says otherwise."""
+DROPS_AFTER: Final = 20
 LEAST_DELIVERIES: Final = 100
 """A process that keeps crashing must not use up the deliveries of innocent messages; the desk itself parks a guilty one."""
 
@@ -91,15 +92,21 @@ def _judge_queue(state: QueueState, *, drops: bool) -> Iterator[Finding]:
     elif queue.max_length is not None and state.rules.get("overflow") != "reject-publish":
         cure = "set overflow=reject-publish in the policy that applies to it"
         yield ill(what, "when it is full, its oldest messages are dropped", cure)
-    if drops and -1 < _whole(state.rules.get("delivery-limit", 20)) < LEAST_DELIVERIES:
+    if drops and -1 < _delivery_limit(state) < LEAST_DELIVERIES:
         cure = (
-            f"set delivery-limit={LEAST_DELIVERIES} or more by a policy: the desk itself parks what cannot be handled"
+            f"remove a policy that sets less than delivery-limit={LEAST_DELIVERIES}; a queue of an earlier release is made anew "
+            "with the services stopped: `rabbitmqctl delete_queue --if-empty`, then `tierdesk migrate`"
         )
         yield ill(what, "the broker drops a message after a few deliveries", cure)
 
 
-def _whole(number: object) -> int:
-    return number if isinstance(number, int) else 0
+def _delivery_limit(state: QueueState) -> int:
+    """What RabbitMQ 4 makes of the queue's own limit and of a policy's: the lower one; below 0 is none."""
+    limits = ((state.arguments or {}).get("x-delivery-limit"), (state.rules or {}).get("delivery-limit"))
+    told = [limit for limit in limits if isinstance(limit, int)]
+    if not told:
+        return DROPS_AFTER
+    return min(told) if min(told) >= 0 else max(told)
 
 
 def _who_reads(queue: Queue) -> str:

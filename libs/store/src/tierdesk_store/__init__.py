@@ -1,5 +1,6 @@
 """Transactions, outbox, inbox, relay and migrations on PostgreSQL."""
 
+from tierdesk_store.apart import apply_apart
 from tierdesk_store.consumer import Consumption
 from tierdesk_store.database import Database, Transaction
 from tierdesk_store.errors import (
@@ -55,6 +56,7 @@ __all__ = [
     "Transaction",
     "TransientError",
     "WaitingState",
+    "apply_apart",
     "count_published",
     "create_library_tables_v1",
     "discard_parked",

@@ -18,6 +18,7 @@ from tierdesk_tier.assignment import Assignment
 from tierdesk_tier.job import Job
 from tierdesk_tier.ledger import Ledger, outcome_id
 from tierdesk_tier.party import Party
+from tierdesk_tier.repeating import Repeater
 from tierdesk_tier.sending import Sender
 from tierdesk_tier.table import Table
 
@@ -85,7 +86,13 @@ class TierConsumer:
         self._now = options.get("now", _now)
         self._new_id = options.get("new_id", uuid4)
         self._sender = Sender(bus, party)
-        self._table = Table(choose_worker=self._choose_worker, settle=self._settle, most_held=MOST_HELD)
+        self._repeater = Repeater(self._sender, self._settle)
+        self._table = Table(
+            choose_worker=self._choose_worker,
+            settle=self._settle,
+            say_again=self._repeater.repeat,
+            most_held=MOST_HELD,
+        )
         self._running: dict[asyncio.Task[None], Assignment] = {}
         self._done: list[Delivery] = []
         self._settling = asyncio.Event()
@@ -135,7 +142,7 @@ class TierConsumer:
                 if task.done():
                     task.result()
         finally:
-            ending: tuple[asyncio.Task[Any], ...] = (stopped, reading, *self._running)
+            ending: tuple[asyncio.Task[Any], ...] = (stopped, reading, *self._running, *self._repeater.tasks)
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
@@ -285,5 +292,6 @@ class TierConsumer:
         for task, assignment in self._running.items():
             if assignment.job is None:
                 task.cancel()
-        if self._running:
-            await asyncio.wait(self._running, timeout=self._drain_seconds)
+        ending = self._repeater.tasks | self._running.keys()
+        if ending:
+            await asyncio.wait(ending, timeout=self._drain_seconds)

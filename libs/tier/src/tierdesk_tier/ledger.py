@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
+from tierdesk_bus import Message
 from tierdesk_contracts import AnyEnvelope, seal
 from tierdesk_contracts.outcome import Outcome
 from tierdesk_contracts.vocabulary import RejectReason
@@ -88,6 +89,16 @@ class Ledger:
                 for ordinal in range(refusal.last_ordinal + 1, refusal.ordinal + 1):
                     if ordinal in self._said:
                         await self._publish(self._said[ordinal].data, advance=False)
+
+    async def repeat(self) -> None:
+        """Say again all that was said: the bus may have lost it. What the desk has read changes nothing."""
+        async with self._saying:
+            await self._sender.publish_in_turn([self.said])
+
+    @property
+    def said(self) -> list[Message]:
+        """What was said since the desk told how far it had come, in order, as it last went out."""
+        return [self._sender.pack(self._said[ordinal]) for ordinal in sorted(self._said)]
 
     @property
     def last_id(self) -> UUID | None:

@@ -6,6 +6,9 @@ the queue until it had a worker free would wait for ever for an answer that stan
 A bounded number of them is held unacknowledged, and goes back to the queue if this process dies. Offers beyond that
 are acknowledged and wait in memory alone: if this process dies, the desk offers them again when nobody has accepted
 them in time.
+
+The desk repeats its messages when the bus has lost its data, and then outcomes may be lost with them. So a repeated
+assignment lets all be said again that was said of it, whether the work goes on or has ended.
 """
 
 from __future__ import annotations
@@ -17,19 +20,18 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
-from tierdesk_bus import Delivery
+from tierdesk_bus import Delivery, Message
 from tierdesk_contracts import AnyEnvelope
 from tierdesk_contracts.vocabulary import RejectReason
 from tierdesk_contracts.work import OutcomeRejected, Work, WorkAssigned, WorkOffered, WorkUpdated, WorkWithdrawn
 from tierdesk_tier.assignment import Assignment, Key
 from tierdesk_tier.errors import WorkLostError
+from tierdesk_tier.memory import Memory
 
 log = logging.getLogger(__name__)
 
 RESTARTS: Final = 3
 """How often work is begun again because its last step was refused; then people must look."""
-REMEMBERED: Final = 10_000
-"""Ended assignments whose repeated messages are known as such."""
 
 _LOSSES: Final = frozenset({RejectReason.STALE, RejectReason.NOT_OWNER, RejectReason.FOREIGN})
 
@@ -42,17 +44,22 @@ class Table:
         *,
         choose_worker: Callable[[WorkOffered], str | None],
         settle: Callable[[Sequence[Delivery]], None],
+        say_again: Callable[[Key, Sequence[Message], Delivery], None],
         most_held: int,
     ) -> None:
-        """`choose_worker` answers None to decline; `settle` acknowledges, now or soon."""
+        """`choose_worker` answers None to decline; `settle` acknowledges, now or soon.
+
+        `say_again` publishes these once more, in order, and then settles the delivery.
+        """
         self._choose_worker = choose_worker
         self._settle = settle
+        self._say_again = say_again
         self._most_held = most_held
         self._holding = 0
         self._assignments: dict[Key, Assignment] = {}
         self._ready: deque[Key] = deque()
         self._offered: OrderedDict[Key, None] = OrderedDict()
-        self._ended: OrderedDict[Key, int] = OrderedDict()
+        self._ended = Memory()
 
     def take(self, envelope: AnyEnvelope, delivery: Delivery) -> None:
         """Do what the message says."""
@@ -90,10 +97,9 @@ class Table:
         """It has ended: acknowledge what was held; begin it again if its last step was refused meanwhile."""
         del self._assignments[assignment.key]
         self._holding -= len(assignment.held)
-        self._ended.setdefault(assignment.key, 0)
-        while len(self._ended) > REMEMBERED:
-            self._ended.popitem(last=False)
-        last = assignment.ledger.last_id if assignment.ledger is not None and assignment.lost is None else None
+        ledger = assignment.ledger if assignment.lost is None else None
+        self._ended.keep(assignment.key, () if ledger is None else ledger.said)
+        last = None if ledger is None else ledger.last_id
         if last in assignment.refusing:
             refusing = assignment.refusing[last]
             self._begin_again(refusing, assignment.held.pop(refusing.id, None))
@@ -105,7 +111,10 @@ class Table:
         if assignment is not None:
             self._hold_again(assignment, envelope.id, delivery)
             return
-        worker = None if key in self._ended else self._choose_worker(envelope.data)
+        if key in self._ended:
+            self._on_ended(key, delivery)
+            return
+        worker = self._choose_worker(envelope.data)
         if worker is None:
             self._settle([delivery])
             return
@@ -118,7 +127,7 @@ class Table:
         data: WorkAssigned = envelope.data
         key = _key(data)
         if key in self._ended and key not in self._assignments:
-            self._settle([delivery])
+            self._on_ended(key, delivery)
             return
         assignment = self._assignments.get(key)
         if assignment is None:
@@ -134,6 +143,15 @@ class Table:
             self._hold(assignment, envelope.id, delivery)
         else:
             self._hold_again(assignment, envelope.id, delivery)
+            if assignment.ledger is not None and assignment.lost is None:
+                assignment.repairs.add(asyncio.create_task(assignment.ledger.repeat()))
+
+    def _on_ended(self, key: Key, delivery: Delivery) -> None:
+        said = self._ended.said(key)
+        if said:
+            self._say_again(key, said, delivery)
+        else:
+            self._settle([delivery])
 
     def _on_updated(self, envelope: AnyEnvelope, delivery: Delivery) -> None:
         assignment = self._assignments.get(_key(envelope.data))
@@ -182,8 +200,7 @@ class Table:
         """Ask for the work again, to go on where the desk stands; not if that was done often enough."""
         refused: OutcomeRejected = envelope.data
         key = _key(refused)
-        restarts = self._ended.pop(key, 0)
-        self._ended[key] = restarts + 1
+        restarts = self._ended.count_restart(key)
         if restarts >= RESTARTS:
             log.error(
                 "%s of %s: refused again after %d restarts, so it stays with its worker until somebody looks: %s",
@@ -193,6 +210,8 @@ class Table:
             return
         assignment = self._add(envelope, refused.worker)
         assignment.is_again = True
+        # What is said again as before must not go out under the identifier that the desk has read and refused.
+        assignment.refusals[refused.outcome_id] = refused
         if refused.reason not in {RejectReason.REPEATED, RejectReason.GAP}:
             assignment.refused = refused
         if delivery is not None:

@@ -20,7 +20,13 @@ from tierdesk_bus.amqp.consuming import AmqpConsumer
 from tierdesk_bus.amqp.link import Link, translate_loss
 from tierdesk_bus.amqp.management import Management
 from tierdesk_bus.amqp.publishing import Lane
-from tierdesk_bus.amqp.topology import declare_on, split_by_namespace
+from tierdesk_bus.amqp.topology import (
+    QueueGoneError,
+    QueueOfOldError,
+    check_queue_of_old,
+    declare_on,
+    split_by_namespace,
+)
 from tierdesk_bus.amqp.wire import read_leniently
 from tierdesk_bus.port import (
     HOME,
@@ -48,6 +54,8 @@ class _VirtualHost:
     """Declarations and questions. The broker reads a consuming connection slowly while many acknowledgements come on it;
     a question that is cut off for slowness must not take the consumers with it."""
     lanes: dict[str, Lane] = field(default_factory=dict)
+    old_queues: set[str] = field(default_factory=set)
+    """Without a delivery limit of their own. Known, the broker need not refuse one, and log it, at each declaration."""
 
     def lane(self, exchange: str) -> Lane:
         """Answer the lane to an exchange."""
@@ -80,14 +88,28 @@ class AmqpBus:
         """See `tierdesk_bus.port.Bus.declare`."""
         for namespace, part in split_by_namespace(topology).items():
             await self._reach(namespace)
-            async with self._short_channel(namespace) as channel:
-                await declare_on(channel, part)
+            await self._declare_part(namespace, part)
             if self._management is not None:
                 for queue in part.queues:
                     if queue.max_length is not None:
                         await self._management.limit_queue(
                             self._vhost(namespace), queue.name, max_length=queue.max_length
                         )
+
+    async def _declare_part(self, namespace: str, part: Topology) -> None:
+        old = self._host(namespace).old_queues
+        while True:
+            try:
+                async with self._short_channel(namespace) as channel:
+                    await declare_on(channel, part, old=old)
+            except QueueOfOldError as error:
+                async with self._short_channel(namespace) as channel:
+                    await check_queue_of_old(channel, error.queue)
+                old.add(error.queue.name)
+            except QueueGoneError as error:
+                old.discard(error.queue.name)
+            else:
+                return
 
     async def publish(self, batch: Sequence[Message], *, timeout_seconds: float) -> list[PublishResult]:
         """See `tierdesk_bus.port.Bus.publish`."""
@@ -138,12 +160,12 @@ class AmqpBus:
             await self._reach(queue.namespace)
             async with self._short_channel(queue.namespace) as channel:
                 answer = await channel.queue_declare(queue.name, passive=True, timeout=REACH_SECONDS)
-            rules = None
+            rules = arguments = None
             if management is not None:
-                rules = await management.rules_of(self._vhost(queue.namespace), queue.name)
+                rules, arguments = await management.rules_of(self._vhost(queue.namespace), queue.name)
         except BusError as error:
             return QueueState(queue, fault=str(error))
-        return QueueState(queue, answer.message_count or 0, answer.consumer_count or 0, rules)
+        return QueueState(queue, answer.message_count or 0, answer.consumer_count or 0, rules, arguments)
 
     async def ping(self) -> None:
         """See `tierdesk_bus.port.Bus.ping`. Asks on a connection that an alarm does not block."""

@@ -46,13 +46,13 @@ class Management:
             },
         )
 
-    async def rules_of(self, vhost: str, queue: str) -> dict[str, object]:
-        """What policies set for a queue, as it is in effect. Raises `BusError`."""
+    async def rules_of(self, vhost: str, queue: str) -> tuple[dict[str, object], dict[str, object]]:
+        """What policies set for a queue, as it is in effect, and the arguments it was declared with. Raises `BusError`."""
         response = await self._request("GET", f"queues/{_segment(vhost)}/{_segment(queue)}", None)
         if response.status_code == httpx2.codes.NOT_FOUND:
             raise BusError(f"the management API does not know the queue {queue!r} in {vhost!r}")
-        rules = response.json().get("effective_policy_definition")
-        return rules if isinstance(rules, dict) else {}  # RabbitMQ writes an empty map as a list
+        found = response.json()
+        return _table(found.get("effective_policy_definition")), _table(found.get("arguments"))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -77,6 +77,10 @@ class Management:
                 "its user must be an administrator"
             )
         return response
+
+
+def _table(found: object) -> dict[str, object]:
+    return found if isinstance(found, dict) else {}  # RabbitMQ writes an empty map as a list
 
 
 def _segment(name: str) -> str:

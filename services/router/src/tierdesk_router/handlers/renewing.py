@@ -8,13 +8,12 @@ from typing import Final
 import structlog
 
 from tierdesk_router.domain.offers import renew_offer
-from tierdesk_router.handlers.batches import apply_apart
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.tickets import Key, find_offered
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
-from tierdesk_store import Database
+from tierdesk_store import Database, apply_apart
 
 BATCH: Final = 200
 _log = structlog.get_logger(__name__)

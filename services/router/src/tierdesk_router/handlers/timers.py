@@ -11,14 +11,13 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from tierdesk_router.domain.offers import close_resolved, expire_offer
-from tierdesk_router.handlers.batches import apply_apart
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.tickets import Key, claim_due, put_off
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.supervision import wait_unless
-from tierdesk_store import Database, Transaction, is_redo
+from tierdesk_store import Database, Transaction, apply_apart, is_redo
 
 BATCH: Final = 200
 LOOK_SECONDS: Final = 1.0

@@ -7,25 +7,40 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from tierdesk_bus.port import Bus, BusError
 from tierdesk_runtime.clock import Clock as BusinessClock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.supervision import wait_unless
-from tierdesk_sla.domain.alarms import Alarm, notice, say_until
+from tierdesk_sla.domain.alarms import Alarm, next_moment, notice, say_until
 from tierdesk_sla.domain.settling import Settling
 from tierdesk_sla.handlers.publishing import publish
 from tierdesk_sla.handlers.ticket_changes import QUEUE, Followed
-from tierdesk_sla.store.watch import Due, Said, claim_due, next_due, save_alerts, save_marks
-from tierdesk_store import Database
+from tierdesk_sla.store.watch import (
+    Claimed,
+    Due,
+    Key,
+    Said,
+    claim_due,
+    next_due,
+    put_off,
+    save_alerts,
+    save_marks,
+)
+from tierdesk_store import Database, apply_apart, is_redo
 from tierdesk_store.failpoints import failpoint
 
 LOOK_SECONDS: Final = 1.0
 """The longest sleep: what other processes wrote is seen this late."""
 SETTLING_LOOK_SECONDS: Final = 0.2
 """The sleep while something is due and settles."""
+PUT_OFF_SECONDS: Final = 600.0
+"""For how long, in business time, a clock is left alone whose words could not be said."""
 _FAR: Final = timedelta(days=365)
+
+_log = structlog.get_logger(__name__)
 
 
 class SpokenMetrics:
@@ -39,6 +54,11 @@ class SpokenMetrics:
             "tierdesk_sla_tick_delay_seconds",
             "From the instant at which something fell due until it was said, in business time.",
             buckets=(1.0, 2.0, 2.5, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0),
+            registry=registry,
+        )
+        self.put_off = Counter(
+            "tierdesk_clocks_put_off_total",
+            "Clocks of which something could not be said and is tried later.",
             registry=registry,
         )
 
@@ -57,6 +77,9 @@ class Watcher:
     consumed: until the queue is empty, or an event sent later was applied here. While the broker cannot be asked,
     nothing is said. Another process that consumes the same queue may still hold an older event; then the alert comes
     too soon, and is retracted when that event is applied.
+
+    One clock whose words cannot be decided or saved silences no other: its batch is taken apart, and it is looked at
+    again after `PUT_OFF_SECONDS`. That is logged with the reason and counted as `tierdesk_clocks_put_off_total`.
     """
 
     def __init__(
@@ -96,15 +119,46 @@ class Watcher:
         """Say, in one transaction, what is due by `until` of the first clocks that are; answers how many clocks.
 
         Of a full batch only what comes before the clocks that are left, so that call after call all is in due order.
+        Raises what `tierdesk_store.is_redo` knows; nothing of the part in hand was said then.
         """
+        claimed: list[Claimed] = []
+        try:
+            await self._say(until, None, claimed)
+        except Exception as error:
+            if is_redo(error) or not claimed:
+                raise
+            await self._say_apart(claimed, until)
+        return len(claimed)
+
+    async def _say_apart(self, claimed: Sequence[Claimed], until: datetime) -> None:
+        """Say part by part, never past what is left of an earlier part or comes in a later one.
+
+        What that leaves unsaid is still due, for the next call.
+        """
+        starts = [one.next_at for one in claimed]
+        places = {one.key: place for place, one in enumerate(claimed)}
+        horizon = self._cut(claimed, until)
+
+        async def say(keys: Sequence[Key]) -> None:
+            nonlocal horizon
+            first, after = places[keys[0]], places[keys[-1]] + 1
+            cut = min(horizon, starts[after]) if after < len(starts) else horizon
+            if starts[first] <= cut:
+                left = await self._say(cut, keys, [])
+                horizon = min([horizon, *left])
+
+        await apply_apart(list(places), say, self._put_off)
+
+    async def _say(self, until: datetime, among: Sequence[Key] | None, claimed: list[Claimed]) -> list[datetime]:
+        """Claim, and say what is due. Answers when there is something to be said again of what was claimed."""
         async with self._database.transaction() as tx:
-            claimed = await claim_due(tx.connection, until, limit=self._batch)
+            claimed += await claim_due(tx.connection, until, limit=self._batch, among=among)
             if not claimed:
-                return 0
+                return []
             failpoint("sla.after_claim")
             now = self._clock.now()
-            cut = until if len(claimed) < self._batch else claimed[-1].next_at
-            words, marks = _speak(claimed, cut)
+            cut = until if among is not None else self._cut(claimed, until)
+            words, marks = _speak([one.read() for one in claimed], cut)
             new = await save_alerts(tx.connection, [said for _, said in words], now)
             for due, said in words:
                 if said.key in new:
@@ -112,7 +166,19 @@ class Watcher:
                     publish(tx, data, due.tenant, due.ticket_id, now, self._identifiers)
             await save_marks(tx.connection, marks)
         self._spoken.count([said for _, said in words if said.key in new], now)
-        return len(claimed)
+        moments = (next_moment(due.clock, alarm) for due, alarm in marks)
+        return [moment.at for moment in moments if moment is not None]
+
+    def _cut(self, claimed: Sequence[Claimed], until: datetime) -> datetime:
+        return until if len(claimed) < self._batch else claimed[-1].next_at
+
+    async def _put_off(self, key: Key, error: Exception) -> None:
+        now = self._clock.now()
+        until = now + timedelta(seconds=PUT_OFF_SECONDS)
+        async with self._database.transaction() as tx:
+            await put_off(tx.connection, key, now, until)
+        self._spoken.put_off.inc()
+        _log.error("clock_put_off", tenant=key[0], clock=str(key[1]), until=until.isoformat(), exc_info=error)
 
     async def _consumed_until(self, settled: datetime) -> datetime | None:
         try:

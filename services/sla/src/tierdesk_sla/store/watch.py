@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import RowMapping, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_sla.domain.alarms import Alarm, Moment, next_moment
@@ -31,6 +31,25 @@ _SAVE_MARKS: Final = text("""
         breach_due_at timestamptz, next_at timestamptz)
     WHERE clock.tenant = mark.tenant AND clock.id = mark.id
 """)
+
+
+Key = tuple[str, UUID]
+"""Tenant and clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A clock that is locked for this transaction, as it stands in its row."""
+
+    key: Key
+    next_at: datetime
+    row: RowMapping
+
+    def read(self) -> Due:
+        """Raises whatever a row that cannot be read lets raise."""
+        return Due(
+            self.row["tenant"], self.row["ticket_id"], self.row["reference"], self.next_at, *read_clock(self.row)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +79,27 @@ class Said:
         return self.tenant, self.clock.id, self.alarm.cycle, self.moment.word, self.moment.share
 
 
-async def claim_due(connection: AsyncConnection, until: datetime, *, limit: int) -> list[Due]:
-    """At most `limit` clocks that have something to be said of them by `until`, the earliest first.
+async def claim_due(
+    connection: AsyncConnection, until: datetime, *, limit: int, among: Sequence[Key] | None = None
+) -> list[Claimed]:
+    """At most `limit` clocks that have something to be said of them by `until`, the earliest first; of these alone, if given.
 
     Their rows are locked until the transaction ends; rows that another watcher or the consumer holds are left to it.
     """
-    rows = await connection.execute(_CLAIM.where(clock.c.next_at <= until).limit(limit))
-    return [
-        Due(row["tenant"], row["ticket_id"], row["reference"], row["next_at"], *read_clock(row))
-        for row in rows.mappings()
-    ]
+    statement = _CLAIM.where(clock.c.next_at <= until).limit(limit)
+    if among is not None:
+        statement = statement.where(tuple_(clock.c.tenant, clock.c.id).in_(among))
+    rows = await connection.execute(statement)
+    return [Claimed((row["tenant"], row["id"]), row["next_at"], row) for row in rows.mappings()]
+
+
+async def put_off(connection: AsyncConnection, key: Key, now: datetime, until: datetime) -> None:
+    """Look at the clock again at `until`, unless something moved it beyond `now` meanwhile."""
+    await connection.execute(
+        update(clock)
+        .where(clock.c.tenant == key[0], clock.c.id == key[1], clock.c.next_at <= now)
+        .values(next_at=until)
+    )
 
 
 async def next_due(connection: AsyncConnection) -> datetime | None:

@@ -1,19 +1,21 @@
-"""A batch of tickets of which one cannot be decided: the others must not wait for it."""
+"""A batch of which one part cannot be decided or saved: the others must not wait for it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from tierdesk_router.store.tickets import Key
-from tierdesk_store import is_redo
+from tierdesk_store.errors import is_redo
+
+KeyT = TypeVar("KeyT")
 
 
 async def apply_apart(
-    keys: Sequence[Key],
-    apply: Callable[[Sequence[Key]], Awaitable[None]],
-    set_aside: Callable[[Key, Exception], Awaitable[None]],
+    keys: Sequence[KeyT],
+    apply: Callable[[Sequence[KeyT]], Awaitable[None]],
+    set_aside: Callable[[KeyT, Exception], Awaitable[None]],
 ) -> None:
-    """Apply to all keys; when that fails, to ever smaller parts, until each one at fault is alone and set aside.
+    """Apply to all keys; when that fails, to ever smaller parts, in order, until each one at fault is alone and set aside.
 
     `apply` does all or nothing. Raises what `is_redo` knows: nobody is at fault then.
     """
