@@ -1,0 +1,284 @@
+"""One trace leads from the request to what the tier made of it; without a collector, and without the setting, nothing changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.collector import Collector, Seen, collecting
+from e2e.endpoints import BATCH, CALL, PHONE, POLICY, PROBLEM, as_line
+from e2e.whole_desk import OWN, WholeDesk, wait_until
+from servers.postgres import DatabaseServer
+from tierdesk_tier import Job, serve_tier
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+CALLER = "b7ad6b7169203331"
+TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
+OUTBOXES = ("intake", "router", "sla", "kb")
+TEXT = "The printer of Zebedee Quux eats paper"
+ANSWER_SECONDS = 5.0
+
+
+@pytest.fixture(autouse=True)
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@contextmanager
+def run_desk(
+    server: DatabaseServer, folder: Path, services: tuple[str, ...] = OUTBOXES, **settings: Any
+) -> Iterator[WholeDesk]:
+    with server.fresh_database() as url:
+        desk = WholeDesk(folder, url, tenants=(OWN,), services=services, **settings)
+        desk.start()
+        try:
+            yield desk
+        finally:
+            desk.stop()
+
+
+@contextmanager
+def at_work(desk: WholeDesk) -> Iterator[None]:
+    """A tier that resolves what it is offered."""
+
+    async def work(job: Job) -> None:
+        await job.resolve("Took the paper out")
+
+    async def run() -> None:
+        stopping = asyncio.Event()
+        loops.append((asyncio.get_running_loop(), stopping))
+        await serve_tier(
+            desk.settings.bus, tenant=OWN, tier="l1", group="front", worker="bob", work=work, stop=stopping
+        )
+
+    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    try:
+        yield
+    finally:
+        for loop, stopping in loops:
+            loop.call_soon_threadsafe(stopping.set)
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def post(desk: WholeDesk, text: str = TEXT, **headers: str) -> str:
+    """An event; answers its ticket."""
+    with desk.client(OWN, traceparent=TRACEPARENT, **headers) as client:
+        answer = client.post("/v1/events", json=PROBLEM | {"title": text, "text": text})
+    assert answer.status_code == 202, answer.text
+    ticket: str = answer.json()["ticket"]
+    return ticket
+
+
+def put_policy(desk: WholeDesk) -> None:
+    with desk.client(OWN) as client:
+        assert client.put("/v1/policy", content=json.dumps(POLICY)).status_code == 200
+
+
+def wait_for_status(desk: WholeDesk, ticket: str, status: str) -> None:
+    with desk.client(OWN) as client:
+        path = f"/v1/tickets/{ticket}"
+        wait_until(lambda: client.get(path).json().get("ticket", {}).get("status") == status, f"it is {status}")
+
+
+def messages(desk: WholeDesk, services: tuple[str, ...] = OUTBOXES) -> list[dict[str, Any]]:
+    """All that was ever sent by these services."""
+    union = " UNION ALL ".join(f"SELECT body FROM {service}.outbox" for service in services)
+    return [json.loads(row["body"]) for row in desk.query(union)]
+
+
+def span_of(spans: list[Seen], service: str, event_type: str) -> Seen:
+    (found,) = [
+        span for span in spans if span.service == service and span.attributes.get("cloudevents.event_type") == event_type
+    ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def story(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, list[Seen], list[dict[str, Any]]]:
+    """A ticket, from a traced request until it is resolved: its identifier, all spans of the desk, all messages of it."""
+    with collecting() as collector:
+        folder = tmp_path_factory.mktemp("traced")
+        with run_desk(database_server, folder, otlp_endpoint=collector.url) as desk, at_work(desk):
+            put_policy(desk)
+            ticket = post(desk)
+            wait_for_status(desk, ticket, "resolved")
+            sent = [message for message in messages(desk) if message["subject"] == ticket]
+        return ticket, collector.spans, sent
+
+
+def test_every_span_of_a_ticket_is_in_the_trace_of_its_request(story):
+    ticket, spans, _ = story
+    (request,) = [span for span in spans if span.name == "POST /v1/events"]
+    assert (request.service, request.kind, request.trace_id) == ("intake", "server", TRACE)
+    assert request.parent_id == CALLER
+    assert request.attributes["http.response.status_code"] == 202
+    assert request.attributes["tierdesk.tenant"] == OWN
+    of_ticket = [span for span in spans if span.attributes.get("tierdesk.ticket") == ticket]
+    assert {span.trace_id for span in of_ticket} == {TRACE}
+    assert {span.kind for span in of_ticket} == {"consumer"}
+    assert {span.service for span in of_ticket} == {"router", "sla", "kb"}
+    assert not [span for span in of_ticket if span.failed]
+
+
+def test_each_step_is_the_child_of_the_one_that_caused_it(story):
+    _, spans, _ = story
+    (request,) = [span for span in spans if span.name == "POST /v1/events"]
+    opened = span_of(spans, "router", "intake.problem_reported.v1")
+    accepted = span_of(spans, "router", "outcome.accepted.v1")
+    resolved = span_of(spans, "router", "outcome.resolved.v1")
+    assert opened.parent_id == request.span_id
+    assert accepted.parent_id == opened.span_id
+    assert resolved.parent_id == accepted.span_id
+
+
+def test_every_message_of_a_traced_ticket_carries_its_trace(story):
+    _, _, sent = story
+    types = {message["type"] for message in sent}
+    assert types >= {"intake.problem_reported.v1", "ticket.changed.v1", "work.offered.v1", "work.assigned.v1"}
+    assert {message.get("traceparent", "none")[:36] for message in sent} == {f"00-{TRACE}-"}
+
+
+def test_a_consumer_span_says_what_was_handled_and_how_long_it_waited(story):
+    ticket, spans, sent = story
+    (reported,) = [message for message in sent if message["type"] == "intake.problem_reported.v1"]
+    span = span_of(spans, "router", "intake.problem_reported.v1")
+    assert span.name == "process router.intake"
+    age_seconds = span.attributes.pop("tierdesk.message.age_seconds")
+    assert 0 <= age_seconds < 60
+    assert span.seconds >= 0
+    at = span.attributes.pop("tierdesk.message.time")
+    assert at.replace("+00:00", "Z") == reported["time"].replace("+00:00", "Z")
+    assert span.attributes == {
+        "messaging.system": "postgresql",
+        "messaging.destination.name": "router.intake",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.message.id": reported["id"],
+        "cloudevents.event_type": "intake.problem_reported.v1",
+        "tierdesk.tenant": OWN,
+        "tierdesk.ticket": ticket,
+        "tierdesk.decision": "applied",
+    }
+
+
+def test_no_span_holds_what_people_wrote_or_who_they_are(story):
+    _, spans, _ = story
+    told = repr(spans)
+    assert OWN in told
+    for word in ("Zebedee", "printer", "paper", "ann", "bob"):
+        assert word not in told.split("'") and f"{word} " not in told, word
+
+
+def test_requests_that_share_a_commit_keep_their_own_traces(database_server, tmp_path):
+    def trace_of(number: int) -> str:
+        return f"{number:032x}"
+
+    def send(number: int) -> None:
+        header = f"00-{trace_of(number)}-{CALLER}-01"
+        with desk.client(OWN, traceparent=header) as client:
+            tickets[number] = client.post("/v1/events", json=PROBLEM).json()["ticket"]
+
+    tickets: dict[int, str] = {}
+    with collecting() as collector, run_desk(database_server, tmp_path, ("intake",), otlp_endpoint=collector.url) as desk:
+        threads = [threading.Thread(target=send, args=(number,)) for number in range(1, 13)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        body = b"\n".join(as_line(json.dumps(PROBLEM).encode()) for _ in range(3))
+        call = json.dumps(CALL | {"event": "answer"}).encode()
+        with desk.client(OWN, traceparent=f"00-{trace_of(99)}-{CALLER}-01") as client:
+            lines = client.post(BATCH, content=body, headers={"Content-Type": "application/x-ndjson"}).text.split()
+            headers = {"Content-Type": "application/json"} | desk.signed(OWN, call, "w-1")
+            called = client.post(PHONE, content=call, headers=headers).json()["ticket"]
+        found = {message["subject"]: message["traceparent"][3:35] for message in messages(desk, ("intake",))}
+    expected = {ticket: trace_of(number) for number, ticket in tickets.items()}
+    expected |= {json.loads(line)["ticket"]: trace_of(99) for line in lines} | {called: trace_of(99)}
+    assert len(expected) == 16
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "nonsense", f"00-{TRACE}-{'0' * 16}-01", f"ff-{TRACE}-{CALLER}-01", f"00-{TRACE.upper()}-{CALLER}-01", "é" * 40],
+)
+def test_a_traceparent_that_is_none_begins_a_new_trace(header, traced_intake):
+    desk, _ = traced_intake
+    with desk.client(OWN, traceparent=header.encode("utf-8").decode("latin-1")) as client:
+        ticket = client.post("/v1/events", json=PROBLEM).json()["ticket"]
+    (message,) = [message for message in messages(desk, ("intake",)) if message["subject"] == ticket]
+    assert len(message["traceparent"]) == 55
+    assert TRACE not in message["traceparent"]
+
+
+def test_a_caller_who_does_not_sample_gets_no_spans_and_its_trace_is_handed_on(traced_intake):
+    desk, collector = traced_intake
+    trace = "f" * 31 + "e"
+    with desk.client(OWN, traceparent=f"00-{trace}-{CALLER}-00") as client:
+        ticket = client.post("/v1/events", json=PROBLEM).json()["ticket"]
+    (message,) = [message for message in messages(desk, ("intake",)) if message["subject"] == ticket]
+    assert message["traceparent"].startswith(f"00-{trace}-")
+    assert message["traceparent"].endswith("-00")
+    assert trace not in {span.trace_id for span in collector.spans}
+
+
+@pytest.fixture(scope="module")
+def traced_intake(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[WholeDesk, Collector]]:
+    with collecting() as collector:
+        folder = tmp_path_factory.mktemp("intake")
+        with run_desk(database_server, folder, ("intake",), otlp_endpoint=collector.url) as desk:
+            yield desk, collector
+
+
+@pytest.mark.parametrize("collector", ["refuses", "never answers"])
+def test_a_collector_that_is_away_harms_nobody(collector, database_server, tmp_path):
+    listener = socket.create_server(("127.0.0.1", 0))
+    if collector == "refuses":
+        listener.close()
+        port = 1
+    else:
+        port = listener.getsockname()[1]
+    try:
+        url = f"http://127.0.0.1:{port}"
+        with run_desk(database_server, tmp_path, ("intake", "router"), otlp_endpoint=url) as desk:
+            put_policy(desk)
+            slowest = 0.0
+            for _ in range(600):  # more than one batch of spans
+                begun = time.monotonic()
+                ticket = post(desk)
+                slowest = max(slowest, time.monotonic() - begun)
+            assert slowest < ANSWER_SECONDS
+            wait_for_status(desk, ticket, "offered")
+            begun = time.monotonic()
+            desk.stop()
+            assert time.monotonic() - begun < desk.settings.drain_seconds
+    finally:
+        listener.close()
+
+
+def test_without_the_setting_no_message_has_a_traceparent(database_server, tmp_path):
+    with run_desk(database_server, tmp_path) as desk, at_work(desk):
+        put_policy(desk)
+        ticket = post(desk)
+        wait_for_status(desk, ticket, "resolved")
+        sent = messages(desk)
+        outcomes = desk.query("SELECT count(*) AS n FROM router.ticket_log WHERE ticket_id = $1", ticket)
+    assert outcomes[0]["n"] > 3
+    assert len(sent) > 5
+    assert not [message for message in sent if "traceparent" in message]
