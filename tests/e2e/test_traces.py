@@ -18,6 +18,7 @@ from e2e.collector import Seen, collecting
 from e2e.endpoints import BATCH, CALL, PHONE, POLICY, PROBLEM, as_line
 from e2e.whole_desk import OWN, WholeDesk, wait_until
 from servers.postgres import DatabaseServer
+from servers.rabbitmq import Broker
 from tierdesk_runtime import spans
 from tierdesk_tier import Job, serve_tier
 
@@ -100,6 +101,17 @@ def messages(desk: WholeDesk, services: tuple[str, ...] = OUTBOXES) -> list[dict
     return [json.loads(row["body"]) for row in desk.query(union)]
 
 
+def followed(desk: WholeDesk, ticket: str) -> bool:
+    """Whether all followers have applied all changes of the ticket."""
+    rows = desk.query(
+        "SELECT (SELECT max(sequence) FROM router.ticket_log WHERE ticket_id = $1::uuid) AS last, "
+        "(SELECT sequence FROM sla.applied WHERE subject = $1::uuid::text) AS sla, "
+        "(SELECT sequence FROM kb.applied WHERE subject = $1::uuid::text) AS kb",
+        ticket,
+    )
+    return bool(rows[0]["last"] == rows[0]["sla"] == rows[0]["kb"])
+
+
 def span_of(spans: list[Seen], service: str, event_type: str) -> Seen:
     (found,) = [
         span
@@ -111,15 +123,17 @@ def span_of(spans: list[Seen], service: str, event_type: str) -> Seen:
 
 @pytest.fixture(scope="module")
 def story(
-    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+    database_server: DatabaseServer, broker: Broker, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, list[Seen], list[dict[str, Any]]]:
     """A ticket, from a traced request until it is resolved: its identifier, all spans of the desk, all messages of it."""
-    with collecting() as collector:
-        folder = tmp_path_factory.mktemp("traced")
-        with run_desk(database_server, folder, otlp_endpoint=collector.url) as desk, at_work(desk):
+    folder = tmp_path_factory.mktemp("traced")
+    with collecting() as collector, broker.fresh_vhost() as bus_url:
+        settings = {"bus_url": bus_url, "otlp_endpoint": collector.url}
+        with run_desk(database_server, folder, **settings) as desk, at_work(desk):
             put_policy(desk)
             ticket = post(desk)
             wait_for_status(desk, ticket, "resolved")
+            wait_until(lambda: followed(desk, ticket), "clocks and knowledge have followed the ticket to its end")
             sent = [message for message in messages(desk) if message["subject"] == ticket]
         return ticket, collector.spans, sent
 
@@ -167,7 +181,7 @@ def test_a_consumer_span_says_what_was_handled_and_how_long_it_waited(story):
     at = span.attributes.pop("tierdesk.message.time")
     assert at.replace("+00:00", "Z") == reported["time"].replace("+00:00", "Z")
     assert span.attributes == {
-        "messaging.system": "postgresql",
+        "messaging.system": "rabbitmq",
         "messaging.destination.name": "router.intake",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
