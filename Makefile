@@ -69,9 +69,9 @@ compose-scale: $(DEV) ## Measure 1, 2 and 4 routers in containers of a quarter c
 
 lock: ## Make requirements/*.txt anew from the *.in files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
-	for name in build runtime dev; do \
+	for name in build runtime telemetry dev; do \
 		uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 \
-			$$(test $$name = dev && echo --constraints requirements/runtime.txt) $(ARGS) \
+			$$(case $$name in telemetry|dev) echo --constraints requirements/runtime.txt;; esac) $(ARGS) \
 			--output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 

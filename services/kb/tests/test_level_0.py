@@ -100,3 +100,20 @@ async def test_a_batch_of_offers_is_answered_each_for_itself(base, offered):
         by_ticket[envelope.subject].append(envelope.type.split(".")[1])
     answered = ["accepted", "progressed", "paused"]
     assert list(by_ticket.values()) == [answered, ["accepted", "escalated"], answered]
+
+
+async def test_outcomes_stay_in_the_trace_of_the_message_that_they_answer(base, offered, follow_up):
+    offer = offered("I forgot my password")
+    reply = follow_up(offer, reply="yes")
+    await base.receive(
+        base.worker,
+        offer.model_copy(update={"traceparent": "of-offer"}),
+        reply.model_copy(update={"traceparent": "of-reply"}),
+    )
+    traces = [(envelope.type, envelope.traceparent) for envelope in await base.sent("outcome.")]
+    assert traces == [
+        ("outcome.accepted.v1", "of-offer"),
+        ("outcome.progressed.v1", "of-offer"),
+        ("outcome.paused.v1", "of-offer"),
+        ("outcome.resolved.v1", "of-reply"),
+    ]

@@ -129,3 +129,9 @@ async def find(client, key_of, words: str, **options):
 
 async def test_an_empty_batch_decides_nothing(base):
     assert await base.receive(base.tickets) == []
+
+
+async def test_a_match_stays_in_the_trace_of_its_ticket(base, opened):
+    ticket = opened("I forgot my password", "I cannot log in.").model_copy(update={"traceparent": "of-ticket"})
+    await base.receive(base.tickets, ticket, opened("I forgot my password", "I cannot log in."))
+    assert [match.traceparent for match in await base.sent("knowledge.matched")] == ["of-ticket", None]

@@ -63,7 +63,7 @@ class Dispatcher:
         if name is None:
             return self._own
         service = self._services.get(name)
-        return service.app if service is not None else _starting
+        return service.entry if service is not None else _starting
 
     async def _own(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

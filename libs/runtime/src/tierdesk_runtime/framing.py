@@ -21,7 +21,7 @@ BODY_SECONDS: Final = 30.0
 _GONE: Final = 499
 """Logged, not sent: the client left before it was answered."""
 _LIMIT: Final = "tierdesk.body_limit"
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def limit_body(request: Request, limit_bytes: int) -> None:
@@ -73,7 +73,7 @@ class RequestFrame:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method, route = scope["method"], route_of(scope)
-        if method not in _METHODS:  # a client can make up any number of them
+        if method not in METHODS:  # a client can make up any number of them
             method = "other"
         key = (method, route, status)
         children = self._children.get(key)

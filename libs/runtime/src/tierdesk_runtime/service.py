@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from tierdesk_bus import connect
 from tierdesk_bus.port import HOME, Bus, BusError, Topology
@@ -23,8 +24,12 @@ from tierdesk_runtime.observation import Observer
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
 from tierdesk_runtime.supervision import Run, SupervisedTask, wait_for_any
+from tierdesk_runtime.tracing import start_tracing
 from tierdesk_store import Database, DatabaseUnavailableError, Handler, Relay, ServiceSchema, Sweep, service_url
 from tierdesk_store.observation import outbox_state
+
+if TYPE_CHECKING:
+    from tierdesk_runtime.spans import Tracing
 
 _CHECK_SECONDS: Final = 2.0
 _RELAY_FRESH_SECONDS: Final = 30.0
@@ -47,6 +52,7 @@ class Parts:
     identifiers: Identifiers
     ring: KeyRing
     secrets: Secrets
+    tracing: Tracing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ async def build_parts(definition: ServiceDefinition, settings: Settings, *, cloc
     """
     secrets = Secrets.load(settings.secrets_file)
     url = service_url(settings.database_url, definition.name, secrets.database_password(definition.name))
+    tracing = start_tracing(settings, definition.name)
     bus = await connect(
         settings.bus,
         name=f"tierdesk-{definition.name}",
@@ -86,6 +93,7 @@ async def build_parts(definition: ServiceDefinition, settings: Settings, *, cloc
         identifiers=Identifiers(),
         ring=KeyRing(secrets),
         secrets=secrets,
+        tracing=tracing,
     )
 
 
@@ -96,6 +104,8 @@ class Service:
         self.name = name
         self.parts = parts
         self.app = app
+        self.entry: ASGIApp = app if parts.tracing is None else parts.tracing.trace_requests(app)
+        """What answers requests: the application, under spans where there are traces."""
         self.metrics: Metrics = app.state.metrics
         self._topology = topology
         self._declared = asyncio.Event()
@@ -126,6 +136,8 @@ class Service:
         """
         if (namespace, queue) in self._consumers or self._draining:
             return
+        if self.parts.tracing is not None:
+            handler = self.parts.tracing.trace_messages(handler)
         consumer = QueueConsumer(
             ConsumedQueue(handler, queue, namespace, batch, gather_seconds),
             self.parts.bus,
@@ -209,6 +221,8 @@ class Service:
                     await close()
             except Exception:
                 log.exception("close_failed", service=self.name)
+        if self.parts.tracing is not None:
+            await self.parts.tracing.close()
         log.info("service_drained", service=self.name, cut_off=finished.count(False))
 
     def _begin(self, task: SupervisedTask) -> SupervisedTask:

@@ -119,6 +119,8 @@ async def _build(definition: ServiceDefinition, settings: Settings, clock: Clock
     except BaseException:
         await parts.bus.close()
         await parts.database.close()
+        if parts.tracing is not None:
+            await parts.tracing.close()
         raise
 
 

@@ -83,6 +83,14 @@ class Settings(BaseSettings):
         16 * 1024 * 1024
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    otlp_endpoint: Annotated[
+        ServerUrl | None,
+        Field(
+            repr=False,
+            pattern=r"^https?://",
+            description="Where traces go, by OTLP over HTTP; without it there are none. Needs requirements/telemetry.txt.",
+        ),
+    ] = None
     clock_file: Annotated[Path | None, Field(description="A fast business clock for demonstration and replay.")] = None
     drain_delay_seconds: Annotated[
         float,

@@ -60,7 +60,7 @@ class _WatchedConsumer:
         deliveries = await self._consumer.receive(limit, timeout_seconds=timeout_seconds)
         if deliveries:
             self._watch.last_delivery_at = asyncio.get_running_loop().time()
-            self._watch.lag_seconds = _age_seconds(deliveries[0].id)
+            self._watch.lag_seconds = age_seconds(deliveries[0].id)
         elif timeout_seconds:
             self._watch.lag_seconds = 0.0
         return deliveries
@@ -75,7 +75,7 @@ class _WatchedConsumer:
         await self._consumer.close()
 
 
-def _age_seconds(message_id: str) -> float:
+def age_seconds(message_id: str) -> float:
     """Since the message was made, as its identifier says (UUIDv7, RFC 9562); 0.0 for an identifier of another kind."""
     try:
         identifier = UUID(message_id)

@@ -23,6 +23,8 @@ class Received:
     received_at: datetime
     attempts: int
     """How often it was tried before and had to wait; 0 the first time."""
+    traceparent: str | None = None
+    """What messages that are sent because of this one shall carry; None where there are no traces."""
 
 
 class Handler(Protocol[StateT]):

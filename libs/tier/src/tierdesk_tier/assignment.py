@@ -25,6 +25,7 @@ class Assignment:
     subject: str
     tenant: str
     traceparent: str | None
+    """Of the offer, then of the assignment: what outcomes carry."""
     worker: str
     request: UUID
     """The message that it began with, which is settled once the desk was asked for the work."""

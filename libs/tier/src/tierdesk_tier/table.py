@@ -139,6 +139,7 @@ class Table:
         if assignment.assigned is None:
             # It may name another worker than was asked for: the one for whom an earlier process had accepted.
             assignment.assigned, assignment.worker = data, data.worker
+            assignment.traceparent = envelope.traceparent or assignment.traceparent
             assignment.answered.set()
             self._hold(assignment, envelope.id, delivery)
         else:

@@ -28,8 +28,10 @@ class Publisher:
         """The business time."""
         return self._clock.now()
 
-    def send(self, tx: Transaction, data: Contract, *, tenant: str, subject: str) -> None:
-        """Publish `data` about `subject` when the transaction commits."""
+    def send(
+        self, tx: Transaction, data: Contract, *, tenant: str, subject: str, traceparent: str | None = None
+    ) -> None:
+        """Publish `data` about `subject` when the transaction commits; `traceparent` is that of what it answers."""
         entry = type_of(data)
         envelope = seal(
             data,
@@ -38,5 +40,6 @@ class Publisher:
             subject=subject,
             time=self._clock.now(),
             tenant=tenant,
+            traceparent=traceparent,
         )
         tx.send(envelope, Address(HOME, _EXCHANGES[entry.exchange], event_key(tenant, entry.name)))

@@ -48,7 +48,8 @@ def admit(ledger: Ledger, terms: Terms, request: PostedToDesk) -> Answer:
         ticket = ledger.find_ticket(posted.tenant, event.ticket, field=f"{request.prefix}ticket")
         message = as_message(event)
     message_id = ledger.mint.new()
-    ledger.tell(ticket, message, message_id=message_id, at=business_time(event.occurred_at, ledger.now))
+    at = business_time(event.occurred_at, ledger.now)
+    ledger.tell(ticket, message, message_id=message_id, at=at, traceparent=posted.traceparent)
     return ledger.record(posted, _accepted(ticket), event_id=message_id, opened=opened)
 
 

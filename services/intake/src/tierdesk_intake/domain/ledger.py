@@ -59,7 +59,8 @@ class KnownKey:
 class Posted:
     """What every request that may be stored brings: whose, under which key, and its bytes as they came.
 
-    `fingerprint` is the SHA-256 of those bytes; `key_field` is where in the request the key stands.
+    `fingerprint` is the SHA-256 of those bytes; `key_field` is where in the request the key stands; `traceparent` is what
+    the messages that come of it carry, if the request is traced.
     """
 
     tenant: str
@@ -68,6 +69,7 @@ class Posted:
     key_field: str
     fingerprint: bytes
     body: bytes
+    traceparent: str | None = None
 
     @property
     def key_name(self) -> KeyName | None:
@@ -135,7 +137,9 @@ class Ledger:
             )
         return ticket
 
-    def tell(self, ticket: Ticket, data: Contract, *, message_id: UUID, at: datetime) -> None:
+    def tell(
+        self, ticket: Ticket, data: Contract, *, message_id: UUID, at: datetime, traceparent: str | None = None
+    ) -> None:
         """Publish `data` as the next of the ticket's sequence."""
         if ticket.last_sequence:
             self.continued[ticket.tenant, ticket.id] = ticket
@@ -149,6 +153,7 @@ class Ledger:
                 time=at,
                 tenant=ticket.tenant,
                 sequence=ticket.last_sequence,
+                traceparent=traceparent,
             )
         )
 

@@ -80,7 +80,7 @@ def _tell(ledger: Ledger, call: Call, state: CallState, request: PostedByPhone, 
         ticket = ledger.tickets[tenant, call.ticket]
     data = Called(reference=ticket.reference, provider=provider, call_id=call_id, **dict(state))
     at = business_time(request.event.occurred_at, ledger.now)
-    ledger.tell(ticket, data, message_id=message_id, at=at)
+    ledger.tell(ticket, data, message_id=message_id, at=at, traceparent=request.posted.traceparent)
     return opened
 
 

@@ -28,6 +28,7 @@ from tierdesk_intake.http.refusal_problems import as_problem
 from tierdesk_runtime.http import Principal, limit_body, require
 from tierdesk_runtime.problems import ProblemError, database_unavailable, problem_document
 from tierdesk_runtime.settings import Settings
+from tierdesk_runtime.tracing import traceparent_of
 from tierdesk_store import DatabaseUnavailableError
 
 LINES: Final = 10_000
@@ -90,7 +91,8 @@ def batch_route(commit: EventCommit, now: Callable[[], datetime], settings: Sett
             raise as_problem(refused) from None
         results: list[dict[str, Any]] = []
         for start in range(0, len(lines), CHUNK_LINES):
-            chunk = _Chunk(lines[start : start + CHUNK_LINES], principal.tenant, settings.body_limit_bytes, now())
+            taken = lines[start : start + CHUNK_LINES]
+            chunk = _Chunk(taken, principal.tenant, settings.body_limit_bytes, now(), traceparent_of(request))
             results += await chunk.write(commit)
             await asyncio.sleep(0)
         if results and all(result["status"] == 503 for result in results):
@@ -113,14 +115,16 @@ def batch_route(commit: EventCommit, now: Callable[[], datetime], settings: Sett
 class _Chunk:
     """Some lines of a batch: read, written together, and told one by one."""
 
-    def __init__(self, lines: list[tuple[int, bytes]], tenant: str, limit_bytes: int, now: datetime) -> None:
+    def __init__(
+        self, lines: list[tuple[int, bytes]], tenant: str, limit_bytes: int, now: datetime, trace: str | None
+    ) -> None:
         self._results: list[dict[str, Any]] = []
         self._read: list[tuple[dict[str, Any], PostedToDesk]] = []
         for number, line in lines:
             result: dict[str, Any] = {"line": number, "key": None}
             self._results.append(result)
             try:
-                self._read.append((result, _read(line, tenant, limit_bytes, now)))
+                self._read.append((result, _read(line, tenant, limit_bytes, now, trace)))
             except RefusedError as refused:
                 result["key"] = _key_of(line)
                 _tell_problem(result, as_problem(refused))
@@ -151,13 +155,13 @@ def _too_many() -> RefusedError:
     return RefusedError(RefusalKind.TOO_LARGE, f"A batch has at most {LINES} lines. Send the rest in another.")
 
 
-def _read(line: bytes, tenant: str, limit_bytes: int, now: datetime) -> PostedToDesk:
+def _read(line: bytes, tenant: str, limit_bytes: int, now: datetime, trace: str | None) -> PostedToDesk:
     if len(line) > limit_bytes:
         raise RefusedError(RefusalKind.TOO_LARGE, f"A line has at most {limit_bytes} bytes.")
     posted = read_line(line, now=now)
     fingerprint = hashlib.sha256(line).digest()
     return PostedToDesk(
-        Posted(tenant, EVENTS_SOURCE, posted.key, "key", fingerprint, line), posted.event, prefix="event."
+        Posted(tenant, EVENTS_SOURCE, posted.key, "key", fingerprint, line, trace), posted.event, prefix="event."
     )
 
 

@@ -22,6 +22,7 @@ from tierdesk_intake.http.plain_route import MediaType, PlainRoute, check_media_
 from tierdesk_intake.http.refusal_problems import as_problem
 from tierdesk_intake.store.group_commit import GroupCommit
 from tierdesk_runtime.http import Principal, require
+from tierdesk_runtime.tracing import traceparent_of
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
@@ -106,4 +107,5 @@ async def _read(request: Request, tenant: str, now: datetime) -> PostedToDesk:
     body = await request.body()
     event = read_event(body, now=now)
     fingerprint = hashlib.sha256(body).digest()
-    return PostedToDesk(Posted(tenant, EVENTS_SOURCE, keys[0] if keys else None, KEY_HEADER, fingerprint, body), event)
+    key, trace = keys[0] if keys else None, traceparent_of(request)
+    return PostedToDesk(Posted(tenant, EVENTS_SOURCE, key, KEY_HEADER, fingerprint, body, trace), event)

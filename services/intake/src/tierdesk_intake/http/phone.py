@@ -23,6 +23,7 @@ from tierdesk_intake.http.phone_sources import PhoneSources
 from tierdesk_intake.http.plain_route import MediaType, PlainRoute, check_media_type
 from tierdesk_intake.http.refusal_problems import as_problem
 from tierdesk_intake.store.group_commit import GroupCommit
+from tierdesk_runtime.tracing import traceparent_of
 
 PhoneCommit = GroupCommit[PostedByPhone, Answer]
 
@@ -76,7 +77,8 @@ def phone_route(
             call_id, event = read(body, now=now())
             fingerprint = hashlib.sha256(body).digest()
             source = f"phone/{signed.source}"
-            posted = Posted(signed.tenant, source, signed.webhook_id, "webhook-id", fingerprint, body)
+            trace = traceparent_of(request)
+            posted = Posted(signed.tenant, source, signed.webhook_id, "webhook-id", fingerprint, body, trace)
             answer = await commit.submit(PostedByPhone(posted, signed.source, call_id, event), posted.key_name)
         except RefusedError as refused:
             raise as_problem(refused) from None

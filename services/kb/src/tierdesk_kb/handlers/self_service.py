@@ -33,7 +33,7 @@ class Batch:
     policies: dict[str, Policy]
     found: dict[JobKey, Found | None]
     changed: dict[JobKey, None] = field(default_factory=dict)
-    outcomes: list[tuple[Job, Outcome]] = field(default_factory=list)
+    outcomes: list[tuple[Job, Outcome, str | None]] = field(default_factory=list)
 
 
 class SelfServiceHandler:
@@ -67,34 +67,35 @@ class SelfServiceHandler:
         if isinstance(data, work.WorkOffered):
             if job is None:
                 solution = _solution(state, key)
-                self._go_on(state, self_service.take(data, solution, tenant=key[0], ticket=message.envelope.subject))
+                step = self_service.take(data, solution, tenant=key[0], ticket=message.envelope.subject)
+                self._go_on(state, step, message)
             return
         if job is None:
             return
         match data:
             case work.WorkUpdated(reply=str() as reply):
-                self._go_on(state, self_service.hear(job, reply))
+                self._go_on(state, self_service.hear(job, reply), message)
             case work.WorkWithdrawn():
-                self._go_on(state, (self_service.drop(job), ()))
+                self._go_on(state, (self_service.drop(job), ()), message)
             case work.OutcomeRejected():
                 log.warning(
                     "outcome_rejected", ticket=job.ticket, reason=data.reason.value, detail=data.detail, tenant=key[0]
                 )
-                self._go_on(state, (self_service.drop(job), ()))
+                self._go_on(state, (self_service.drop(job), ()), message)
 
     async def save(self, tx: Transaction, state: Batch) -> None:
         """Write the jobs and publish their outcomes."""
         await save_jobs(tx.connection, [state.jobs[key] for key in state.changed])
-        for job, outcome in state.outcomes:
-            self._publisher.send(tx, outcome, tenant=job.tenant, subject=job.ticket)
+        for job, outcome, traceparent in state.outcomes:
+            self._publisher.send(tx, outcome, tenant=job.tenant, subject=job.ticket, traceparent=traceparent)
 
     @staticmethod
-    def _go_on(state: Batch, step: self_service.Step) -> None:
+    def _go_on(state: Batch, step: self_service.Step, message: Received) -> None:
         job, outcomes = step
         key = (job.tenant, job.assignment_id)
         state.jobs[key] = job
         state.changed[key] = None
-        state.outcomes += [(job, outcome) for outcome in outcomes]
+        state.outcomes += [(job, outcome, message.traceparent) for outcome in outcomes]
 
 
 def _key(message: Received) -> JobKey:

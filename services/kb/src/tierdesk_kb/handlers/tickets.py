@@ -28,7 +28,7 @@ class Batch:
     policies: dict[PolicyKey, Policy]
     found: dict[UUID, Found | None]
     applied: list[AppliedPolicy] = field(default_factory=list)
-    matched: list[tuple[str, str, KnowledgeMatched]] = field(default_factory=list)
+    matched: list[tuple[Received, KnowledgeMatched]] = field(default_factory=list)
     articles_changed: bool = False
 
 
@@ -71,7 +71,7 @@ class TicketsHandler:
                     raise TransientError(f"policy {envelope.data.policy_version} is not known here yet")
                 notice = _notice(state.found[envelope.id], policy)
                 if notice is not None:
-                    state.matched.append((envelope.tenant, envelope.subject, notice))
+                    state.matched.append((message, notice))
             case PolicyApplied():
                 state.applied.append(_applied(envelope.tenant, envelope.data, state.policies))
             case ArticlePublished() | ArticleRetired():
@@ -81,8 +81,14 @@ class TicketsHandler:
         """Keep the policies and publish the matches."""
         for applied in state.applied:
             await save_policy(tx.connection, applied)
-        for tenant, ticket, notice in state.matched:
-            self._publisher.send(tx, notice, tenant=tenant, subject=ticket)
+        for message, notice in state.matched:
+            self._publisher.send(
+                tx,
+                notice,
+                tenant=message.envelope.tenant,
+                subject=message.envelope.subject,
+                traceparent=message.traceparent,
+            )
         if state.articles_changed:
             self._poke()
 

@@ -40,6 +40,8 @@ class Desk:
     now: datetime
     new_id: Callable[[], UUID]
     database_now: datetime | None = None
+    traceparent: str | None = None
+    """Of the message that is being decided; what is sent because of it carries it."""
     in_force: dict[str, Policy] = field(default_factory=dict)
     versions: dict[tuple[str, str], Policy] = field(default_factory=dict)
     tickets: dict[Key, Ticket] = field(default_factory=dict)
@@ -48,7 +50,8 @@ class Desk:
     requesters: dict[tuple[str, str], Party] = field(default_factory=dict)
     ordinals: dict[Key, int] = field(default_factory=dict)
     _drafts: dict[Key, list[Draft]] = field(default_factory=dict)
-    _posts: list[tuple[Key, Post]] = field(default_factory=list)
+    _posts: list[tuple[Key, Post, str | None]] = field(default_factory=list)
+    _traceparents: dict[Key, str | None] = field(default_factory=dict)
 
     def policy_of(self, ticket: Ticket) -> Policy:
         """The policy that the ticket was opened under."""
@@ -63,14 +66,15 @@ class Desk:
         """Take a decision over: later messages of the batch see it, and `save` writes it."""
         key = (draft.ticket.tenant, draft.ticket.id)
         party = self.parties.get((draft.ticket.tenant, draft.ticket.requester_id))
-        self._posts += [(key, post) for post in announce(draft, policy, party)]
+        self._posts += [(key, post, self.traceparent) for post in announce(draft, policy, party)]
+        self._traceparents[key] = self.traceparent
         self._drafts.setdefault(key, []).append(draft)
         self.tickets[key] = draft.ticket
         self.versions[draft.ticket.tenant, policy.version] = policy
 
     def tell(self, ticket: Key, data: Contract, destination: Destination) -> None:
         """Answer a tier, without any change of the ticket."""
-        self._posts.append((ticket, Post(data, destination)))
+        self._posts.append((ticket, Post(data, destination), self.traceparent))
 
     def opened_channels(self) -> list[str]:
         """The channel of each ticket that this batch opened."""
@@ -91,7 +95,7 @@ class Desk:
         for draft in merged:
             if draft.events:
                 self._publish_change(tx, draft)
-        for (tenant, ticket_id), post in self._posts:
+        for (tenant, ticket_id), post, traceparent in self._posts:
             envelope = seal(
                 post.data,
                 message_id=self.new_id(),
@@ -99,6 +103,7 @@ class Desk:
                 subject=str(ticket_id),
                 time=self.now,
                 tenant=tenant,
+                traceparent=traceparent,
             )
             tx.send(envelope, Address(*post.destination))
 
@@ -124,6 +129,8 @@ class Desk:
             time=self.now,
             tenant=ticket.tenant,
             sequence=ticket.sequence,
+            # One message tells of all that the batch did to the ticket: it continues the last.
+            traceparent=self._traceparents[ticket.tenant, ticket.id],
         )
         tx.send(envelope, Address("", EVENTS, event_key(ticket.tenant, "ticket.changed.v1")))
 

@@ -70,7 +70,7 @@ class IntakeHandler:
 
     def decide(self, state: Desk, message: Received) -> None:
         """Open the ticket, or answer a request on it."""
-        envelope = message.envelope
+        envelope, state.traceparent = message.envelope, message.traceparent
         ticket_id = _ticket_id(message)
         ticket = state.tickets.get((envelope.tenant, ticket_id))
         if ticket is not None:

@@ -49,7 +49,7 @@ class NoticeHandler:
 
     def decide(self, state: Desk, message: Received) -> None:
         """Note the fact, and act on it where the policy says so."""
-        envelope = message.envelope
+        envelope, state.traceparent = message.envelope, message.traceparent
         ticket = state.tickets.get((envelope.tenant, UUID(envelope.subject)))
         if ticket is None:
             raise PermanentError("no such ticket of this tenant")

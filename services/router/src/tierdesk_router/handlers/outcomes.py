@@ -52,6 +52,7 @@ class OutcomeHandler:
         """Apply the outcome, or answer why not. Raises `GapError` for one that is early."""
         outcome: outcomes.Outcome = message.envelope.data
         row = state.assignments.get(_key(message))
+        state.traceparent = message.traceparent
         try:
             self._apply(state, message, outcome, _own(row, message))
         except Refusal as refusal:
