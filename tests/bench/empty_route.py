@@ -68,7 +68,9 @@ async def run(secrets_file: str, port: int) -> None:
 
 def main() -> None:
     """Do as standard input says."""
-    configure_logging("warning")  # as the services in a benchmark: a line for each request would fill a pipe nobody reads
+    configure_logging(
+        "warning"
+    )  # as the services in a benchmark: a line for each request would fill a pipe nobody reads
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(**json.load(sys.stdin)))
 

@@ -123,7 +123,7 @@ class RunningIntake(ServingThread):
         message = Message(str(envelope.id), envelope.type, address, envelope.to_bytes())
         async with asyncio.timeout(20):
             # A service is ready, though degraded, before its queues are declared.
-            while await bus.publish([message], timeout_seconds=10) == ["returned"]:
+            while await bus.publish([message], timeout_seconds=10) == ["returned"]:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.05)
         await bus.close()
 
