@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tierdesk_policy import Policy, PolicyError, load_policy, load_policy_file
+from tierdesk_policy.source import read_source
 
 LEVELS = "\n".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12))
 HOSTILE = {
@@ -122,3 +124,20 @@ def test_whatever_a_document_holds_the_answer_is_a_policy_or_its_faults(changes)
 def test_whatever_a_text_is_the_answer_is_faults_and_no_other_error(text):
     with pytest.raises(PolicyError):
         load_policy(text)
+
+
+PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20) | st.sampled_from(
+    ["\\", "\\ud83d\\ude00", "😀😀", '"😀\\']
+)
+
+
+@given(PRINTABLE, st.booleans())
+def test_json_is_read_as_json_means_it_however_it_is_escaped(words, as_ascii):
+    document = json.dumps({"description": words, "name": f"n{words}"}, ensure_ascii=as_ascii)
+    assert read_source(document, "desk.json").root.values == {"description": words, "name": f"n{words}"}
+
+
+def test_escapes_that_are_no_pair_are_refused():
+    for escaped in ("\\ud83d", "\\ude00\\ud83d", "\\ud83dx\\ude00"):
+        with pytest.raises(PolicyError, match="not YAML"):
+            load_policy(f'{{"name": "{escaped}"}}')

@@ -24,6 +24,7 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INT: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][-+]?[0-9]{1,2})?", re.ASCII)
+_PAIR: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.ASCII | re.IGNORECASE)
 
 Path = tuple[str | int, ...]
 
@@ -67,7 +68,7 @@ class Source:
 def read_source(text: str | bytes, name: str) -> Source:
     """The values of a document. Raises PolicyError when it cannot be read; repeated keys are among its `faults`."""
     try:
-        return _Reader(name).read(_decode(text, name))
+        return _Reader(name).read(_join_pairs(_decode(text, name)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _refusal(name, mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}") from None
@@ -86,6 +87,13 @@ def _decode(text: str | bytes, name: str) -> str:
     except UnicodeError as error:
         raise _refusal(name, 1, f"not text in UTF-8: {error}") from None
     return decoded
+
+
+def _join_pairs(text: str) -> str:
+    """JSON may write a character beyond 16 bits as two escapes (RFC 8259 §7), which YAML takes for no characters."""
+    if not text.lstrip().startswith("{"):
+        return text
+    return _PAIR.sub(lambda pair: pair[1] + bytes.fromhex(pair[2] + pair[3]).decode("utf-16-be"), text)
 
 
 def _refusal(name: str, line: int, message: str) -> PolicyError:
