@@ -219,9 +219,9 @@ class Desk:
         elif outcome.ordinal > ticket.last_ordinal + 1:
             await self.reject(ticket, envelope, RejectReason.GAP, "an ordinal never came")
         else:
-            await self._take_effect(ticket, envelope)
+            await self.take_effect(ticket, envelope)
 
-    async def _take_effect(self, ticket: Ticket, envelope: Any) -> None:
+    async def take_effect(self, ticket: Ticket, envelope: Any) -> None:
         outcome = envelope.data
         ticket.last_ordinal = outcome.ordinal
         first, ticket.worker = ticket.worker is None, outcome.worker

@@ -143,6 +143,22 @@ async def test_a_lost_step_whose_successor_is_refused_after_the_end_is_said_agai
     assert ticket.steps == ["accepted", "progressed", "resolved"]
 
 
+async def test_a_step_that_came_late_takes_effect_once_though_its_successor_was_refused_for_the_gap(desk, at_work):
+    """The job was over when the refusal came, so it is run again, and the desk has its first step already."""
+    desk.ignore = lambda outcome: isinstance(outcome, (WorkProgressed, WorkResolved))
+    ticket = await desk.offer()
+    async with at_work(Fixing()):
+        await desk.until(lambda: len(ticket.received) == 3)
+        await asyncio.sleep(0.5)
+        desk.ignore = lambda outcome: False
+        _, late, early = desk.envelopes
+        await desk.take_effect(ticket, late)
+        await desk.reject(ticket, early, RejectReason.GAP, "an ordinal never came")
+        await desk.until(lambda: ticket.is_over)
+    assert ticket.steps == ["accepted", "progressed", "resolved"]
+    assert ticket.ordinals == [1, 2, 3]
+
+
 async def test_what_is_said_again_and_meets_another_step_is_said_under_the_next_ordinal(desk, at_work):
     """As when an earlier process had said something else under that ordinal, and the desk did read it."""
     dead = lose_once(desk, WorkResolved)

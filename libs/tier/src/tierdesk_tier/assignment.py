@@ -48,6 +48,15 @@ class Assignment:
     task: asyncio.Task[None] | None = None
     repairs: set[asyncio.Task[None]] = field(default_factory=set)
 
+    @property
+    def is_for_order(self) -> bool:
+        """It is begun again, and nothing is wrong but the order: a step came late, or another stands in its place.
+
+        Then all is said again from the first step on. What the desk has it knows by its identifier, so that a note which
+        came after its successor's refusal is not noted twice.
+        """
+        return self.is_again and self.refused is None
+
     def lose(self, error: WorkLostError) -> None:
         """Stop working on it; what the work function still says is refused with `error`."""
         self.lost = error

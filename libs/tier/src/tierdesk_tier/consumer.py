@@ -261,7 +261,7 @@ class TierConsumer:
                 subject=assignment.subject,
                 tenant=assignment.tenant,
                 traceparent=assignment.traceparent,
-                applied=assignment.assigned.last_ordinal,
+                applied=1 if assignment.is_for_order else assignment.assigned.last_ordinal,
                 refusals=assignment.refusals,
                 now=self._now,
             )

@@ -47,7 +47,7 @@ class Ledger:
         refusals: Mapping[UUID, OutcomeRejected],
         now: Callable[[], datetime],
     ) -> None:
-        """`applied` is the last ordinal that the desk is known to have applied; `refusals` grows as they come."""
+        """`applied` is the ordinal after which the work function begins; `refusals` grows as they come."""
         self._sender = sender
         self._source = source
         self._subject = subject
