@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import io
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
 from tierdesk_store import migrate
@@ -43,3 +48,16 @@ def desk(settings: Settings, secrets: Secrets, postgres_url: str) -> Settings:
     """Settings of a desk with a migrated database, which also carries the bus."""
     migrate(postgres_url, SCHEMA, password=secrets.database_password("notes"))
     return settings.model_copy(update={"database_url": postgres_url, "bus_url": postgres_url})
+
+
+@pytest.fixture
+def stream() -> Iterator[io.BytesIO]:
+    """What this process logs, while the test runs."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.BytesIO()
+    configure_logging("info", stream=stream)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -3,31 +3,17 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tierdesk_runtime.keys import KeyRing
-from tierdesk_runtime.logs import configure_logging, render
+from tierdesk_runtime.logs import render
 from tierdesk_runtime.secrets import Secrets
-
-
-@pytest.fixture
-def stream() -> Iterator[io.BytesIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.BytesIO()
-    configure_logging("info", stream=stream)
-    yield stream
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def lines_of(stream: io.BytesIO) -> list[dict[str, Any]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +13,6 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-import structlog
 from notes import DEFINITION, SeenHandler, build
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -24,7 +21,6 @@ from opentelemetry.trace import StatusCode
 from tierdesk_bus.port import HOME
 from tierdesk_contracts import AnyEnvelope, seal
 from tierdesk_contracts.notice import ArticleRetired
-from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.service import Service, build_parts
 from tierdesk_runtime.settings import Settings, SettingsError
 from tierdesk_runtime.spans import Tracing
@@ -73,18 +69,6 @@ async def database(desk: Settings) -> AsyncIterator[Database]:
     database = Database(desk.database_url, schema="notes", name="test")
     yield database
     await database.close()
-
-
-@pytest.fixture
-def stream() -> Iterator[io.BytesIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.BytesIO()
-    configure_logging("info", stream=stream)
-    yield stream
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def received(subject: str = "note", traceparent: str | None = TRACEPARENT, namespace: str = HOME) -> Received:

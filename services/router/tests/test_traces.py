@@ -32,6 +32,13 @@ async def decide_together(router: Any, ticket: UUID, *said: tuple[outcomes.Outco
         await handler.save(tx, desk)
 
 
+async def offered(router: Any) -> tuple[UUID, dict[str, Any]]:
+    """A ticket that is on offer, and the fence of its outcomes."""
+    ticket = await router.report(category="usage")
+    offer = await router.next_work("work.main.l1.service-desk")
+    return ticket, {"assignment_id": offer.assignment_id, "token": offer.token, "worker": "bob"}
+
+
 async def traces(router: Any, ticket: UUID) -> list[tuple[str, str | None]]:
     rows = await router.fetch("SELECT body FROM router.outbox ORDER BY position")
     sent = [json.loads(row["body"]) for row in rows]
@@ -39,9 +46,7 @@ async def traces(router: Any, ticket: UUID) -> list[tuple[str, str | None]]:
 
 
 async def test_each_message_has_the_trace_of_its_cause_and_a_change_of_several_that_of_the_last(router):
-    ticket = await router.report(category="usage")
-    offer = await router.next_work("work.main.l1.service-desk")
-    fence = {"assignment_id": offer.assignment_id, "token": offer.token, "worker": "bob"}
+    ticket, fence = await offered(router)
     await decide_together(
         router,
         ticket,
@@ -59,9 +64,7 @@ async def test_each_message_has_the_trace_of_its_cause_and_a_change_of_several_t
 
 
 async def test_a_message_without_a_trace_does_not_inherit_that_of_the_one_before(router):
-    ticket = await router.report(category="usage")
-    offer = await router.next_work("work.main.l1.service-desk")
-    fence = {"assignment_id": offer.assignment_id, "token": offer.token, "worker": "bob"}
+    ticket, fence = await offered(router)
     await decide_together(
         router,
         ticket,

@@ -75,7 +75,7 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
     """
     try:
         return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False))
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # the package's word for a country that it does not know
         raise ValueError(str(error)) from None
 
 

@@ -23,7 +23,7 @@ from tierdesk_intake.domain.events import PostedLine, read_line
 from tierdesk_intake.domain.ledger import EVENTS_SOURCE, Answer, Posted
 from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError
 from tierdesk_intake.http.events import EventCommit
-from tierdesk_intake.http.plain_route import MediaType, PlainRoute, check_media_type
+from tierdesk_intake.http.plain_route import NEVER_CALLED, MediaType, PlainRoute, check_media_type
 from tierdesk_intake.http.refusal_problems import as_problem
 from tierdesk_runtime.http import Principal, limit_body, require
 from tierdesk_runtime.problems import ProblemError, database_unavailable, problem_document
@@ -75,7 +75,8 @@ async def _describe(
     principal: Annotated[Principal, Depends(_writer)],
 ) -> LineResult:
     """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
-    raise NotImplementedError
+    del line, principal
+    raise AssertionError(NEVER_CALLED)
 
 
 def batch_route(commit: EventCommit, now: Callable[[], datetime], settings: Settings) -> PlainRoute:

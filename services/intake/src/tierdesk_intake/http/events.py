@@ -18,7 +18,7 @@ from tierdesk_intake.domain.admission import PostedToDesk
 from tierdesk_intake.domain.events import PostedEvent, read_event
 from tierdesk_intake.domain.ledger import EVENTS_SOURCE, Answer, Posted
 from tierdesk_intake.domain.refusals import RefusedError, refuse_field
-from tierdesk_intake.http.plain_route import MediaType, PlainRoute, check_media_type
+from tierdesk_intake.http.plain_route import NEVER_CALLED, MediaType, PlainRoute, check_media_type
 from tierdesk_intake.http.refusal_problems import as_problem
 from tierdesk_intake.store.group_commit import GroupCommit
 from tierdesk_runtime.http import Principal, require
@@ -57,7 +57,8 @@ async def _describe(
     ] = None,
 ) -> Accepted:
     """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
-    raise NotImplementedError
+    del event, principal, idempotency_key
+    raise AssertionError(NEVER_CALLED)
 
 
 def event_route(commit: EventCommit, now: Callable[[], datetime]) -> PlainRoute:

@@ -20,7 +20,7 @@ from tierdesk_intake.domain.phone_log import PostedByPhone
 from tierdesk_intake.domain.refusals import RefusedError
 from tierdesk_intake.http.events import REPLAYED_HEADER
 from tierdesk_intake.http.phone_sources import PhoneSources
-from tierdesk_intake.http.plain_route import MediaType, PlainRoute, check_media_type
+from tierdesk_intake.http.plain_route import NEVER_CALLED, MediaType, PlainRoute, check_media_type
 from tierdesk_intake.http.refusal_problems import as_problem
 from tierdesk_intake.store.group_commit import GroupCommit
 from tierdesk_runtime.tracing import traceparent_of
@@ -61,7 +61,8 @@ async def _describe(
     webhook_timestamp: Annotated[int, Header(description="Seconds since 1970; at most five minutes from now.")],
 ) -> CallTaken:
     """Tell OpenAPI what the endpoint takes and answers; `serve` below is what answers."""
-    raise NotImplementedError
+    del event, signature, tierdesk_source, webhook_id, webhook_timestamp
+    raise AssertionError(NEVER_CALLED)
 
 
 def phone_route(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tierdesk_intake.domain.refusals import RefusalKind, RefusedError
+
+NEVER_CALLED: Final = "a described route is answered by what serves it"
+"""What a description raises: its signature alone is read."""
 
 Serve = Callable[[Request], Coroutine[Any, Any, Response]]
 
