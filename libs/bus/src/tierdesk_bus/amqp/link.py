@@ -43,20 +43,28 @@ def translate_loss() -> Iterator[None]:
     """Raise `ConnectionResetError` where aiormq tells of a lost connection by `CancelledError` or a bare `Exception`.
 
     It does so for calls that were waiting when the connection went away; a task that took the first for a real
-    cancellation would end without a word.
+    cancellation would end without a word. A real one that was swallowed is raised again: `asyncio.wait_for` of
+    Python 3.11, by which aio-pika connects, prefers an answer that came in the same turn of the loop, and a task that
+    went on with it would never end.
     """
     lost = "the connection to RabbitMQ was lost"
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
     try:
         yield
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if task.cancelling() > before:
             raise
         raise ConnectionResetError(lost) from None
     except Exception as error:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError from error
         if type(error) is Exception:
             raise ConnectionResetError(lost) from None
         raise
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 class Chores:
