@@ -21,7 +21,7 @@ from tierdesk_store.database import Database, Transaction
 from tierdesk_store.handler import Handler, Received
 from tierdesk_store.negative_controls import UNSAFE
 from tierdesk_store.parking import insert_parked
-from tierdesk_store.sequences import lock_progress, store_progress
+from tierdesk_store.sequences import lock_streams, store_progress
 from tierdesk_store.waiting import Postponement, Turn, WaitingRow
 
 ROW_LIMIT: Final = 400
@@ -86,17 +86,15 @@ class Batch:
         async with self._database.transaction() as tx:
             began_at = (await tx.execute(text("SELECT now()"))).scalar_one()
             subjects = {*self._turn.subjects, *(arrival.subject for arrival in self._fresh)}
-            streams = {arrival.stream for arrival in self._fresh if arrival.stream is not None}
-            progress = await lock_progress(tx, self._consumer, streams=streams, subjects=subjects)
-            before = {stream: (now.sequence, now.held_last) for stream, now in progress.items()}
+            streams = await lock_streams(tx, self._consumer, wanted=_last_of_each(self._fresh), subjects=subjects)
+            progress = streams.progress
             fresh, repeated = await self._tell_repeated(tx)
             rows = await waiting.lock_rows(tx, self._consumer, subjects)
             choice = choose(rows, fresh, progress, limit=self._row_limit, alone=self._turn.alone)
             arrivals = [*await self._read_rows(tx, choice.chosen), *fresh]
             settled = await self._decide(tx, arrivals, progress, choice, began_at)
             await self._account(tx, settled, _left_alone(rows, choice, progress))
-            moved = {k: now for k, now in progress.items() if (now.sequence, now.held_last) != before[k]}
-            await store_progress(tx, self._consumer, moved)
+            await store_progress(tx, self._consumer, streams)
         return [*settled, *repeated]
 
     async def _tell_repeated(self, tx: Transaction) -> tuple[list[Arrival], list[Settled]]:
@@ -187,6 +185,15 @@ class Batch:
         parked = [s for s in settled if s.fate is Fate.PARKED]
         if parked:
             await insert_parked(tx, self._consumer, parked)
+
+
+def _last_of_each(arrivals: Iterable[Arrival]) -> dict[StreamKey, int]:
+    """The streams of these, each with the last sequence that came of it."""
+    last: dict[StreamKey, int] = {}
+    for arrival in arrivals:
+        if arrival.stream is not None:
+            last[arrival.stream] = max(arrival.last, last.get(arrival.stream, 0))
+    return last
 
 
 def _is_open(arrival: Arrival, progress: Mapping[StreamKey, Progress]) -> bool:

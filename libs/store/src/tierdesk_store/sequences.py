@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cache
 
 from sqlalchemy import TextClause, text
@@ -12,15 +13,25 @@ from tierdesk_store.arrival import StreamKey, Subject
 from tierdesk_store.database import Transaction
 
 
+@dataclass(frozen=True, slots=True)
+class LockedStreams:
+    """Streams whose rows this transaction holds: how far each is applied, and what its row says meanwhile."""
+
+    progress: dict[StreamKey, Progress]
+    rows: dict[StreamKey, Progress]
+
+
 @cache
 def _make(schema: str) -> TextClause:
     return text(f"""
-        INSERT INTO "{schema}".applied (consumer, tenant, subject, stream)
-        SELECT :consumer, k.tenant, k.subject, k.stream
-        FROM unnest(CAST(:tenants AS text[]), CAST(:subjects AS text[]), CAST(:streams AS text[]))
-            AS k(tenant, subject, stream)
+        INSERT INTO "{schema}".applied (consumer, tenant, subject, stream, sequence)
+        SELECT :consumer, k.tenant, k.subject, k.stream, k.sequence
+        FROM unnest(
+            CAST(:tenants AS text[]), CAST(:subjects AS text[]), CAST(:streams AS text[]), CAST(:sequences AS bigint[])
+        ) AS k(tenant, subject, stream, sequence)
         ORDER BY k.tenant, k.subject, k.stream
         ON CONFLICT DO NOTHING
+        RETURNING tenant, subject, stream
     """)  # noqa: S608 - the schema is the service's own name, never input
 
 
@@ -35,21 +46,28 @@ def _lock(schema: str) -> TextClause:
     """)  # noqa: S608 - as above
 
 
-async def lock_progress(
-    tx: Transaction, consumer: str, *, streams: Collection[StreamKey], subjects: Collection[Subject]
-) -> dict[StreamKey, Progress]:
-    """Lock all streams of `subjects`, in sorted order, those in `streams` made to exist first."""
-    if streams:
-        await tx.execute(
+async def lock_streams(
+    tx: Transaction, consumer: str, *, wanted: Mapping[StreamKey, int], subjects: Collection[Subject]
+) -> LockedStreams:
+    """Lock all streams of `subjects`, in sorted order, those in `wanted` made to exist first.
+
+    A new row is written as it will be when everything goes well, applied up to the sequence in `wanted`: most streams
+    come with a first message that is applied at once, and one write for each is half of two.
+    """
+    made = set()
+    if wanted:
+        found = await tx.execute(
             _make(tx.schema),
             {
                 "consumer": consumer,
-                "tenants": [key.subject.tenant for key in streams],
-                "subjects": [key.subject.name for key in streams],
-                "streams": [key.stream for key in streams],
+                "tenants": [key.subject.tenant for key in wanted],
+                "subjects": [key.subject.name for key in wanted],
+                "streams": [key.stream for key in wanted],
+                "sequences": list(wanted.values()),
             },
         )
-    rows = await tx.execute(
+        made = {StreamKey(Subject(row.tenant, row.subject), row.stream) for row in found}
+    found = await tx.execute(
         _lock(tx.schema),
         {
             "consumer": consumer,
@@ -57,9 +75,15 @@ async def lock_progress(
             "subjects": [subject.name for subject in subjects],
         },
     )
-    return {
-        StreamKey(Subject(row.tenant, row.subject), row.stream): Progress(row.sequence, row.held_last) for row in rows
+    rows = {
+        StreamKey(Subject(row.tenant, row.subject), row.stream): Progress(row.sequence, row.held_last) for row in found
     }
+    return LockedStreams(
+        progress={
+            key: Progress() if key in made else Progress(now.sequence, now.held_last) for key, now in rows.items()
+        },
+        rows=rows,
+    )
 
 
 @cache
@@ -74,18 +98,19 @@ def _store(schema: str) -> TextClause:
     """)  # noqa: S608 - as above
 
 
-async def store_progress(tx: Transaction, consumer: str, progress: Mapping[StreamKey, Progress]) -> None:
-    """Write how far these streams, locked before, are applied now."""
-    if not progress:
+async def store_progress(tx: Transaction, consumer: str, streams: LockedStreams) -> None:
+    """Write how far the streams are applied now, where their rows do not say so already."""
+    moved = {key: now for key, now in streams.progress.items() if now != streams.rows[key]}
+    if not moved:
         return
     await tx.execute(
         _store(tx.schema),
         {
             "consumer": consumer,
-            "tenants": [key.subject.tenant for key in progress],
-            "subjects": [key.subject.name for key in progress],
-            "streams": [key.stream for key in progress],
-            "sequences": [value.sequence for value in progress.values()],
-            "held": [value.held_last for value in progress.values()],
+            "tenants": [key.subject.tenant for key in moved],
+            "subjects": [key.subject.name for key in moved],
+            "streams": [key.stream for key in moved],
+            "sequences": [now.sequence for now in moved.values()],
+            "held": [now.held_last for now in moved.values()],
         },
     )
