@@ -81,7 +81,7 @@ def received(subject: str = "note", traceparent: str | None = TRACEPARENT, names
         tenant="main",
         traceparent=traceparent,
     )
-    return Received(envelope, namespace, "inbound" if namespace else "notes.events", datetime.now(UTC), 0)
+    return Received(envelope, namespace, "inbound" if namespace else "notes.events", 0.0, 0)
 
 
 async def handle(tracing: Tracing, database: Database, handler: SettlingHandler, *messages: Received) -> None:

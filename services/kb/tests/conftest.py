@@ -77,7 +77,7 @@ class Base:
 
     async def receive(self, handler: Any, *envelopes: AnyEnvelope) -> list[Exception]:
         """Apply these messages as one batch, as the library does; answers what was raised."""
-        messages = [Received(envelope, HOME, "queue", envelope.time, 0, envelope.traceparent) for envelope in envelopes]
+        messages = [Received(envelope, HOME, "queue", 0.0, 0, envelope.traceparent) for envelope in envelopes]
         raised: list[Exception] = []
         async with self.database.transaction() as tx:
             state = await handler.load(tx, messages)

@@ -24,7 +24,7 @@ async def decide_together(router: Any, ticket: UUID, *said: tuple[outcomes.Outco
         envelope = seal(
             outcome, message_id=parts.identifiers.new(), source="/test", subject=str(ticket), time=now, tenant="main"
         )
-        messages.append(Received(envelope, "", QUEUE, now, 0, traceparent))
+        messages.append(Received(envelope, "", QUEUE, 0.0, 0, traceparent))
     async with parts.database.transaction() as tx:
         desk = await handler.load(tx, messages)
         for message in messages:

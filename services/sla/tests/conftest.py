@@ -225,7 +225,7 @@ class Desk:
 
     async def receive(self, *envelopes: AnyEnvelope) -> list[Exception]:
         """Apply these messages as one batch, as the library does; answers what was raised."""
-        messages = [Received(envelope, HOME, QUEUE, envelope.time, 0) for envelope in envelopes]
+        messages = [Received(envelope, HOME, QUEUE, 0.0, 0) for envelope in envelopes]
         raised: list[Exception] = []
         async with self.database.transaction() as tx:
             state = await self.handler.load(tx, messages)

@@ -76,6 +76,7 @@ class Arrival:
     body: bytes
     first_seen_at: datetime | None = None
     """None for a delivery: now."""
+    waited_seconds: float = 0.0
     attempts: int = 0
     cause: Cause | None = None
     """Why it waited; None for a delivery."""
@@ -110,6 +111,7 @@ def read_arrival(
     accepts: Collection[str],
     type_hint: str | None = None,
     first_seen_at: datetime | None = None,
+    waited_seconds: float = 0.0,
     attempts: int = 0,
     cause: Cause | None = None,
     is_due: bool = True,
@@ -132,6 +134,7 @@ def read_arrival(
         queue=queue,
         body=body,
         first_seen_at=first_seen_at,
+        waited_seconds=waited_seconds,
         attempts=attempts,
         cause=cause,
         is_due=is_due,

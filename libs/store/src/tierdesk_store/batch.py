@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
-
-from sqlalchemy import text
 
 from tierdesk_store import inbox, waiting
 from tierdesk_store.agenda import LOOK_AGAIN_SECONDS, Agenda, Fate, Progress, Settled
@@ -84,7 +81,6 @@ class Batch:
         """
         self.loaded = []
         async with self._database.transaction() as tx:
-            began_at = (await tx.execute(text("SELECT now()"))).scalar_one()
             subjects = {*self._turn.subjects, *(arrival.subject for arrival in self._fresh)}
             streams = await lock_streams(tx, self._consumer, wanted=_last_of_each(self._fresh), subjects=subjects)
             progress = streams.progress
@@ -92,7 +88,7 @@ class Batch:
             rows = await waiting.lock_rows(tx, self._consumer, subjects)
             choice = choose(rows, fresh, progress, limit=self._row_limit, alone=self._turn.alone)
             arrivals = [*await self._read_rows(tx, choice.chosen), *fresh]
-            settled = await self._decide(tx, arrivals, progress, choice, began_at)
+            settled = await self._decide(tx, arrivals, progress, choice)
             await self._account(tx, settled, _left_alone(rows, choice, progress))
             await store_progress(tx, self._consumer, streams)
         return [*settled, *repeated]
@@ -127,6 +123,7 @@ class Batch:
                     accepts=self._handler.accepts,
                     type_hint=row.type,
                     first_seen_at=row.first_seen_at,
+                    waited_seconds=row.waited_seconds,
                     attempts=row.attempts,
                     cause=row.cause,
                     is_due=row.is_due,
@@ -146,10 +143,9 @@ class Batch:
         arrivals: Sequence[Arrival],
         progress: dict[StreamKey, Progress],
         choice: Choice,
-        began_at: datetime,
     ) -> list[Settled]:
         received = {
-            a.order: Received(a.envelope, a.namespace, a.queue, a.first_seen_at or began_at, a.attempts)
+            a.order: Received(a.envelope, a.namespace, a.queue, a.waited_seconds, a.attempts)
             for a in arrivals
             if a.envelope is not None and not a.refusal and a.order not in self._doomed and _is_open(a, progress)
         }

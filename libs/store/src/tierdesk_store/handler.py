@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol, TypeVar
 
 from tierdesk_contracts import AnyEnvelope
@@ -15,12 +14,12 @@ StateT = TypeVar("StateT")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message to decide. `received_at` is when this consumer first saw it, by the database's clock."""
+    """A message to decide. `waited_seconds` is how long ago this consumer first saw it; 0.0 for one that has just come."""
 
     envelope: AnyEnvelope
     namespace: str
     queue: str
-    received_at: datetime
+    waited_seconds: float
     attempts: int
     """How often it was tried before and had to wait; 0 the first time."""
     traceparent: str | None = None

@@ -30,6 +30,7 @@ class WaitingRow:
     queue: str
     attempts: int
     first_seen_at: datetime
+    waited_seconds: float
     due_at: datetime
     is_due: bool
 
@@ -43,7 +44,8 @@ class WaitingRow:
 def _lock(schema: str) -> TextClause:
     return text(f"""
         SELECT w.position, w.tenant, w.subject, w.cause, w.stream, w.first, w.last, w.type, w.namespace, w.queue,
-               w.attempts, w.first_seen_at, w.due_at, w.due_at <= now() AS is_due
+               w.attempts, w.first_seen_at, w.due_at, w.due_at <= now() AS is_due,
+               CAST(extract(epoch FROM now() - w.first_seen_at) AS double precision) AS waited_seconds
         FROM unnest(CAST(:tenants AS text[]), CAST(:subjects AS text[])) AS s(tenant, subject)
         JOIN "{schema}".waiting AS w ON (w.consumer, w.tenant, w.subject) = (:consumer, s.tenant, s.subject)
         ORDER BY w.position
@@ -70,6 +72,7 @@ async def lock_rows(tx: Transaction, consumer: str, subjects: Collection[Subject
             queue=row.queue,
             attempts=row.attempts,
             first_seen_at=row.first_seen_at,
+            waited_seconds=row.waited_seconds,
             due_at=row.due_at,
             is_due=row.is_due,
         )

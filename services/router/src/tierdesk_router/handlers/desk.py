@@ -39,7 +39,6 @@ class Desk:
 
     now: datetime
     new_id: Callable[[], UUID]
-    database_now: datetime | None = None
     traceparent: str | None = None
     """Of the message that is being decided; what is sent because of it carries it."""
     in_force: dict[str, Policy] = field(default_factory=dict)

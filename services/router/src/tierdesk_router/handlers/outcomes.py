@@ -14,7 +14,7 @@ from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.handlers.desk import Desk, load_assignments
 from tierdesk_router.handlers.intake import event_time
 from tierdesk_router.store.policies import PolicyShelf
-from tierdesk_router.store.tickets import AssignmentRow, Key, read_database_time
+from tierdesk_router.store.tickets import AssignmentRow, Key
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import GapError, PermanentError, Received, Transaction
@@ -44,7 +44,7 @@ class OutcomeHandler:
 
     async def load(self, tx: Transaction, messages: Sequence[Received]) -> Desk:
         """Lock the tickets of the assignments that the outcomes name."""
-        desk = Desk(now=self._clock.now(), new_id=self._identifiers.new, database_now=await read_database_time(tx))
+        desk = Desk(now=self._clock.now(), new_id=self._identifiers.new)
         await load_assignments(desk, tx, {_key(message) for message in messages}, self._shelf)
         return desk
 
@@ -75,10 +75,10 @@ class OutcomeHandler:
                 return
             raise Refusal(RejectReason.REPEATED, f"ordinal {outcome.ordinal} is applied already; go on with {last + 1}")
         if outcome.ordinal > last + 1:
-            assert state.database_now is not None
-            waited_seconds = (state.database_now - message.received_at).total_seconds()
-            if waited_seconds < GAP_SECONDS:
-                raise GapError(f"ordinal {last + 1} has not come yet", retry_in_seconds=GAP_SECONDS - waited_seconds)
+            if message.waited_seconds < GAP_SECONDS:
+                raise GapError(
+                    f"ordinal {last + 1} has not come yet", retry_in_seconds=GAP_SECONDS - message.waited_seconds
+                )
             raise Refusal(RejectReason.GAP, f"ordinal {last + 1} never came")
         policy = state.policy_of(ticket)
         at = max(live.offered_at, event_time(message.envelope.time, ticket, state.now))
