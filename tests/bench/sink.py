@@ -1,7 +1,7 @@
 """Consumers of every work queue, as one process: notes when the offer of each ticket came, and acknowledges.
 
 `python -m bench.sink` reads one JSON object from standard input (`url`, `queues`, `count`), prints `ready`, and when all
-offers are there, one JSON object. Written on aio-pika directly and cheaply, since it is part of the load, not of the desk.
+offers are there, one JSON object. As cheap as a consumer can be, since it is part of the load, not of what is measured.
 """
 
 from __future__ import annotations
@@ -13,60 +13,46 @@ import sys
 import time
 from typing import Any
 
-import aio_pika
+import orjson
 import uvloop
-from aio_pika.abc import AbstractIncomingMessage
+
+from tierdesk_bus import Consumer, connect
 
 SILENCE_SECONDS = 60.0
+PREFETCH = 2000
+POLL_SECONDS = 0.5
 
 
 async def take(url: str, queues: list[str], count: int) -> dict[str, Any]:
     """The offers of `count` tickets. Raises `TimeoutError` when none comes for a minute."""
     arrived: dict[str, float] = {}
-    changed = asyncio.Event()
-    tags: dict[Any, list[int]] = {}
-
-    def note(message: AbstractIncomingMessage) -> None:
-        ticket = json.loads(message.body)["subject"]
-        arrived.setdefault(ticket, time.monotonic())
-        changed.set()
-
-    connection = await aio_pika.connect(url)
-    for name in queues:
-        channel = await connection.channel(publisher_confirms=False)
-        await channel.set_qos(prefetch_count=2000)
-        queue = await channel.get_queue(name, ensure=False)
-        pending = tags.setdefault(channel, [])
-
-        async def on_message(message: AbstractIncomingMessage, pending: list[int] = pending) -> None:
-            note(message)
-            assert message.delivery_tag is not None
-            pending.append(message.delivery_tag)
-
-        await queue.consume(on_message)
+    bus = await connect(url, name="bench sink")
+    consumers = [await bus.consume(name, prefetch=PREFETCH) for name in queues]
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    while len(arrived) < count:
-        async with asyncio.timeout(SILENCE_SECONDS):
-            await changed.wait()
-        changed.clear()
-        await _acknowledge(tags)
-        await asyncio.sleep(0.05)
-    await _acknowledge(tags)
-    for channel in tags:
-        await channel.close()  # answered by the broker after it has taken the acknowledgements
-    await connection.close()
+    try:
+        async with asyncio.TaskGroup() as group:
+            for consumer in consumers:
+                group.create_task(_note(consumer, arrived, count))
+    finally:
+        await bus.close()  # answered by the broker after it has taken the acknowledgements
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {"arrived": arrived, "processor_seconds": used.ru_utime + used.ru_stime}
 
 
-async def _acknowledge(tags: dict[Any, list[int]]) -> None:
-    for channel, pending in tags.items():
-        if pending:
-            last = max(pending)
-            pending.clear()  # before anything is awaited: more may come meanwhile
-            underlying = await channel.get_underlay_channel()
-            await underlying.basic_ack(last, multiple=True)
+async def _note(consumer: Consumer, arrived: dict[str, float], count: int) -> None:
+    """Take what comes to one queue, until all are there that shall come to any."""
+    silent_since = time.monotonic()
+    while len(arrived) < count:
+        deliveries = await consumer.receive(PREFETCH, timeout_seconds=POLL_SECONDS)
+        now = time.monotonic()
+        for delivery in deliveries:
+            arrived.setdefault(orjson.loads(delivery.body)["subject"], now)
+        await consumer.ack(deliveries)
+        if deliveries:
+            silent_since = now
+        elif now - max([silent_since, *arrived.values()]) > SILENCE_SECONDS:
+            raise TimeoutError(f"{count - len(arrived)} of {count} offers did not come")
 
 
 def main() -> None:
