@@ -215,6 +215,9 @@ def _withdrawn(timeline: Timeline, event: events.Withdrawn, policy: Policy) -> T
 
 
 def _stop_waiting(timeline: Timeline, at: datetime, policy: Policy) -> Timeline:
+    """Release what the waiting holds. While nothing waits no clock is held, so there is nothing to release."""
+    if timeline.waiting is None:
+        return timeline
     return timeline._replace(waiting=None).revise(lambda clock: release(clock, at, policy))
 
 
