@@ -93,6 +93,13 @@ def test_a_match_forgives_a_slip_too(samples):
     assert slipped.score == pytest.approx(right.score)
 
 
+def test_a_match_is_the_same_however_few_articles_are_remembered(samples, monkeypatch):
+    tickets = [("forgot my pasword", "The mialbox is full."), ("Printr", "papr jam"), ("slow computr", "")]
+    matches = [samples.match(title, text) for title, text in tickets]
+    monkeypatch.setattr("tierdesk_kb.search.index._WORDS_KEPT", 1)
+    assert [samples.match(title, text) for title, text in tickets] == matches
+
+
 @pytest.mark.parametrize("typed", ["p", "pa", "pas", "pass", "passw", "reset passwo"])
 def test_what_is_half_typed_suggests(samples, typed):
     suggested = [hit.article_id for hit in samples.suggest(typed, limit=20)]

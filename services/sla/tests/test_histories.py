@@ -126,6 +126,14 @@ def test_events_that_come_again_change_nothing(tell, steps):
 
 
 @given(steps)
+def test_a_clock_is_held_only_while_its_ticket_waits(tell, steps):
+    timeline = Timeline("main", UUID(int=1), "TD-TEST-0001", POLICY.version)
+    for event in history(tell, steps).events:
+        timeline = fold(timeline, event, POLICY)
+        assert timeline.waiting is not None or not any(clock.hold for clock in timeline.clocks)
+
+
+@given(steps)
 def test_a_hold_never_counts_and_all_other_time_does(tell, steps):
     """Against an oracle that steps through the resolution clock second by second."""
     story = history(tell, steps)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Final
 
 from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
 
-from tierdesk_kb.domain.matching import Match, is_one_slip_away, score, weigh
+from tierdesk_kb.domain.matching import Match, score, weigh
 from tierdesk_kb.search.analysis import distinct, stems, words
+from tierdesk_kb.search.vocabulary import Vocabulary
 
 _WRITER_BYTES: Final = 15_000_000
 """The least that tantivy works with; it is given back after each update."""
@@ -52,6 +54,14 @@ class ArticleWords:
     whole: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The words of articles that were matched before, and all of these words together."""
+
+    articles: dict[str, ArticleWords] = field(default_factory=dict)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+
+
 class ArticleIndex:
     """The published articles of one tenant.
 
@@ -63,7 +73,7 @@ class ArticleIndex:
         self._index = Index(self._schema)
         self._index.register_tokenizer("stems", stems())
         self._index.register_tokenizer("words", words())
-        self._known: dict[str, ArticleWords] = {}
+        self._known = Known()
 
     def apply(self, put: Iterable[IndexedArticle], remove: Iterable[str] = ()) -> None:
         """Add or replace articles, and remove others by identifier."""
@@ -76,8 +86,8 @@ class ArticleIndex:
         writer.commit()
         writer.wait_merging_threads()
         self._index.reload()
-        # After the reload: a match that still reads the old index keeps its words in the old dictionary.
-        self._known = {}
+        # After the reload: a match that still reads the old index keeps its words among the old ones.
+        self._known = Known()
 
     @property
     def size(self) -> int:
@@ -113,28 +123,44 @@ class ArticleIndex:
 
         The words of the category help to find candidates; they do not count for the score.
         """
-        known = self._known
+        known = self._remembered()
         searcher = self._index.searcher()
-        title_words = distinct(stems(), [title], limit=_TICKET_WORDS)
-        text_words = distinct(stems(), [text], limit=_TICKET_WORDS)
-        sought = distinct(stems(), [title, category.replace("-", " "), text], limit=_TICKET_WORDS)
+        title_words, category_words, text_words = (
+            distinct(stems(), [part], limit=_TICKET_WORDS) for part in (title, category.replace("-", " "), text)
+        )
+        sought = list(dict.fromkeys([*title_words, *category_words, *text_words]))[:_TICKET_WORDS]
         hits = self._hits(searcher, self._any_of(searcher, sought), _CANDIDATES + len(exclude), 0, audience)
+        articles = {
+            hit.article_id: self._words_of(searcher, hit.article_id, known)
+            for hit in hits
+            if hit.article_id not in exclude
+        }
         frequencies = {word: searcher.doc_freq("stems", word) for word in {*title_words, *text_words}}
         weights = weigh(title_words, text_words, frequency=frequencies.__getitem__, articles=searcher.num_docs)
-        slips = {word for word, found in frequencies.items() if not found and len(word) >= _FUZZY_FROM}
-        matches = []
-        for article_id in (hit.article_id for hit in hits if hit.article_id not in exclude):
-            article = self._words_of(searcher, article_id, known)
-            covered = score(_as_written(weights, slips, article), article.head, article.whole)
-            matches.append(Match(article_id, article.title, covered))
+        slips = {
+            word: near
+            for word, found in frequencies.items()
+            if not found and len(word) >= _FUZZY_FROM and (near := known.vocabulary.near(word))
+        }
+        matches = [
+            Match(article_id, article.title, score(_as_written(weights, slips, article), article.head, article.whole))
+            for article_id, article in articles.items()
+        ]
         return max(matches, key=lambda match: match.score, default=None)
 
-    def _words_of(self, searcher: Searcher, article_id: str, known: dict[str, ArticleWords]) -> ArticleWords:
-        article = known.get(article_id)
+    def _remembered(self) -> Known:
+        """What is known, begun anew when it is much."""
+        known = self._known
+        if len(known.articles) >= _WORDS_KEPT:
+            known = self._known = Known()
+        return known
+
+    def _words_of(self, searcher: Searcher, article_id: str, known: Known) -> ArticleWords:
+        article = known.articles.get(article_id)
         if article is None:
-            if len(known) >= _WORDS_KEPT:
-                known.clear()
-            article = known[article_id] = self._read(searcher, article_id)
+            article = self._read(searcher, article_id)
+            known.vocabulary.add(article.whole)
+            known.articles[article_id] = article
         return article
 
     def _read(self, searcher: Searcher, article_id: str) -> ArticleWords:
@@ -181,19 +207,13 @@ class ArticleIndex:
         ]
 
 
-def _as_written(weights: dict[str, float], slips: Collection[str], article: ArticleWords) -> dict[str, float]:
-    """The weights with those words that may be slips of the pen as the article spells them."""
+def _as_written(
+    weights: Mapping[str, float], slips: Mapping[str, AbstractSet[str]], article: ArticleWords
+) -> dict[str, float]:
+    """The weights with those words that may be slips of the pen, of the words named, as the article spells them."""
     spelt = {word: weight for word, weight in weights.items() if word not in slips}
-    for word in slips:
-        meant = next(
-            (
-                other
-                for known in (article.head, article.whole)
-                for other in sorted(known)
-                if is_one_slip_away(word, other)
-            ),
-            word,
-        )
+    for word, near in slips.items():
+        meant = min(near & article.head, default=None) or min(near & article.whole, default=word)
         spelt[meant] = max(weights[word], spelt.get(meant, 0.0))
     return spelt
 

@@ -3,15 +3,17 @@
 Everything follows from instants of events, never from when somebody looked: the due instant is the target added, in
 the calendar's open time, to the start, leaving out the holds. A clock that ends at its due instant is met. Once the
 due instant has passed the promise is broken for good; a later change of priority does not mend it.
+
+Clocks and timelines are named tuples, since each message makes some twenty changed copies of them: `_replace` takes a
+quarter of the time of `dataclasses.replace`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from tierdesk_policy import ClockKind, Policy, Target
@@ -31,8 +33,7 @@ class ClockState(StrEnum):
     """Ended without a verdict: nothing was promised, or what was promised fell away in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(NamedTuple):
     """What a clock is held to: the target that the policy named for its ticket."""
 
     within_seconds: int
@@ -41,8 +42,7 @@ class Promise:
     policy_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """A stretch that does not count, and whom it waited for; open while `until` is None."""
 
     since: datetime
@@ -50,16 +50,14 @@ class Hold:
     party: str
 
 
-@dataclass(frozen=True, slots=True)
-class WarnPoint:
+class WarnPoint(NamedTuple):
     """The instant at which this share of the target is used up."""
 
     share: float
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """One promise of a ticket. `tier`, `group`, `vendor` and `assignment_id` name the visit of an acceptance clock.
 
     `due_at` is None, and there are no `warnings`, while nothing is promised or a hold stops the clock short of its due
@@ -103,7 +101,7 @@ def bind(clock: Clock, target: Target | None, policy: Policy, at: datetime, *, v
     if not clock.is_open or clock.is_overdue(at):
         return clock
     promise = None if target is None else _promise(target, version)
-    return clock if promise == clock.promise else schedule(replace(clock, promise=promise), policy)
+    return clock if promise == clock.promise else schedule(clock._replace(promise=promise), policy)
 
 
 def hold(clock: Clock, party: str, at: datetime, policy: Policy) -> Clock:
@@ -113,14 +111,14 @@ def hold(clock: Clock, party: str, at: datetime, policy: Policy) -> Clock:
     holds = _close_hold(clock.holds, at)
     if policy.stops(party, clock.kind):
         holds = (*holds, Hold(at, None, party))
-    return clock if holds == clock.holds else schedule(replace(clock, holds=holds), policy)
+    return clock if holds == clock.holds else schedule(clock._replace(holds=holds), policy)
 
 
 def release(clock: Clock, at: datetime, policy: Policy) -> Clock:
     """Work goes on at `at`."""
     if clock.hold is None:
         return clock
-    return schedule(replace(clock, holds=_close_hold(clock.holds, at)), policy)
+    return schedule(clock._replace(holds=_close_hold(clock.holds, at)), policy)
 
 
 def end(clock: Clock, at: datetime, policy: Policy, *, kept: bool) -> Clock:
@@ -131,12 +129,12 @@ def end(clock: Clock, at: datetime, policy: Policy, *, kept: bool) -> Clock:
     if not clock.is_open:
         return clock
     ended_at = max(at, clock.started_at)
-    clock = schedule(replace(clock, holds=_close_hold(clock.holds, ended_at)), policy)
+    clock = schedule(clock._replace(holds=_close_hold(clock.holds, ended_at)), policy)
     if clock.is_overdue(ended_at):
         state = ClockState.MISSED
     else:
         state = ClockState.MET if kept and clock.promise is not None else ClockState.VOID
-    return replace(clock, state=state, ended_at=ended_at)
+    return clock._replace(state=state, ended_at=ended_at)
 
 
 def resume(clock: Clock, at: datetime, policy: Policy) -> Clock:
@@ -146,7 +144,7 @@ def resume(clock: Clock, at: datetime, policy: Policy) -> Clock:
     holds = clock.holds
     if at > clock.ended_at:
         holds = (*holds, Hold(clock.ended_at, at, RESOLVED_HOLD))
-    return schedule(replace(clock, holds=holds, ended_at=None), policy)
+    return schedule(clock._replace(holds=holds, ended_at=None), policy)
 
 
 def schedule(clock: Clock, policy: Policy) -> Clock:
@@ -155,18 +153,18 @@ def schedule(clock: Clock, policy: Policy) -> Clock:
     state = ClockState.RUNNING if stopped is None else ClockState.PAUSED
     promise = clock.promise
     if promise is None:
-        return replace(clock, state=state, due_at=None, warnings=())
+        return clock._replace(state=state, due_at=None, warnings=())
     calendar = policy.calendar(promise.calendar)
     closed = closed_holds(clock.holds)
 
     due_at = calendar.add(clock.started_at, promise.within_seconds, closed)
     if stopped is not None and stopped.since < due_at:
-        return replace(clock, state=state, due_at=None, warnings=())
+        return clock._replace(state=state, due_at=None, warnings=())
     warnings = tuple(
         WarnPoint(share, calendar.add(clock.started_at, share * promise.within_seconds, closed))
         for share in promise.warn_at
     )
-    return replace(clock, state=state, due_at=due_at, warnings=warnings)
+    return clock._replace(state=state, due_at=due_at, warnings=warnings)
 
 
 def elapsed_seconds(clock: Clock, at: datetime, policy: Policy) -> float | None:
@@ -187,7 +185,7 @@ def _close_hold(holds: tuple[Hold, ...], at: datetime) -> tuple[Hold, ...]:
     if not holds or holds[-1].until is not None:
         return holds
     *before, last = holds
-    return (*before, replace(last, until=at)) if at > last.since else tuple(before)
+    return (*before, last._replace(until=at)) if at > last.since else tuple(before)
 
 
 def _promise(target: Target, version: str) -> Promise:

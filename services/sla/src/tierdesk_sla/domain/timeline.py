@@ -12,9 +12,8 @@ Nothing is promised until triage has named the priority. A clock that falls away
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
 from tierdesk_contracts import ticket as events
@@ -27,8 +26,7 @@ from tierdesk_sla.domain.clocks import Clock, bind, end, hold, release, resume
 _ANSWERED: Final = (CallOutcome.ANSWERED, CallOutcome.ENDED)
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(NamedTuple):
     """What the clocks of a ticket need to know of it, and the clocks, in the order in which they started.
 
     `policy_version` is the policy that the ticket is pinned to, `sequence` that of the last event folded. `waiting` is the assignment that says it waits for somebody.
@@ -46,12 +44,12 @@ class Timeline:
 
     def pinned_to(self, policy_version: str) -> Timeline:
         """The same, with its ticket pinned to this policy from the next event on."""
-        return self if policy_version == self.policy_version else replace(self, policy_version=policy_version)
+        return self if policy_version == self.policy_version else self._replace(policy_version=policy_version)
 
     def revise(self, change: Callable[[Clock], Clock], *kinds: ClockKind) -> Timeline:
         """Change the clocks of these kinds, or all."""
-        return replace(
-            self, clocks=tuple(change(clock) if not kinds or clock.kind in kinds else clock for clock in self.clocks)
+        return self._replace(
+            clocks=tuple([change(clock) if not kinds or clock.kind in kinds else clock for clock in self.clocks])
         )
 
     def start(
@@ -76,7 +74,7 @@ class Timeline:
             vendor=vendor,
             assignment_id=assignment_id,
         )
-        return replace(self, clocks=(*self.clocks, self._bound(clock, at, policy)))
+        return self._replace(clocks=(*self.clocks, self._bound(clock, at, policy)))
 
     def rebind(self, at: datetime, policy: Policy) -> Timeline:
         """Hold each open clock to what the policy says of the ticket as it is now."""
@@ -86,7 +84,7 @@ class Timeline:
         """The verdict on a clock that ended before triage said what was promised: a call was answered at once."""
         if clock.ended_at is None:
             return clock
-        bound = self._bound(replace(clock, ended_at=None), clock.started_at, policy)
+        bound = self._bound(clock._replace(ended_at=None), clock.started_at, policy)
         return end(bound, clock.ended_at, policy, kept=True)
 
     def _bound(self, clock: Clock, at: datetime, policy: Policy) -> Clock:
@@ -106,26 +104,26 @@ def fold(timeline: Timeline, event: TicketEvent, policy: Policy) -> Timeline:
     """
     if event.sequence <= timeline.sequence:
         return timeline
-    timeline = replace(timeline, sequence=event.sequence)
+    timeline = timeline._replace(sequence=event.sequence)
     step = _STEPS.get(event.kind)  # type: ignore[attr-defined]  # every concrete event has one
     return timeline if step is None else step(timeline, event, policy)
 
 
 def _opened(timeline: Timeline, event: events.Opened, policy: Policy) -> Timeline:
-    timeline = replace(timeline, category=event.category)
+    timeline = timeline._replace(category=event.category)
     return timeline.start(ClockKind.FIRST_RESPONSE, event.at, policy).start(ClockKind.RESOLUTION, event.at, policy)
 
 
 def _triaged(timeline: Timeline, event: events.Triaged, policy: Policy) -> Timeline:
     is_first = timeline.priority is None
-    timeline = replace(timeline, category=event.category, priority=event.priority)
+    timeline = timeline._replace(category=event.category, priority=event.priority)
     return (timeline.revise(lambda clock: timeline.judge(clock, policy)) if is_first else timeline).rebind(
         event.at, policy
     )
 
 
 def _reprioritised(timeline: Timeline, event: events.Reprioritised, policy: Policy) -> Timeline:
-    return replace(timeline, priority=event.priority).rebind(event.at, policy)
+    return timeline._replace(priority=event.priority).rebind(event.at, policy)
 
 
 def _offered(timeline: Timeline, event: events.Offered, policy: Policy) -> Timeline:
@@ -141,7 +139,7 @@ def _offered(timeline: Timeline, event: events.Offered, policy: Policy) -> Timel
     timeline = _stop_waiting(timeline, event.at, policy)
     if any(is_same_visit(clock) for clock in timeline.clocks):
         return timeline.revise(
-            lambda clock: replace(clock, assignment_id=event.assignment_id) if is_same_visit(clock) else clock
+            lambda clock: clock._replace(assignment_id=event.assignment_id) if is_same_visit(clock) else clock
         )
     return _end(timeline, event.at, policy, ClockKind.ACCEPTANCE, kept=False).start(
         ClockKind.ACCEPTANCE,
@@ -173,7 +171,7 @@ def _called(timeline: Timeline, event: events.CallNoted, policy: Policy) -> Time
 
 
 def _paused(timeline: Timeline, event: events.Paused, policy: Policy) -> Timeline:
-    timeline = replace(_accepted(timeline, event, policy), waiting=event.assignment_id)
+    timeline = _accepted(timeline, event, policy)._replace(waiting=event.assignment_id)
     return timeline.revise(lambda clock: hold(clock, event.party, event.at, policy))
 
 
@@ -197,7 +195,7 @@ def _reopened(timeline: Timeline, event: events.ReopenedAgain, policy: Policy) -
 
 
 def _fallen_away(timeline: Timeline, event: TicketEvent, policy: Policy) -> Timeline:
-    return replace(_end(timeline, event.at, policy, kept=False), waiting=None)
+    return _end(timeline, event.at, policy, kept=False)._replace(waiting=None)
 
 
 def _left(timeline: Timeline, event: Any, policy: Policy) -> Timeline:
@@ -217,7 +215,10 @@ def _withdrawn(timeline: Timeline, event: events.Withdrawn, policy: Policy) -> T
 
 
 def _stop_waiting(timeline: Timeline, at: datetime, policy: Policy) -> Timeline:
-    return replace(timeline, waiting=None).revise(lambda clock: release(clock, at, policy))
+    """Release what the waiting holds. While nothing waits no clock is held, so there is nothing to release."""
+    if timeline.waiting is None:
+        return timeline
+    return timeline._replace(waiting=None).revise(lambda clock: release(clock, at, policy))
 
 
 def _end(timeline: Timeline, at: datetime, policy: Policy, *kinds: ClockKind, kept: bool) -> Timeline:

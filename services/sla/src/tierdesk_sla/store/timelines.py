@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import ARRAY, Column, Text, Uuid, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -124,7 +125,7 @@ async def save_records(connection: AsyncConnection, records: Collection[Record],
             "first_sequence": [change.data.first_sequence for change in changes],
             "sequence": [change.data.sequence for change in changes],
             "policy_version": [change.data.policy_version for change in changes],
-            "events": [_events_json(change.data) for change in changes],
+            "events": [to_json(change.data.events, exclude_none=True).decode() for change in changes],
         },
     )
 
@@ -146,8 +147,3 @@ def _record(row: Any, found: Sequence[tuple[Clock, Alarm]]) -> Record:
         {clock.id: alarm for clock, alarm in found},
         {clock.id: clock for clock, _ in found},
     )
-
-
-def _events_json(data: TicketChanged) -> str:
-    whole = data.model_dump_json(include={"events"}, exclude_none=True)
-    return whole.removeprefix('{"events":').removesuffix("}")
