@@ -8,6 +8,7 @@ ends the connection; the message goes back to its queue, comes again, and no con
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -134,12 +135,13 @@ def delivery_of(method: bytes, header: bytes, body: bytes, *, namespace: str, qu
 
 
 def _read_properties(header: bytes) -> tuple[str, str, Mapping[str, Any]]:
-    """Read content type, identifier and headers; pamqp reads what we do not send ourselves."""
+    """Read content type, identifier and headers; pamqp reads what we do not send ourselves, as far as it gets."""
     try:
         return _read_usual_properties(header)
     except (_UnusualError, UnicodeDecodeError, IndexError, struct.error):
         content_header = ContentHeader()
-        content_header.unmarshal(header)
+        with contextlib.suppress(ValueError, IndexError, struct.error):
+            content_header.unmarshal(header)
         properties = content_header.properties
         return properties.content_type or "", properties.message_id or "", properties.headers or {}
 
