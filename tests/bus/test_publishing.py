@@ -18,7 +18,8 @@ from bus.driving import (
 )
 from servers.proxy import FaultProxy
 from tierdesk_bus import Address, Bus, Exchange, Message, PublishResult, Topology
-from tierdesk_bus.port import MAX_BODY_BYTES
+from tierdesk_bus.amqp import AmqpBus
+from tierdesk_bus.port import HOME, MAX_BODY_BYTES
 
 C, R, N, U = PublishResult.CONFIRMED, PublishResult.RETURNED, PublishResult.NACKED, PublishResult.UNKNOWN
 
@@ -49,6 +50,30 @@ async def test_a_missing_exchange_spares_the_messages_to_others(bus: Bus) -> Non
     fates = await bus.publish([message("a"), message("a", exchange="missing"), message("a")], timeout_seconds=5)
     assert fates[0] == fates[2] == C
     assert fates[1] in {R, U}
+
+
+@pytest.mark.parametrize("adapter", ["amqp"], indirect=True)
+async def test_a_large_batch_to_a_missing_exchange_costs_the_others_no_connection(bus: Bus) -> None:
+    """What is written to a channel after its close was answered would end the connection, and all publishes on it."""
+    await bus.declare(one_queue())
+    await publish(bus, [message("a")])
+    assert isinstance(bus, AmqpBus)
+    connection = bus._host(HOME).publishing.connection
+    done = asyncio.Event()
+
+    async def publish_to_nowhere() -> None:
+        for _ in range(10):
+            fates = await bus.publish(numbered(400, exchange="missing"), timeout_seconds=10)
+            assert set(fates) == {U}
+        done.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(publish_to_nowhere())
+        while not done.is_set():
+            await publish(bus, numbered(20))
+    assert connection is not None
+    assert not connection.is_closed
+    assert bus._host(HOME).publishing.connection is connection
 
 
 async def test_an_exchange_that_was_missing_works_once_it_is_declared(bus: Bus) -> None:

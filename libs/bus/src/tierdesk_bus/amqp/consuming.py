@@ -7,14 +7,17 @@ import contextlib
 import itertools
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import aiormq
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.abc import DeliveredMessage
 
+from tierdesk_bus.amqp.framing import BASIC_DELIVER
 from tierdesk_bus.amqp.link import Link, translate_loss
-from tierdesk_bus.amqp.wire import AmqpTag, delivery_of
+from tierdesk_bus.amqp.tap import divert, write
+from tierdesk_bus.amqp.wire import AmqpTag, acks_of, delivery_of, requeues_of
 from tierdesk_bus.port import BusUnavailableError, Delivery
 
 log = logging.getLogger(__name__)
@@ -81,12 +84,10 @@ class AmqpConsumer:
         assert channel is not None
         for number in numbers:
             del self._unsettled[number]
-        async with self._settling(channel):
-            if front:
-                await channel.basic_ack(front[-1], multiple=True, wait=False)
-            for number in numbers:
-                if not front or number > front[-1]:
-                    await channel.basic_ack(number, wait=False)
+        up_to = front[-1] if front else 0
+        await self._settle(
+            channel, acks_of(channel.number, up_to=up_to, numbers=[each for each in numbers if each > up_to])
+        )
 
     async def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """See `tierdesk_bus.port.Consumer.requeue`."""
@@ -96,9 +97,7 @@ class AmqpConsumer:
             return
         for number in numbers:
             del self._unsettled[number]
-        async with self._settling(channel):
-            for number in numbers:
-                await channel.basic_nack(number, requeue=True, wait=False)
+        await self._settle(channel, requeues_of(channel.number, numbers))
 
     async def close(self) -> None:
         """Close the channel, after the acknowledgements that were sent on it; what is unsettled goes back."""
@@ -116,13 +115,14 @@ class AmqpConsumer:
             }
         )
 
-    @contextlib.asynccontextmanager
-    async def _settling(self, channel: aiormq.Channel) -> AsyncIterator[None]:
-        """Bound the sending of acknowledgements; where it fails, give the channel up with all that is out on it."""
+    async def _settle(self, channel: aiormq.Channel, frames: bytes) -> None:
+        """Send acknowledgements in bounded time; where it fails, give the channel up with all that is out on it."""
+        if self._ended.is_set():
+            return  # they went back to the queue; what follows the end of a channel would cost the connection
         try:
             with translate_loss():
                 async with asyncio.timeout(SETTLE_SECONDS):
-                    yield
+                    await write(channel, frames)
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
             log.info("%s: could not settle deliveries, they come again: %s", self._queue, error)
             self._end(channel)
@@ -155,9 +155,10 @@ class AmqpConsumer:
             channel.on_consumer_cancel_callbacks.add(lambda _: self._end(channel))
             self._generation += 1
             self._channel = channel
+            divert(channel, partial(self._take, channel))
             async with asyncio.timeout(SUBSCRIBE_SECONDS):
                 await channel.basic_qos(prefetch_count=self._prefetch)
-                await channel.basic_consume(self._queue, self._on_message)
+                await channel.basic_consume(self._queue, _refuse)
             self._tried.set()
             await self._ended.wait()
         finally:
@@ -170,10 +171,21 @@ class AmqpConsumer:
         if channel is self._channel:
             self._ended.set()
 
-    async def _on_message(self, message: DeliveredMessage) -> None:
-        if message.channel is not self._channel:
+    def _take(self, channel: aiormq.Channel, method: bytes, header: bytes, body: bytes) -> None:
+        if channel is not self._channel:
             return  # it went back to the queue with its channel
-        delivery = delivery_of(message, namespace=self._namespace, queue=self._queue, generation=self._generation)
-        self._unsettled[message.delivery_tag or 0] = None
+        if not method.startswith(BASIC_DELIVER):
+            self._end(channel)
+            return
+        delivery = delivery_of(
+            method, header, body, namespace=self._namespace, queue=self._queue, generation=self._generation
+        )
+        assert isinstance(delivery.tag, AmqpTag)
+        self._unsettled[delivery.tag.number] = None
         self._waiting.append(delivery)
         self._arrived.set()
+
+
+async def _refuse(message: DeliveredMessage) -> None:
+    """Stand for the consumer with aiormq, which must know it to answer when the broker cancels it."""
+    raise AssertionError(f"a delivery was not taken from the stream: {message.delivery_tag}")

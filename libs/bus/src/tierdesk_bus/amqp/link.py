@@ -3,7 +3,7 @@
 aio-pika's robust connection is not used. It restores channels and queues by declaring them again, which a party
 without the right to configure cannot; it waits for the connection without a bound before each publish; and it hides
 the moment of the loss, which the fates of publishes and the validity of acknowledgements depend on. Here the
-connection is aio-pika's plain one. Whoever holds a channel is told of its end and opens another.
+connection is aiormq's plain one, tapped. Whoever holds a channel is told of its end and opens another.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import logging
 import random
 from collections.abc import Awaitable, Coroutine, Iterator
 
-import aio_pika
 import aiormq
-from aiormq.connection import Connection
 from yarl import URL
 
+from tierdesk_bus.amqp.tap import TappedConnection
 from tierdesk_bus.port import BusUnavailableError, NamespaceMissingError
 
 log = logging.getLogger(__name__)
@@ -44,8 +43,8 @@ def translate_loss() -> Iterator[None]:
 
     It does so for calls that were waiting when the connection went away; a task that took the first for a real
     cancellation would end without a word. A real one that was swallowed is raised again: `asyncio.wait_for` of
-    Python 3.11, by which aio-pika connects, prefers an answer that came in the same turn of the loop, and a task that
-    went on with it would never end.
+    Python 3.11, by which aiormq waits, prefers an answer that came in the same turn of the loop, and a task that went
+    on with it would never end.
     """
     lost = "the connection to RabbitMQ was lost"
     task = asyncio.current_task()
@@ -94,7 +93,7 @@ class Link:
             url = url.update_query(heartbeat=HEARTBEAT_SECONDS)
         self._url = url
         self._label = label
-        self._connection: Connection | None = None
+        self._connection: TappedConnection | None = None
         self._failure: BaseException | None = None
         self._changed = asyncio.Condition()
         self._hurry = asyncio.Event()
@@ -102,7 +101,7 @@ class Link:
         self._keeper = asyncio.create_task(self._keep(), name=f"bus link {label}")
 
     @property
-    def connection(self) -> Connection | None:
+    def connection(self) -> TappedConnection | None:
         """The open connection, if there is one now."""
         return self._connection
 
@@ -111,7 +110,7 @@ class Link:
         """Why the last attempt to connect failed; nothing while connected or before the first attempt has ended."""
         return self._failure
 
-    async def wait_for_connection(self) -> Connection:
+    async def wait_for_connection(self) -> TappedConnection:
         """Wait until there is one. It has no bound of its own: call it under a timeout."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._connection is not None)
@@ -166,12 +165,14 @@ class Link:
         pause_seconds = FIRST_PAUSE_SECONDS
         said = ""
         while True:
-            outer = aio_pika.Connection(self._url, client_properties={"connection_name": self._label})
+            connection = TappedConnection(self._url, label=self._label)
             try:
                 with translate_loss():
-                    await outer.connect(timeout=CONNECT_SECONDS)
+                    async with asyncio.timeout(CONNECT_SECONDS):
+                        await connection.connect()
+                        await connection.ready()
                 pause_seconds, said = FIRST_PAUSE_SECONDS, ""
-                await self._serve(outer)
+                await self._serve(connection)
                 log.warning("%s: the connection is lost", self._label)
             except Exception as error:  # noqa: BLE001 - whatever a broker answers, the next attempt may succeed
                 failure = self._explain(error)
@@ -180,7 +181,7 @@ class Link:
                     log.warning("%s: cannot connect, trying on: %s", self._label, said)
                 await self._tell(None, failure)
             finally:
-                await close_quietly(outer.close())
+                await close_quietly(connection.close(ConnectionAbortedError("the bus has done with the connection")))
             await self._pause(pause_seconds)
             pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
@@ -195,17 +196,14 @@ class Link:
             f"use it. Create it (rabbitmqctl add_vhost, set_permissions), or name the management API"
         )
 
-    async def _serve(self, outer: aio_pika.Connection) -> None:
-        assert outer.transport is not None
-        connection = outer.transport.connection
-        assert isinstance(connection, Connection)
+    async def _serve(self, connection: TappedConnection) -> None:
         await self._tell(connection, None)
         try:
             await asyncio.wait([connection.closing])
         finally:
             self._connection = None
 
-    async def _tell(self, connection: Connection | None, failure: BaseException | None) -> None:
+    async def _tell(self, connection: TappedConnection | None, failure: BaseException | None) -> None:
         async with self._changed:
             self._connection = connection
             self._failure = failure
