@@ -2,7 +2,8 @@
 
 import asyncio
 
-from trial_service import make_due, ordered, parked, refuse, rows, unordered, waiting, word_of, words
+from sqlalchemy import text
+from trial_service import Intake, Notes, make_due, ordered, parked, refuse, rows, unordered, waiting, word_of, words
 
 from tierdesk_store import GapError, PermanentError, TransientError
 from tierdesk_store.agenda import MAX_TRIES
@@ -131,3 +132,48 @@ async def test_a_gap_that_nobody_closes_is_decided_again_when_due_and_not_counte
     assert waited[0] == 0.0
     assert waited == sorted(waited)
     assert waited[-1] > 0.0
+
+
+async def test_what_came_to_wait_while_its_predecessor_waited_for_the_lock_is_due_at_once(database):
+    """Two consumers: one decides that the second message is early, while the other has the first in hand already."""
+    holds_lock, may_go_on, other_began = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    seen = set()
+
+    def rule(received, state):
+        word = word_of(received.envelope)
+        if word == "second" and "first" not in seen:
+            raise GapError("ordinal 1 is missing", retry_in_seconds=30)
+        seen.add(word)
+
+    class Holder(Notes):
+        async def load(self, tx, messages):
+            await tx.execute(text("SELECT pg_advisory_xact_lock(1)"))
+            holds_lock.set()
+            await may_go_on.wait()
+            return []
+
+    class Waiter(Notes):
+        async def load(self, tx, messages):
+            other_began.set()
+            await tx.execute(text("SELECT pg_advisory_xact_lock(1)"))
+            return []
+
+    waiter = Intake(database, Waiter(rule=rule))
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(Intake(database, Holder(rule=rule)).take(unordered("a", "second")))
+        await holds_lock.wait()
+        group.create_task(waiter.take(unordered("a", "first")))
+        await other_began.wait()
+        may_go_on.set()
+    assert await words(database, "a") == ["first"]
+    assert await waiting(database) == [("a", "early")]
+    await waiter.sweep()
+    assert await words(database, "a") == ["first", "second"]
+    assert await waiting(database) == []
+
+
+async def test_what_waits_for_another_predecessor_is_not_hurried_by_its_own_batch(database, intake, notes):
+    notes.rule = refuse("third", GapError("ordinal 2 is missing", retry_in_seconds=30))
+    await intake.take(unordered("a", "third"), unordered("a", "first"))
+    await intake.take(unordered("a", "another"))
+    assert await rows(database, "SELECT count(*) FROM waiting WHERE due_at <= now()") == [(0,)]

@@ -89,6 +89,7 @@ class Batch:
             choice = choose(rows, fresh, progress, limit=self._row_limit, alone=self._turn.alone)
             arrivals = [*await self._read_rows(tx, choice.chosen), *fresh]
             settled = await self._decide(tx, arrivals, progress, choice)
+            await self._hasten_unseen(tx, settled, rows)
             await self._account(tx, settled, _left_alone(rows, choice, progress))
             await store_progress(tx, self._consumer, streams)
         return [*settled, *repeated]
@@ -162,6 +163,16 @@ class Batch:
         if any(s.fate is Fate.APPLIED for s in settled):
             await self._handler.save(tx, state)
         return settled
+
+    async def _hasten_unseen(self, tx: Transaction, settled: Sequence[Settled], rows: Sequence[WaitingRow]) -> None:
+        """Have successors of what was applied looked at now that came to wait after this batch had read its rows.
+
+        No stream makes the consumers of unordered messages take turns. Whoever decided meanwhile that a message is
+        early held the handler's lock, for which this batch then waited; its row is there by now.
+        """
+        subjects = {s.arrival.subject for s in settled if s.fate is Fate.APPLIED and s.arrival.stream is None}
+        if subjects:
+            await waiting.hasten_rows(tx, self._consumer, subjects, known=[row.position for row in rows])
 
     async def _account(self, tx: Transaction, settled: Sequence[Settled], left_alone: list[Postponement]) -> None:
         """Write what became of each: rows that wait, rows that are done, parked messages."""

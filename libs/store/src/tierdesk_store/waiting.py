@@ -181,6 +181,35 @@ async def postpone_rows(tx: Transaction, postponements: Collection[Postponement]
 
 
 @cache
+def _hasten(schema: str) -> TextClause:
+    return text(f"""
+        UPDATE "{schema}".waiting SET due_at = now() WHERE position IN (
+            SELECT w.position
+            FROM unnest(CAST(:tenants AS text[]), CAST(:subjects AS text[])) AS s(tenant, subject)
+            JOIN "{schema}".waiting AS w ON (w.consumer, w.tenant, w.subject) = (:consumer, s.tenant, s.subject)
+            WHERE w.cause = '{Cause.EARLY}' AND w.due_at > now() AND w.position <> ALL(CAST(:known AS bigint[]))
+            FOR UPDATE OF w SKIP LOCKED
+        )
+    """)  # noqa: S608 - as above
+
+
+async def hasten_rows(tx: Transaction, consumer: str, subjects: Collection[Subject], *, known: Collection[int]) -> None:
+    """Make due what waits for a predecessor about these subjects, but for the rows in `known`.
+
+    What somebody else has in hand is left alone: a lock held against it here could meet one that it waits for.
+    """
+    await tx.execute(
+        _hasten(tx.schema),
+        {
+            "consumer": consumer,
+            "tenants": [subject.tenant for subject in subjects],
+            "subjects": [subject.name for subject in subjects],
+            "known": list(known),
+        },
+    )
+
+
+@cache
 def _delete(schema: str) -> TextClause:
     return text(f'DELETE FROM "{schema}".waiting WHERE position = ANY(CAST(:positions AS bigint[]))')  # noqa: S608 - as above
 
