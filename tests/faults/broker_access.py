@@ -81,4 +81,6 @@ async def rebuild(desk: Field) -> None:
                 await asyncio.sleep(0.5)
     finally:
         await broker.close()
-    await asyncio.to_thread(run_command, ["rebuild", "--since", "1h"], environment_of(**desk.settings))
+    await asyncio.to_thread(
+        run_command, ["rebuild", "--since", "1h"], environment_of(**desk.settings), desk.ground.nursery
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from .field import Ground
+from .nursery import Nursery
+from .processes import environment_of
 
 
 @pytest.fixture
@@ -20,7 +23,20 @@ def tell(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
     return print_line
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """What the processes of the experiments come from."""
+    with Nursery(environment_of()) as nursery:
+        yield nursery
+
+
 @pytest.fixture
-def ground(tmp_path, postgres_url, amqp_url, broker) -> Ground:
-    """The shared servers, a fresh database and a fresh virtual host."""
+def cold_ground(tmp_path, postgres_url, amqp_url, broker) -> Ground:
+    """The shared servers, a fresh database and a fresh virtual host; each process is started by its command."""
     return Ground(tmp_path, postgres_url, amqp_url, broker)
+
+
+@pytest.fixture
+def ground(cold_ground, nursery) -> Ground:
+    """The same, and processes that have imported everything when they start."""
+    return replace(cold_ground, nursery=nursery)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import aio_pika
+from aio_pika.exceptions import AMQPError
 
 from servers.rabbitmq import Broker
 from tierdesk_cli.services import DEFINITIONS
@@ -14,18 +17,20 @@ from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
 
 from . import follower
+from .nursery import REFUSED, Nursery
 from .processes import SERVE, ServiceProcess, environment_of, run_command, start_all
 from .workers import POLICY
 
-QUORUM_QUEUE_SECONDS = 3.0
-"""RabbitMQ 3.10 needs a moment after a declaration until its queues have a leader."""
+CONSUMED_SECONDS = 60.0
+"""RabbitMQ 3.10 needs a moment after a declaration until its queues have a leader, and so until they are consumed."""
 SERVICES = (*DEFINITIONS, follower.NAME)
+_QUEUES = [queue.name for one in (*DEFINITIONS.values(), follower.DEFINITION) for queue in one.topology.queues]
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What a desk stands on. `service_database_url` and `service_amqp_url` are the ways of the services, where they go
-    through a proxy; the tests themselves go straight.
+    through a proxy; the tests themselves go straight. Without a `nursery` each process is an interpreter of its own.
     """
 
     folder: Path
@@ -34,6 +39,7 @@ class Ground:
     broker: Broker
     service_database_url: str = ""
     service_amqp_url: str = ""
+    nursery: Nursery | None = None
 
 
 @dataclass(slots=True)
@@ -57,7 +63,7 @@ class Field:
 
     async def migrate(self) -> None:
         """Declare everything again, as an operator does after the broker has lost it."""
-        await asyncio.to_thread(run_command, ["migrate"], environment_of(**self.settings))
+        await asyncio.to_thread(run_command, ["migrate"], environment_of(**self.settings), self.ground.nursery)
         await follower.prepare(self.ground.database_url, self.ground.amqp_url, self.ground.folder / "secrets.json")
 
 
@@ -99,15 +105,35 @@ async def running_field(ground: Ground, plan: Plan | None = None) -> AsyncIterat
     for name in SERVICES:
         command = (*SERVE, name) if name in DEFINITIONS else ("-m", "faults.follower")
         given = settings | ways | ({"unsafe": plan.unsafe[name]} if name in plan.unsafe else {})
+        # What is read at import cannot be set in a process that has imported it.
+        nursery = None if REFUSED.intersection(environment_of(**given)) else ground.nursery
         desk.replicas[name] = [
-            ServiceProcess(f"{name}-{number}", command, environment_of(**given), ground.folder / f"{name}-{number}.log")
+            ServiceProcess(
+                f"{name}-{number}", command, environment_of(**given), ground.folder / f"{name}-{number}.log", nursery
+            )
             for number in range(plan.replicas)
         ]
     try:
         await start_all(desk.processes)
-        await asyncio.sleep(QUORUM_QUEUE_SECONDS)
+        await _wait_for_consumers(ground.amqp_url, _QUEUES)
         yield desk
     finally:
-        await asyncio.gather(*(asyncio.to_thread(process.stop) for process in desk.processes))
+        for process in desk.processes:
+            process.end()
         with contextlib.suppress(Exception):
             ground.broker.delete_vhost(f"{prefix}v-main.printer")
+
+
+async def _wait_for_consumers(amqp_url: str, queues: Sequence[str]) -> None:
+    """Wait until each of these queues is consumed."""
+    connection = await aio_pika.connect(amqp_url)
+    async with connection, asyncio.timeout(CONSUMED_SECONDS):
+        for name in queues:
+            count: int | None = 0
+            while not count:
+                channel = await connection.channel()
+                with contextlib.suppress(AMQPError):
+                    count = (await channel.declare_queue(name, passive=True)).declaration_result.consumer_count
+                await channel.close()
+                if not count:
+                    await asyncio.sleep(0.1)

@@ -8,29 +8,38 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx2
 
+from .nursery import Child, Nursery
+
 READY_SECONDS = 90.0
+COMMAND_SECONDS = 120.0
 TESTS = Path(__file__).parents[1]
 SERVE = ("-m", "tierdesk_cli", "serve")
 DIED_AT_FAILPOINT = 137
 
 
 class ServiceProcess:
-    """One replica of a service in one process, always on the same port. `command` is what Python is to run."""
+    """One replica of a service in one process, always on the same port. `command` is what Python is to run: `-m`, a
+    module and its arguments. With a `nursery` the process is its child, else an interpreter of its own.
+    """
 
-    def __init__(self, name: str, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environment: dict[str, str], log: Path, nursery: Nursery | None = None
+    ) -> None:
         self.name = name
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [sys.executable, *command]
+        self._command = command
         self.environment = {**environment, "TIERDESK_HTTP_PORT": str(self.port)}
         self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._nursery = nursery
+        self._process: Child | subprocess.Popen[bytes] | None = None
 
     @property
     def exit_code(self) -> int | None:
@@ -46,15 +55,19 @@ class ServiceProcess:
     def start(self, *, failpoint: str | None = None) -> None:
         """Start it; with `failpoint` it will die there."""
         environment = self.environment | ({"TIERDESK_FAILPOINT": failpoint} if failpoint else {})
+        if self._nursery is not None:
+            _, module, *arguments = self._command
+            self._process = self._nursery.start(module, arguments, environment, self._log)
+            return
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [sys.executable, *self._command], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def is_ready(self) -> bool:
         """Whether it answers, and says that it is ready."""
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=5.0, trust_env=False).status_code == 200
+            return httpx2.get(f"{self.url}/readyz", timeout=5.0, trust_env=False, verify=False).status_code == 200
         except httpx2.TransportError:
             return False
 
@@ -84,8 +97,10 @@ class ServiceProcess:
 
     def stop(self) -> int:
         """SIGTERM, and the exit code of the drain; SIGKILL and -9 when it does not end."""
-        if self._process is None or self._process.poll() is not None:
-            return 0 if self._process is None else self._process.returncode
+        if self._process is None:
+            return 0
+        if (code := self._process.poll()) is not None:
+            return code
         self._process.send_signal(signal.SIGCONT)
         self._process.terminate()
         try:
@@ -93,6 +108,11 @@ class ServiceProcess:
         except subprocess.TimeoutExpired:
             self.kill9()
             return -9
+
+    def end(self) -> None:
+        """End it at once, whether it runs or not."""
+        if self._process is not None:
+            self.kill9()
 
     def log_end(self) -> str:
         return self.log_text()[-2000:]
@@ -109,18 +129,20 @@ async def start_all(processes: Sequence[ServiceProcess]) -> None:
         await asyncio.to_thread(process.wait_until_ready)
 
 
-def run_command(arguments: list[str], environment: dict[str, str]) -> int:
-    """Run a `tierdesk` command to its end, which is well or at a failpoint."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tierdesk_cli", *arguments],
-        check=False,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode in {0, DIED_AT_FAILPOINT}, done.stderr
-    return done.returncode
+def run_command(arguments: list[str], environment: dict[str, str], nursery: Nursery | None = None) -> int:
+    """Run a `tierdesk` command to its end, which is well or at a failpoint; as a child of `nursery`, if there is one."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder, "said.txt")
+        if nursery is not None:
+            code = nursery.start("tierdesk_cli", arguments, environment, said).wait(COMMAND_SECONDS)
+        else:
+            with said.open("wb") as output:
+                command = [sys.executable, "-m", "tierdesk_cli", *arguments]
+                code = subprocess.run(
+                    command, check=False, env=environment, stdout=output, stderr=output, timeout=COMMAND_SECONDS
+                ).returncode
+        assert code in {0, DIED_AT_FAILPOINT}, said.read_text(errors="replace")
+    return code
 
 
 def environment_of(**settings: str) -> dict[str, str]:

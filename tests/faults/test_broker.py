@@ -24,10 +24,10 @@ CHANGED = event_pattern("ticket.changed.v1")
 
 
 @pytest.fixture
-async def own_ground(tmp_path, postgres_url, private_rabbit) -> AsyncIterator[Ground]:
+async def own_ground(tmp_path, postgres_url, private_rabbit, nursery) -> AsyncIterator[Ground]:
     """A broker of this test alone, and the shared database server."""
     with private_rabbit.broker.fresh_vhost() as url:
-        yield Ground(tmp_path, postgres_url, url, private_rabbit.broker)
+        yield Ground(tmp_path, postgres_url, url, private_rabbit.broker, nursery=nursery)
 
 
 @pytest.mark.faults

@@ -26,9 +26,9 @@ STALL_SECONDS = 20.0
 
 
 @pytest.fixture
-async def own_ground(tmp_path, private_postgres, amqp_url, broker) -> Ground:
+async def own_ground(tmp_path, private_postgres, amqp_url, broker, nursery) -> Ground:
     """A database server of this test alone."""
-    return Ground(tmp_path, private_postgres.url(), amqp_url, broker)
+    return Ground(tmp_path, private_postgres.url(), amqp_url, broker, nursery=nursery)
 
 
 @pytest.fixture

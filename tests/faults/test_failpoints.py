@@ -31,7 +31,8 @@ WINDOWS: Mapping[str, Sequence[str]] = {
 }
 """By replica, where it dies; the other replica of the service meanwhile dies elsewhere, or lives."""
 LATEST_PASSAGE = 6
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 10.0
+ROUND_SECONDS = 0.1
 MIGRATION_WINDOWS = ("migration.after_prepare", "migration.in_revision", "migration.before_grant")
 
 
@@ -81,7 +82,7 @@ async def _die_once(
                 if other not in dying:
                     other.start()
             patient_until = loop.time() + PATIENCE_SECONDS
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(ROUND_SECONDS)
 
 
 async def absorbed(ground: Ground) -> list[str]:
@@ -146,8 +147,8 @@ async def test_a_migration_that_dies_half_way_is_finished_by_the_next(ground, te
             window = MIGRATION_WINDOWS[hit % len(MIGRATION_WINDOWS)]
             passage = hit // len(MIGRATION_WINDOWS) % 4 + 1
             dying = environment | {"TIERDESK_FAILPOINT": f"{window}:{passage}"}
-            deaths += await asyncio.to_thread(run_command, ["migrate"], dying) == DIED_AT_FAILPOINT
-            assert await asyncio.to_thread(run_command, ["migrate"], environment) == 0
+            deaths += await asyncio.to_thread(run_command, ["migrate"], dying, ground.nursery) == DIED_AT_FAILPOINT
+            assert await asyncio.to_thread(run_command, ["migrate"], environment, ground.nursery) == 0
             connection = await asyncpg.connect(url)
             for schema in ("intake", "router", "sla", "kb"):
                 assert await connection.fetchval(f"SELECT count(*) FROM {schema}.alembic_version") == 1

@@ -29,8 +29,8 @@ def kill_at_random(kills: int, victims: Sequence[str] = SERVICES) -> Disturb:
 
 
 @pytest.mark.timeout(300)
-async def test_nothing_is_lost_doubled_or_reordered_when_services_are_killed(ground, tell):
-    async with running_field(ground, Plan(replicas=1)) as desk:
+async def test_nothing_is_lost_doubled_or_reordered_when_services_are_killed(cold_ground, tell):
+    async with running_field(cold_ground, Plan(replicas=1)) as desk:
         outcome = await run(desk, Work(150, per_second=20), kill_at_random(5))
     tell(outcome.line("5 kills"))
     outcome.expect_nothing_amiss()
