@@ -12,6 +12,7 @@ from .field import Field
 from .ledger import Ledger, draw_up, is_settled
 from .load import Book, Load
 from .scale import SEED
+from .unfinished import write_down
 from .workers import run_workers
 
 SETTLE_SECONDS = 120.0
@@ -64,6 +65,8 @@ async def run(desk: Field, work: Work, disturb: Disturb) -> Outcome:
             if working.done():
                 await working
             await asyncio.sleep(0.5)
+        if time.monotonic() >= end:
+            await write_down(desk)
         ledger = await draw_up(desk.ground.database_url, book)
         return Outcome(ledger, book, time.monotonic() - began_at)
     finally:
