@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from trial_service import (
     EVENTS,
@@ -24,9 +26,10 @@ from trial_service import (
     words,
 )
 
-from tierdesk_bus.port import HOME, Address, Binding, Message, Queue, Topology
+from tierdesk_bus.port import HOME, Address, Binding, Delivery, Message, Queue, Topology
 from tierdesk_store import Consumption, Relay, Sweep, TransientError
-from tierdesk_store.attempts import MAX_ATTEMPTS
+from tierdesk_store.attempts import MAX_ATTEMPTS, group_limit
+from tierdesk_store.consumer import _cut
 from tierdesk_store.negative_controls import UNSAFE, read_negative_controls
 
 NOTES = Address(HOME, EVENTS, "notes.a")
@@ -186,6 +189,37 @@ async def test_a_waiting_message_is_tried_again_by_the_running_sweep(database, p
         await until(is_done)
         assert sweep.last_sweep_at > 0
     assert tries == [0, 1, 2]
+
+
+@given(
+    suspects=st.lists(st.none() | st.integers(0, 12), max_size=60),
+)
+def test_deliveries_are_cut_in_order_and_no_group_holds_more_than_a_suspect_of_it_allows(suspects):
+    deliveries = [Delivery("", "q", "", "", bytes([n]), "", {}, 0, None) for n in range(len(suspects))]
+    attempts = {bytes([n]): times for n, times in enumerate(suspects) if times is not None}
+    groups = _cut(deliveries, attempts)
+    assert [one for group in groups for one in group] == deliveries
+    for group in groups:
+        assert len(group) <= min((group_limit(attempts[one.body]) for one in group if one.body in attempts), default=60)
+
+
+async def test_innocents_of_a_process_that_keeps_dying_are_not_handled_one_by_one(database, postgres_bus):
+    """Four deaths with everything fetched, and none of it begun."""
+    await publish(postgres_bus, *(unordered("a", str(n)) for n in range(60)))
+    for _ in range(4):
+        consumer = await postgres_bus.consume("notes", prefetch=100)
+        async with asyncio.timeout(20):
+            fetched = 0
+            while fetched < 60:
+                fetched += len(await consumer.receive(100, timeout_seconds=1))
+        await consumer.close()
+    notes = Notes()
+    consumption = Consumption(postgres_bus, database, notes, "notes")
+    async with running(consumption):
+        await until(lambda: consumption.counts.applied == 60)
+        assert consumption.last_handled_at > 0
+    assert len(notes.batches) < 10
+    assert sorted(await words(database, "a")) == sorted(str(n) for n in range(60))
 
 
 async def test_a_message_delivered_too_often_is_handled_alone_and_parked_at_last(database, postgres_bus):

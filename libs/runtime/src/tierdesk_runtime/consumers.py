@@ -103,7 +103,8 @@ class QueueConsumer:
         consumption = self._consumption
         if consumption is None:
             return
-        delivered_at = self._watch.last_delivery_at or self._begun_at
+        # Who is at work on what it has received, however slowly, is not dead.
+        delivered_at = max(self._watch.last_delivery_at or self._begun_at, consumption.last_handled_at)
         if delivered_at > self._delivered_at:
             self._delivered_at, self._unserved_since, self._stale = delivered_at, None, False
         try:
@@ -119,7 +120,7 @@ class QueueConsumer:
             self._unserved_since, self._stale = None, False
         elif self._unserved_since is None:
             self._unserved_since = now
-        came_round_at = max(consumption.last_receive_at, self._begun_at)
+        came_round_at = max(consumption.last_receive_at, consumption.last_handled_at, self._begun_at)
         unserved = self._unserved_since is not None and now - self._unserved_since >= STALE_SECONDS
         if unserved or now - came_round_at >= STALE_SECONDS:
             await self._replace()

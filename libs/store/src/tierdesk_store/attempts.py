@@ -2,10 +2,15 @@
 
 Counted in a transaction of its own, before the message is looked at, so that the count outlives the consumer. A
 message is known by its bytes: its identifier may be what cannot be read.
+
+The bus counts a delivery for everything that a process had fetched when it died, most of which it had not begun. After a
+few deaths all that waits is suspect, and to handle each alone would take minutes. So suspects are begun in groups, smaller
+each time, until the one that kills is alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from hashlib import sha256
 from typing import Final
@@ -15,27 +20,55 @@ from sqlalchemy import TextClause, text
 from tierdesk_store.database import Database, Transaction
 
 SUSPECT_REDELIVERIES: Final = 3
-"""A message delivered again more often than this is handled alone."""
+"""A message delivered again more often than this is suspected."""
+TOGETHER: Final = (200, 20, 4)
+"""With how many others a suspect is begun the first time, the second and the third; then it is alone."""
 MAX_ATTEMPTS: Final = 5
+"""How often it is begun alone."""
 HOPELESS: Final = f"handled alone {MAX_ATTEMPTS} times without an end: it may kill its consumer"
 KEPT_DAYS: Final = 30
+
+
+def group_limit(attempts: int) -> int:
+    """Together with how many others a suspect may be begun that was begun so often before, itself counted."""
+    return TOGETHER[attempts] if attempts < len(TOGETHER) else 1
+
+
+def is_hopeless(attempts: int) -> bool:
+    """Whether a suspect that was begun so often has had all its attempts."""
+    return attempts >= len(TOGETHER) + MAX_ATTEMPTS
+
+
+@cache
+def _find(schema: str) -> TextClause:
+    return text(f"""
+        SELECT digest, count AS attempts FROM "{schema}".attempts
+        WHERE consumer = :consumer AND digest = ANY(CAST(:digests AS bytea[]))
+    """)  # noqa: S608 - the schema is the service's own name, never input
+
+
+async def find_attempts(database: Database, consumer: str, bodies: Collection[bytes]) -> dict[bytes, int]:
+    """How often these messages were begun, as far as it was counted. Raises `DatabaseUnavailableError`."""
+    by_digest = {sha256(body).digest(): body for body in bodies}
+    async with database.read() as connection:
+        rows = await connection.execute(_find(database.schema), {"consumer": consumer, "digests": list(by_digest)})
+        return {by_digest[row.digest]: row.attempts for row in rows}
 
 
 @cache
 def _count(schema: str) -> TextClause:
     return text(f"""
-        INSERT INTO "{schema}".attempts AS a (consumer, digest, count) VALUES (:consumer, :digest, 1)
+        INSERT INTO "{schema}".attempts AS a (consumer, digest, count)
+        SELECT :consumer, digest, 1 FROM unnest(CAST(:digests AS bytea[])) AS digest
         ON CONFLICT (consumer, digest) DO UPDATE SET count = a.count + 1, last_at = now()
-        RETURNING count
-    """)  # noqa: S608 - the schema is the service's own name, never input
+    """)  # noqa: S608 - as above
 
 
-async def count_attempt(database: Database, consumer: str, body: bytes) -> int:
-    """Record, and commit, that this message is begun once more; answers how often it was."""
+async def count_attempts(database: Database, consumer: str, bodies: Collection[bytes]) -> None:
+    """Record, and commit, that these messages are begun once more. Raises `DatabaseUnavailableError`."""
+    digests = sorted({sha256(body).digest() for body in bodies})
     async with database.transaction() as tx:
-        result = await tx.execute(_count(tx.schema), {"consumer": consumer, "digest": sha256(body).digest()})
-        count: int = result.scalar_one()
-        return count
+        await tx.execute(_count(tx.schema), {"consumer": consumer, "digests": digests})
 
 
 @cache

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tierdesk_bus.port import HOME, Bus, BusError, Consumer, Delivery
 from tierdesk_store.application import Application
 from tierdesk_store.arrival import Arrival, Order, read_arrival
-from tierdesk_store.attempts import HOPELESS, MAX_ATTEMPTS, SUSPECT_REDELIVERIES, count_attempt
+from tierdesk_store.attempts import (
+    HOPELESS,
+    SUSPECT_REDELIVERIES,
+    count_attempts,
+    find_attempts,
+    group_limit,
+    is_hopeless,
+)
 from tierdesk_store.batch import Counts
 from tierdesk_store.database import Database
 from tierdesk_store.errors import DatabaseUnavailableError
@@ -33,8 +41,9 @@ class Consumption:
     nobody waits for does well to gather.
 
     Each message ends as applied, superseded (it was accounted for before), waiting as a row, or parked; then it is
-    acknowledged. A message that the bus has delivered more than three times again is handled alone, its attempt
-    recorded before; after five recorded attempts without an end it is parked, since it may kill its consumer.
+    acknowledged. Messages that the bus has delivered more than three times again are handled in smaller groups each
+    time, their attempts recorded before, and at last alone; one that five such did not bring to an end is parked, since it
+    may kill its consumer.
     A consumer that has received nothing for 30 seconds from a queue that is not empty is made anew.
     """
 
@@ -53,6 +62,8 @@ class Consumption:
         self.namespace = namespace
         self.last_receive_at = 0.0
         """Loop time of the last answer of the bus, an empty one too; 0.0 before the first. For readiness."""
+        self.last_handled_at = 0.0
+        """Loop time at which it was last done with a part of what it had received; 0.0 before the first."""
         self._bus = bus
         self._database = database
         self._handler = handler
@@ -125,14 +136,16 @@ class Consumption:
     async def _handle(self, consumer: Consumer, deliveries: Sequence[Delivery], stop: asyncio.Event) -> None:
         if UNSAFE.ack_before_commit:
             await consumer.ack(deliveries)
-        for group in _group(deliveries):
+        attempts = await self._find_attempts(deliveries, stop)
+        if attempts is None:
+            await consumer.requeue(deliveries)
+            return
+        for group in _cut(deliveries, attempts):
+            if not await self._begin([one.body for one in group if _is_suspect(one)], stop):
+                await consumer.requeue(group)
+                continue
             arrivals = [self._read(index, delivery) for index, delivery in enumerate(group)]
-            doomed = None
-            if group[0].redeliveries > SUSPECT_REDELIVERIES:
-                doomed = await self._suspect(arrivals[0], stop)
-                if doomed is None:
-                    await consumer.requeue(group)
-                    continue
+            doomed = _doom(arrivals[0], attempts) if _limit(group[0], attempts) == 1 else None
 
             async def done(part: Sequence[Arrival], group: Sequence[Delivery] = group) -> None:
                 failpoint("consumer.before_ack")
@@ -143,6 +156,7 @@ class Consumption:
             left = await self._application.apply(arrivals, stop, done=done, doomed=doomed)
             if left:
                 await consumer.requeue([group[arrival.order[1]] for arrival in left])
+            self.last_handled_at = asyncio.get_running_loop().time()
 
     def _read(self, index: int, delivery: Delivery) -> Arrival:
         return read_arrival(
@@ -154,31 +168,55 @@ class Consumption:
             type_hint=delivery.key.partition(".")[2],  # facts and outcomes go under `<tenant>.<type>`
         )
 
-    async def _suspect(self, arrival: Arrival, stop: asyncio.Event) -> dict[Order, str] | None:
-        """Record that this message is begun once more; names it as doomed when that was too often.
-
-        Answers None when the database is away and a stop is wanted.
-        """
-        while not stop.is_set():
+    async def _find_attempts(self, deliveries: Sequence[Delivery], stop: asyncio.Event) -> Mapping[bytes, int] | None:
+        """How often each suspect was begun. Answers None when the database is away and a stop is wanted."""
+        suspects = {delivery.body: 0 for delivery in deliveries if _is_suspect(delivery)}
+        while suspects:
             try:
-                count = await count_attempt(self._database, self._handler.name, arrival.body)
+                return suspects | await find_attempts(self._database, self._handler.name, suspects)
             except DatabaseUnavailableError:
+                if stop.is_set():
+                    return None
                 await pause(_PAUSE_SECONDS, unless=stop)
-                continue
-            if count <= MAX_ATTEMPTS:
-                return {}
-            return {arrival.order: HOPELESS}
-        return None
+        return {}
+
+    async def _begin(self, suspects: Sequence[bytes], stop: asyncio.Event) -> bool:
+        """Record that these are begun once more; False when the database is away and a stop is wanted."""
+        while suspects:
+            try:
+                await count_attempts(self._database, self._handler.name, suspects)
+            except DatabaseUnavailableError:
+                if stop.is_set():
+                    return False
+                await pause(_PAUSE_SECONDS, unless=stop)
+            else:
+                break
+        return True
 
 
-def _group(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
-    """Cut into batches, in order: each message that was delivered too often stands alone."""
+def _is_suspect(delivery: Delivery) -> bool:
+    return delivery.redeliveries > SUSPECT_REDELIVERIES
+
+
+def _limit(delivery: Delivery, attempts: Mapping[bytes, int]) -> float:
+    """How many messages a group may hold that this one is in."""
+    known = attempts.get(delivery.body)
+    return math.inf if known is None else group_limit(known)
+
+
+def _doom(arrival: Arrival, attempts: Mapping[bytes, int]) -> dict[Order, str]:
+    return {arrival.order: HOPELESS} if is_hopeless(attempts[arrival.body]) else {}
+
+
+def _cut(deliveries: Sequence[Delivery], attempts: Mapping[bytes, int]) -> list[list[Delivery]]:
+    """Cut into groups, in order, none of which holds more messages than each of them allows."""
     groups: list[list[Delivery]] = []
-    was_alone = True
+    room = 0.0
     for delivery in deliveries:
-        is_alone = delivery.redeliveries > SUSPECT_REDELIVERIES
-        if is_alone or was_alone:
+        limit = _limit(delivery, attempts)
+        if not groups or len(groups[-1]) >= min(room, limit):
             groups.append([])
+            room = math.inf
         groups[-1].append(delivery)
-        was_alone = is_alone
+        room = min(room, limit)
     return groups
