@@ -165,19 +165,21 @@ class Policy(Part):
         self, kind: str, *, priority: int, category: str, tier: str | None = None, vendor: str | None = None
     ) -> Target | None:
         """The promise of this kind for such a ticket: the first that matches, in the document's order."""
-        return next(
-            (
-                target
-                for target in self.targets
-                if target.kind == kind
-                and target.matches(priority=priority, category=category, tier=tier, vendor=vendor)
-            ),
-            None,
-        )
+        for target in self._targets_by_kind.get(kind, ()):
+            if target.matches(priority=priority, category=category, tier=tier, vendor=vendor):
+                return target
+        return None
 
     def stops(self, party: str, kind: str) -> bool:
         """Whether clocks of this kind stand still while the work waits for this party."""
         return any(party == who and kind in kinds for who, kinds in self.pauses.items())
+
+    @cached_property
+    def _targets_by_kind(self) -> dict[str, list[Target]]:
+        found: dict[str, list[Target]] = {}
+        for target in self.targets:
+            found.setdefault(target.kind, []).append(target)
+        return found
 
     @cached_property
     def _tiers_by_id(self) -> dict[str, Tier]:
