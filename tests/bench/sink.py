@@ -20,7 +20,7 @@ from tierdesk_bus import Consumer, connect
 
 SILENCE_SECONDS = 60.0
 PREFETCH = 2000
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.1
 
 
 async def take(url: str, queues: list[str], count: int) -> dict[str, Any]:
