@@ -108,7 +108,7 @@ class Desk:
 
     def _publish_change(self, tx: Transaction, draft: Draft) -> None:
         ticket = draft.ticket
-        changed = TicketChanged.model_construct(
+        changed = TicketChanged(
             reference=ticket.reference,
             policy_version=ticket.policy_version,
             status=ticket.status,
