@@ -100,7 +100,8 @@ async def test_an_ordered_message_that_is_retried_keeps_its_successors_behind_it
     assert await words(database, "a") == ["1", "2", "3"]
 
 
-async def test_a_message_that_waits_for_a_predecessor_goes_on_in_the_same_transaction(database, intake, notes):
+def let_the_second_wait_for_the_first():
+    """A rule that remembers which words it has let pass."""
     seen = set()
 
     def rule(received, state):
@@ -109,7 +110,11 @@ async def test_a_message_that_waits_for_a_predecessor_goes_on_in_the_same_transa
             raise GapError("ordinal 1 is missing", retry_in_seconds=30)
         seen.add(word)
 
-    notes.rule = rule
+    return rule
+
+
+async def test_a_message_that_waits_for_a_predecessor_goes_on_in_the_same_transaction(database, intake, notes):
+    notes.rule = let_the_second_wait_for_the_first()
     await intake.take(unordered("a", "second"), unordered("a", "other"))
     assert await words(database, "a") == ["other"]
     assert await waiting(database) == [("a", "early")]
@@ -137,13 +142,7 @@ async def test_a_gap_that_nobody_closes_is_decided_again_when_due_and_not_counte
 async def test_what_came_to_wait_while_its_predecessor_waited_for_the_lock_is_due_at_once(database):
     """Two consumers: one decides that the second message is early, while the other has the first in hand already."""
     holds_lock, may_go_on, other_began = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    seen = set()
-
-    def rule(received, state):
-        word = word_of(received.envelope)
-        if word == "second" and "first" not in seen:
-            raise GapError("ordinal 1 is missing", retry_in_seconds=30)
-        seen.add(word)
+    rule = let_the_second_wait_for_the_first()
 
     class Holder(Notes):
         async def load(self, tx, messages):

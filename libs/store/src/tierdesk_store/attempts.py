@@ -22,7 +22,7 @@ from tierdesk_store.database import Database, Transaction
 SUSPECT_REDELIVERIES: Final = 3
 """A message delivered again more often than this is suspected."""
 TOGETHER: Final = (200, 20, 4)
-"""With how many others a suspect is begun the first time, the second and the third; then it is alone."""
+"""The largest group that a suspect is begun in the first time, the second and the third; then it is alone."""
 MAX_ATTEMPTS: Final = 5
 """How often it is begun alone."""
 HOPELESS: Final = f"handled alone {MAX_ATTEMPTS} times without an end: it may kill its consumer"
@@ -30,7 +30,7 @@ KEPT_DAYS: Final = 30
 
 
 def group_limit(attempts: int) -> int:
-    """Together with how many others a suspect may be begun that was begun so often before, itself counted."""
+    """The largest group for a suspect that was begun so many times before."""
     return TOGETHER[attempts] if attempts < len(TOGETHER) else 1
 
 
