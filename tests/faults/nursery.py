@@ -117,15 +117,13 @@ class Child:
 
 def _attend() -> dict[str, Any] | None:
     """Answer requests until there are no more; then kill who is left and return None. In a child: return what it is to be."""
-    parent = os.getpid()
     living: set[int] = set()
     codes: dict[int, int] = {}
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
         if "module" in request:
-            answer: int | None = os.fork()
+            answer: int | None = _bear()
             if not answer:
-                _leave(parent)
                 return request
             living.add(answer)
         else:
@@ -151,11 +149,23 @@ def _look_after(pid: int, number: int, living: set[int], codes: dict[int, int]) 
     return codes[pid]
 
 
-def _leave(parent: int) -> None:
-    """Die with the nursery, however it dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+def _bear() -> int:
+    """Fork, and return as `os.fork` does once the child is sure to die with the nursery, however that dies.
+
+    Answered earlier, a child could be stopped before it has asked for that, and outlive everybody.
+    """
+    parent = os.getpid()
+    bound, tell_bound = os.pipe()
+    pid = os.fork()
+    if not pid:
+        ctypes.CDLL(None, use_errno=True).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    os.close(tell_bound)
+    if pid:
+        os.read(bound, 1)  # ends when the child has closed its end of it
+    os.close(bound)
+    return pid
 
 
 def _become(request: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ from trial_service import (
 
 from tierdesk_bus.port import HOME, Address, Binding, Delivery, Message, Queue, Topology
 from tierdesk_store import Consumption, Relay, Sweep, TransientError
-from tierdesk_store.attempts import MAX_ATTEMPTS, group_limit
+from tierdesk_store.attempts import MAX_ATTEMPTS, SUSPECT_REDELIVERIES, TOGETHER, group_limit
 from tierdesk_store.consumer import _cut
 from tierdesk_store.negative_controls import UNSAFE, read_negative_controls
 
@@ -194,11 +194,14 @@ async def test_a_waiting_message_is_tried_again_by_the_running_sweep(database, p
 @given(
     suspects=st.lists(st.none() | st.integers(0, 12), max_size=60),
 )
-def test_deliveries_are_cut_in_order_and_no_group_holds_more_than_a_suspect_of_it_allows(suspects):
+def test_the_least_suspected_come_first_and_no_group_holds_more_than_a_suspect_of_it_allows(suspects):
     deliveries = [Delivery("", "q", "", "", bytes([n]), "", {}, 0, None) for n in range(len(suspects))]
     attempts = {bytes([n]): times for n, times in enumerate(suspects) if times is not None}
     groups = _cut(deliveries, attempts)
-    assert [one for group in groups for one in group] == deliveries
+    in_turn = [one.body for group in groups for one in group]
+    assert sorted(in_turn) == [one.body for one in deliveries]
+    ranks = [(attempts.get(body, -1), body) for body in in_turn]
+    assert ranks == sorted(ranks)
     for group in groups:
         assert len(group) <= min((group_limit(attempts[one.body]) for one in group if one.body in attempts), default=60)
 
@@ -216,10 +219,26 @@ async def test_innocents_of_a_process_that_keeps_dying_are_not_handled_one_by_on
     notes = Notes()
     consumption = Consumption(postgres_bus, database, notes, "notes")
     async with running(consumption):
-        await until(lambda: consumption.counts.applied == 60)
-        assert consumption.last_handled_at > 0
+        await until(lambda: consumption.counts.applied == 60 and consumption.last_handled_at > 0)
     assert len(notes.batches) < 10
     assert sorted(await words(database, "a")) == sorted(str(n) for n in range(60))
+
+
+async def test_a_process_that_keeps_dying_at_whatever_comes_first_parks_nothing(database, postgres_bus):
+    """As many deaths as would park a message that was blamed for each of them, twice over."""
+
+    class Doomed(Notes):
+        async def load(self, tx, messages):
+            raise asyncio.CancelledError
+
+    await publish(postgres_bus, *(unordered("a", str(n)) for n in range(10)))
+    for _ in range(2 * (len(TOGETHER) + MAX_ATTEMPTS + SUSPECT_REDELIVERIES)):
+        with pytest.raises(asyncio.CancelledError):
+            await Consumption(postgres_bus, database, Doomed(), "notes").run(asyncio.Event())
+    consumption = Consumption(postgres_bus, database, Notes(), "notes")
+    async with running(consumption):
+        await until(lambda: consumption.counts.applied == 10)
+    assert not await parked(database)
 
 
 async def test_a_message_delivered_too_often_is_handled_alone_and_parked_at_last(database, postgres_bus):

@@ -5,7 +5,8 @@ message is known by its bytes: its identifier may be what cannot be read.
 
 The bus counts a delivery for everything that a process had fetched when it died, most of which it had not begun. After a
 few deaths all that waits is suspect, and to handle each alone would take minutes. So suspects are begun in groups, smaller
-each time, until the one that kills is alone.
+each time, until the one that kills is alone; and the least suspected first, so that deaths that have nothing to do with
+any of them are not all laid to the one that stands first in the queue.
 """
 
 from __future__ import annotations

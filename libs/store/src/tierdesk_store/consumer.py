@@ -209,10 +209,14 @@ def _doom(arrival: Arrival, attempts: Mapping[bytes, int]) -> dict[Order, str]:
 
 
 def _cut(deliveries: Sequence[Delivery], attempts: Mapping[bytes, int]) -> list[list[Delivery]]:
-    """Cut into groups, in order, none of which holds more messages than each of them allows."""
+    """Cut into groups, none of which holds more messages than each of them allows, the least suspected first.
+
+    So a process that dies of something else spreads the blame over all that waits, and a message that does kill is begun
+    when the others are through. Among equals the order stays.
+    """
     groups: list[list[Delivery]] = []
     room = 0.0
-    for delivery in deliveries:
+    for delivery in sorted(deliveries, key=lambda one: attempts.get(one.body, -1)):
         limit = _limit(delivery, attempts)
         if not groups or len(groups[-1]) >= min(room, limit):
             groups.append([])
