@@ -31,8 +31,27 @@ _FAST_BUT_CRASH_SAFE = {
 }
 
 
+class _Tellings:
+    """Prints, as each test ends, what it has to say although it went well: its property `told`.
+
+    A report carries that from a worker of pytest-xdist to the controller; what a test prints itself gets lost there.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and report.when == "call":
+            for name, line in report.user_properties:
+                if name == "told":
+                    terminal.ensure_newline()
+                    terminal.write_line(f"{report.nodeid.rpartition('::')[2]}: {line}")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_USED] = []
+    config.pluginmanager.register(_Tellings(config))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

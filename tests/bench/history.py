@@ -13,78 +13,90 @@ CHUNK: Final = 50_000
 # `k` numbers the copies; md5 makes an identifier of the copy that is the same in all tables.
 _COPY = "uuid_in(md5({id}::text || k)::cstring)"
 _TICKET = _COPY.format(id="t.id")
+# Spread over the whole index, as references are.
+_REFERENCE = "'TD-' || left(md5(t.reference || k), 16)"
 _STATEMENTS: Final = (
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM intake.ticket WHERE id = ANY($1))
     INSERT INTO intake.ticket (tenant, id, reference, last_sequence, opened_at)
-    SELECT tenant, {_TICKET}, reference || '-' || k, last_sequence, opened_at FROM intake.ticket t, generate_series($2::int, $3::int) k
-    WHERE t.id = ANY($1)
+    SELECT tenant, {_TICKET}, {_REFERENCE}, last_sequence, opened_at FROM t, generate_series($2::int, $3::int) k
     """,
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM intake.idempotency_key WHERE ticket = ANY($1))
     INSERT INTO intake.idempotency_key (tenant, source, key, fingerprint, answer, ticket, reference, created_at)
     SELECT t.tenant, t.source, t.key || '-' || k, t.fingerprint, t.answer, {_COPY.format(id="t.ticket")},
-        t.reference || '-' || k, t.created_at
-    FROM intake.idempotency_key t, generate_series($2::int, $3::int) k WHERE t.ticket = ANY($1)
+        {_REFERENCE}, t.created_at
+    FROM t, generate_series($2::int, $3::int) k
     """,
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM intake.raw_event WHERE ticket = ANY($1))
     INSERT INTO intake.raw_event (tenant, id, source, key, ticket, body, received_at)
     SELECT t.tenant, {_TICKET}, t.source, t.key || '-' || k, {_COPY.format(id="t.ticket")}, t.body, t.received_at
-    FROM intake.raw_event t, generate_series($2::int, $3::int) k WHERE t.ticket = ANY($1)
+    FROM t, generate_series($2::int, $3::int) k
     """,
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM router.ticket WHERE id = ANY($1))
     INSERT INTO router.ticket (tenant, id, reference, status, tier, group_id, category, priority, requester_id, opened_at,
         sequence, policy_version, offer_due_at, close_due_at, record)
-    SELECT t.tenant, {_TICKET}, t.reference || '-' || k, 'closed', t.tier, t.group_id, t.category, t.priority,
+    SELECT t.tenant, {_TICKET}, {_REFERENCE}, 'closed', t.tier, t.group_id, t.category, t.priority,
         t.requester_id, t.opened_at, t.sequence, t.policy_version, NULL, NULL,
         t.record || jsonb_build_object('id', {_TICKET}, 'status', 'closed')
-    FROM router.ticket t, generate_series($2::int, $3::int) k WHERE t.id = ANY($1)
+    FROM t, generate_series($2::int, $3::int) k
     """,
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM router.ticket_log WHERE ticket_id = ANY($1))
     INSERT INTO router.ticket_log (tenant, ticket_id, sequence, kind, at, event)
     SELECT t.tenant, {_COPY.format(id="t.ticket_id")}, t.sequence, t.kind, t.at, t.event
-    FROM router.ticket_log t, generate_series($2::int, $3::int) k WHERE t.ticket_id = ANY($1)
+    FROM t, generate_series($2::int, $3::int) k
     """,
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM router.assignment WHERE ticket_id = ANY($1))
     INSERT INTO router.assignment (tenant, id, ticket_id, token, tier, group_id, vendor, worker, offered_at, accepted_at,
         ended_at, ended_by)
     SELECT t.tenant, {_TICKET}, {_COPY.format(id="t.ticket_id")}, t.token, t.tier, t.group_id, t.vendor, 'someone',
         t.offered_at, t.offered_at, t.offered_at, 'resolved'
-    FROM router.assignment t, generate_series($2::int, $3::int) k WHERE t.ticket_id = ANY($1)
+    FROM t, generate_series($2::int, $3::int) k
     """,
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM sla.ticket WHERE ticket_id = ANY($1))
     INSERT INTO sla.ticket (tenant, ticket_id, reference, policy_version, sequence, category, priority, waiting)
-    SELECT t.tenant, {_COPY.format(id="t.ticket_id")}, t.reference || '-' || k, t.policy_version, t.sequence, t.category,
+    SELECT t.tenant, {_COPY.format(id="t.ticket_id")}, {_REFERENCE}, t.policy_version, t.sequence, t.category,
         t.priority, NULL
-    FROM sla.ticket t, generate_series($2::int, $3::int) k WHERE t.ticket_id = ANY($1)
+    FROM t, generate_series($2::int, $3::int) k
     """,
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM sla.ticket_change WHERE ticket_id = ANY($1))
     INSERT INTO sla.ticket_change (tenant, ticket_id, first_sequence, sequence, policy_version, events)
     SELECT t.tenant, {_COPY.format(id="t.ticket_id")}, t.first_sequence, t.sequence, t.policy_version, t.events
-    FROM sla.ticket_change t, generate_series($2::int, $3::int) k WHERE t.ticket_id = ANY($1)
+    FROM t, generate_series($2::int, $3::int) k
     """,
     f"""
+    WITH t AS MATERIALIZED (SELECT * FROM sla.clock WHERE ticket_id = ANY($1))
     INSERT INTO sla.clock (tenant, id, ticket_id, place, kind, tier, group_id, vendor, assignment_id, started_at,
         within_seconds, calendar, warn_at, promised_by, holds, warnings, state, due_at, ended_at, cycle, warned,
         breach_due_at, next_at)
     SELECT t.tenant, {_TICKET}, {_COPY.format(id="t.ticket_id")}, t.place, t.kind, t.tier, t.group_id, t.vendor,
         t.assignment_id, t.started_at, t.within_seconds, t.calendar, t.warn_at, t.promised_by, t.holds, t.warnings, 'met',
         t.due_at, t.started_at, t.cycle, t.warned, NULL, NULL
-    FROM sla.clock t, generate_series($2::int, $3::int) k WHERE t.ticket_id = ANY($1)
+    FROM t, generate_series($2::int, $3::int) k
     """,
     *(
         f"""
+        WITH t AS MATERIALIZED (SELECT * FROM {schema}.applied WHERE subject = ANY($1::uuid[]::text[]))
         INSERT INTO {schema}.applied (consumer, tenant, subject, stream, sequence)
         SELECT t.consumer, t.tenant, md5(t.subject || k), t.stream, t.sequence
-        FROM {schema}.applied t, generate_series($2::int, $3::int) k WHERE t.subject = ANY($1::uuid[]::text[])
+        FROM t, generate_series($2::int, $3::int) k
         """
         for schema in ("router", "sla", "kb")
     ),
     *(
         f"""
+        WITH t AS MATERIALIZED (SELECT * FROM {schema}.outbox WHERE subject = ANY($1::uuid[]::text[]))
         INSERT INTO {schema}.outbox (partition, id, tenant, subject, namespace, exchange, key, type, body, created_at,
             published_at)
-        SELECT t.partition, {_TICKET}, t.tenant, t.subject, t.namespace, t.exchange, t.key, t.type, t.body, t.created_at,
+        SELECT t.partition, {_TICKET}, t.tenant, md5(t.subject || k), t.namespace, t.exchange, t.key, t.type, t.body, t.created_at,
             t.published_at
-        FROM {schema}.outbox t, generate_series($2::int, $3::int) k WHERE t.subject = ANY($1::uuid[]::text[])
+        FROM t, generate_series($2::int, $3::int) k
         """
         for schema in ("intake", "router")
     ),

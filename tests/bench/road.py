@@ -73,9 +73,9 @@ class Road:
         posted = post(load)
         taken = sink.result()
         ended = max(taken["arrived"].values())
-        lag = asyncio.run(self._await_followers()) - ended
-        used = meter.seconds()
         answered = {ticket: at for ticket, _, at in posted["answered"]}
+        lag = asyncio.run(self._await_followers([*answered])) - ended
+        used = meter.seconds()
         if answered.keys() != taken["arrived"].keys():
             raise RuntimeError("the offers that came are not those of the tickets that were posted")
         return Journey(
@@ -89,13 +89,16 @@ class Road:
             offer_seconds=[arrived - answered[ticket] for ticket, arrived in taken["arrived"].items()],
         )
 
-    async def _await_followers(self) -> float:
-        """When every follower had applied what the router has said of every ticket."""
+    async def _await_followers(self, tickets: list[str]) -> float:
+        """When every follower had applied what the router has said of these tickets.
+
+        Of these alone, by their keys: to read all that a desk has would be the better part of the cost of one with a history.
+        """
         connection = await asyncpg.connect(self._desk.database_url)
         try:
             end = time.monotonic() + CATCH_UP_SECONDS
             while time.monotonic() < end:
-                behind = [name for name in FOLLOWERS if await connection.fetchval(_behind(name))]
+                behind = [name for name in FOLLOWERS if await connection.fetchval(_behind(name), tickets)]
                 if not behind:
                     return time.monotonic()
                 await asyncio.sleep(0.05)
@@ -106,6 +109,7 @@ class Road:
 
 def _behind(follower: str) -> str:
     return f"""
-        SELECT (SELECT coalesce(sum(sequence), 0) FROM router.ticket)
-             > (SELECT coalesce(sum(sequence), 0) FROM {follower}.applied WHERE stream = 'ticket')
+        SELECT (SELECT coalesce(sum(sequence), 0) FROM router.ticket WHERE tenant = 'main' AND id = ANY($1::text[]::uuid[]))
+             > (SELECT coalesce(sum(sequence), 0) FROM {follower}.applied
+                WHERE consumer = '{follower}' AND tenant = 'main' AND subject = ANY($1::text[]) AND stream = 'ticket')
     """

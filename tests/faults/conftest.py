@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -13,14 +14,9 @@ from .processes import environment_of
 
 
 @pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Print a line although the test goes well: the ledger is what these tests are for."""
-
-    def print_line(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n{request.node.name}: {line}")
-
-    return print_line
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Have a line printed although the test goes well: the ledger is what these tests are for."""
+    return partial(record_property, "told")
 
 
 @pytest.fixture(scope="session")

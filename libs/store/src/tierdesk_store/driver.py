@@ -10,7 +10,7 @@ CONNECT_SECONDS: Final = 5.0
 COMMAND_SECONDS: Final = 12.0
 """Longer than the server's own limit for a statement, so that the server normally speaks first."""
 
-_LIMITS: Final = {
+_SETTINGS: Final = {
     "statement_timeout": "10s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "15s",
@@ -18,6 +18,8 @@ _LIMITS: Final = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "jit": "off",  # our statements are short; compiling one costs more than running it
+    # A plan is kept, and tables grow: one that reads a small table whole is ruinous a minute later, and until statistics come.
+    "enable_seqscan": "off",
 }
 
 
@@ -32,5 +34,5 @@ async def connect(url: str, *, schema: str, name: str) -> asyncpg.Connection[Any
         url,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
-        server_settings={**_LIMITS, "application_name": name[:63], "search_path": f'"{schema}"'},
+        server_settings={**_SETTINGS, "application_name": name[:63], "search_path": f'"{schema}"'},
     )

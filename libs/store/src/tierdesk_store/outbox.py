@@ -135,6 +135,20 @@ def select_unpublished(schema: str, *, with_exceptions: bool) -> str:
     """  # noqa: S608 - the schema is the service's own name, never input
 
 
+@cache
+def mark_published(schema: str) -> str:
+    """The relay's mark: one index probe for each row, whatever the planner believes the outbox to hold."""
+    return f"""
+        UPDATE "{schema}".outbox SET published_at = now() WHERE ctid = ANY(ARRAY(
+            SELECT found.ctid FROM unnest($1::smallint[], $2::bigint[]) AS r(partition, position)
+            CROSS JOIN LATERAL (
+                SELECT ctid FROM "{schema}".outbox AS o
+                WHERE o.partition = r.partition AND o.position = r.position AND o.published_at IS NULL LIMIT 1
+            ) AS found
+        ))
+    """  # noqa: S608 - as above
+
+
 class OutboxReader:
     """The relay's statements, on the connection that holds its partitions' locks."""
 
@@ -177,13 +191,7 @@ class OutboxReader:
     async def mark_published(self, rows: Sequence[OutboxRow]) -> None:
         """These are stored on the bus; never publish them again."""
         await self._connection.execute(
-            f"""
-            UPDATE {self._outbox} AS o SET published_at = now()
-            FROM unnest($1::smallint[], $2::bigint[]) AS r(partition, position)
-            WHERE o.partition = r.partition AND o.position = r.position AND o.published_at IS NULL
-            """,  # noqa: S608 - as above
-            [row.partition for row in rows],
-            [row.position for row in rows],
+            mark_published(self._schema), [row.partition for row in rows], [row.position for row in rows]
         )
 
     async def count_published(self, since: datetime, *, oldest_days: int) -> int:

@@ -23,6 +23,7 @@ from tierdesk_store.waves import Waves
 ACQUIRE_SECONDS: Final = 1.0
 CLEAN_SECONDS: Final = 10.0
 LONGEST_PAUSE_SECONDS: Final = 5.0
+GATHER_SECONDS: Final = 0.02
 _LOG = logging.getLogger(__name__)
 
 
@@ -33,6 +34,9 @@ class Relay:
     the order of their transactions, none before its predecessor is confirmed. A destination that refuses holds up
     only itself, for longer each time (0.2 to 30 seconds). While the bus answers nothing at all, everything waits (up
     to 5 seconds between tries). No transaction is open while publishing.
+
+    What is written after a pause is published at once; while more and more is written, a look at the outbox follows the
+    last one after `gather_seconds` at the earliest, since each look has a price of its own.
 
     What remains: after a crash, a lost answer or a lost connection a row may be published twice, with the same
     identifier. The statements run on the connection that holds the locks, and each wave follows one of them, so a
@@ -51,6 +55,7 @@ class Relay:
         batch: int = 500,
         publish_timeout_seconds: float = 10.0,
         poll_seconds: float = 0.1,
+        gather_seconds: float = GATHER_SECONDS,
     ) -> None:
         self.published = 0
         self.returned = 0
@@ -64,6 +69,7 @@ class Relay:
         self._batch = batch
         self._publish_timeout_seconds = publish_timeout_seconds
         self._poll_seconds = poll_seconds
+        self._gather_seconds = gather_seconds
         self._holds = Holds()
         self._pause_seconds = 0.0
         self._cleaned = 0
@@ -116,6 +122,7 @@ class Relay:
                 await pause(self._pause_seconds, unless=stop)
             elif not more:
                 await pause(self._poll_seconds, unless=self._database.outbox_written)
+                await pause(now + self._gather_seconds - loop.time(), unless=stop)
 
     async def _round(self, reader: OutboxReader, locks: PartitionLocks) -> bool:
         """One look at the outbox; answers whether there is more to publish at once."""

@@ -29,7 +29,7 @@ def _make(schema: str) -> TextClause:
         FROM unnest(
             CAST(:tenants AS text[]), CAST(:subjects AS text[]), CAST(:streams AS text[]), CAST(:sequences AS bigint[])
         ) AS k(tenant, subject, stream, sequence)
-        ORDER BY k.tenant, k.subject, k.stream
+        ORDER BY k.tenant COLLATE "C", k.subject COLLATE "C", k.stream COLLATE "C"
         ON CONFLICT DO NOTHING
         RETURNING tenant, subject, stream
     """)  # noqa: S608 - the schema is the service's own name, never input
@@ -38,18 +38,20 @@ def _make(schema: str) -> TextClause:
 @cache
 def _lock(schema: str) -> TextClause:
     return text(f"""
-        SELECT a.tenant, a.subject, a.stream, a.sequence, a.held_last
+        SELECT found.tenant, found.subject, found.stream, found.sequence, found.held_last
         FROM unnest(CAST(:tenants AS text[]), CAST(:subjects AS text[])) AS s(tenant, subject)
-        JOIN "{schema}".applied AS a ON (a.consumer, a.tenant, a.subject) = (:consumer, s.tenant, s.subject)
-        ORDER BY a.tenant, a.subject, a.stream
-        FOR UPDATE OF a
+        CROSS JOIN LATERAL (
+            SELECT a.* FROM "{schema}".applied AS a
+            WHERE a.consumer = :consumer AND a.tenant = s.tenant AND a.subject = s.subject
+            ORDER BY a.stream FOR UPDATE
+        ) AS found
     """)  # noqa: S608 - as above
 
 
 async def lock_streams(
     tx: Transaction, consumer: str, *, wanted: Mapping[StreamKey, int], subjects: Collection[Subject]
 ) -> LockedStreams:
-    """Lock all streams of `subjects`, in sorted order, those in `wanted` made to exist first.
+    """Lock all streams of `subjects`, in sorted order (by code points), those in `wanted` made to exist first.
 
     A new row is written as it will be when everything goes well, applied up to the sequence in `wanted`: most streams
     come with a first message that is applied at once, and one write for each is half of two.
@@ -67,12 +69,13 @@ async def lock_streams(
             },
         )
         made = {StreamKey(Subject(row.tenant, row.subject), row.stream) for row in found}
+    in_order = sorted(subjects)
     found = await tx.execute(
         _lock(tx.schema),
         {
             "consumer": consumer,
-            "tenants": [subject.tenant for subject in subjects],
-            "subjects": [subject.name for subject in subjects],
+            "tenants": [subject.tenant for subject in in_order],
+            "subjects": [subject.name for subject in in_order],
         },
     )
     rows = {

@@ -47,17 +47,21 @@ def _lock(schema: str) -> TextClause:
                w.attempts, w.first_seen_at, w.due_at, w.due_at <= now() AS is_due,
                CAST(extract(epoch FROM now() - w.first_seen_at) AS double precision) AS waited_seconds
         FROM unnest(CAST(:tenants AS text[]), CAST(:subjects AS text[])) AS s(tenant, subject)
-        JOIN "{schema}".waiting AS w ON (w.consumer, w.tenant, w.subject) = (:consumer, s.tenant, s.subject)
+        CROSS JOIN LATERAL (
+            SELECT * FROM "{schema}".waiting
+            WHERE consumer = :consumer AND tenant = s.tenant AND subject = s.subject
+            ORDER BY position FOR UPDATE
+        ) AS w
         ORDER BY w.position
-        FOR UPDATE OF w
     """)  # noqa: S608 - the schema is the service's own name, never input
 
 
 async def lock_rows(tx: Transaction, consumer: str, subjects: Collection[Subject]) -> list[WaitingRow]:
     """Lock all waiting rows of these subjects; answers them in the order in which they came."""
+    in_order = sorted(subjects)
     rows = await tx.execute(
         _lock(tx.schema),
-        {"consumer": consumer, "tenants": [s.tenant for s in subjects], "subjects": [s.name for s in subjects]},
+        {"consumer": consumer, "tenants": [s.tenant for s in in_order], "subjects": [s.name for s in in_order]},
     )
     return [
         WaitingRow(
@@ -183,13 +187,16 @@ async def postpone_rows(tx: Transaction, postponements: Collection[Postponement]
 @cache
 def _hasten(schema: str) -> TextClause:
     return text(f"""
-        UPDATE "{schema}".waiting SET due_at = now() WHERE position IN (
-            SELECT w.position
+        UPDATE "{schema}".waiting SET due_at = now() WHERE ctid = ANY(ARRAY(
+            SELECT w.ctid
             FROM unnest(CAST(:tenants AS text[]), CAST(:subjects AS text[])) AS s(tenant, subject)
-            JOIN "{schema}".waiting AS w ON (w.consumer, w.tenant, w.subject) = (:consumer, s.tenant, s.subject)
-            WHERE w.cause = '{Cause.EARLY}' AND w.due_at > now() AND w.position <> ALL(CAST(:known AS bigint[]))
-            FOR UPDATE OF w SKIP LOCKED
-        )
+            CROSS JOIN LATERAL (
+                SELECT ctid FROM "{schema}".waiting
+                WHERE consumer = :consumer AND tenant = s.tenant AND subject = s.subject AND cause = '{Cause.EARLY}'
+                  AND due_at > now() AND position <> ALL(CAST(:known AS bigint[]))
+                FOR UPDATE SKIP LOCKED
+            ) AS w
+        ))
     """)  # noqa: S608 - as above
 
 

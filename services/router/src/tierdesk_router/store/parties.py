@@ -27,14 +27,20 @@ _KEEP = text(
 )
 _FIND_NAMED = text(
     """
-    SELECT p.tenant, p.id, p.external, p.name, p.email, p.phone, p.contact FROM router.party p
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:externals AS text[])) AS k(tenant, external) USING (tenant, external)
+    SELECT found.tenant, found.id, found.external, found.name, found.email, found.phone, found.contact
+    FROM unnest(CAST(:tenants AS text[]), CAST(:externals AS text[])) AS k(tenant, external)
+    CROSS JOIN LATERAL (
+        SELECT p.* FROM router.party p WHERE p.tenant = k.tenant AND p.external = k.external LIMIT 1
+    ) AS found
     """
 )
 _FIND = text(
     """
-    SELECT p.tenant, p.id, p.external, p.name, p.email, p.phone, p.contact FROM router.party p
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id) USING (tenant, id)
+    SELECT found.tenant, found.id, found.external, found.name, found.email, found.phone, found.contact
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id)
+    CROSS JOIN LATERAL (
+        SELECT p.* FROM router.party p WHERE p.tenant = k.tenant AND p.id = k.id LIMIT 1
+    ) AS found
     """
 )
 

@@ -21,16 +21,20 @@ Key = tuple[str, UUID]
 
 _LOCK = text(
     """
-    SELECT CAST(t.record AS text) AS record FROM router.ticket t
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id) USING (tenant, id)
-    ORDER BY t.tenant, t.id FOR UPDATE OF t
+    SELECT CAST(found.record AS text) AS record
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id)
+    CROSS JOIN LATERAL (
+        SELECT t.record FROM router.ticket t WHERE t.tenant = k.tenant AND t.id = k.id FOR UPDATE
+    ) AS found
     """
 )
 _FIND_ASSIGNMENTS = text(
     """
-    SELECT a.tenant, a.id, a.ticket_id, a.tier, a.group_id, a.vendor, a.worker, a.last_ordinal
-    FROM router.assignment a
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id) USING (tenant, id)
+    SELECT found.tenant, found.id, found.ticket_id, found.tier, found.group_id, found.vendor, found.worker, found.last_ordinal
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id)
+    CROSS JOIN LATERAL (
+        SELECT a.* FROM router.assignment a WHERE a.tenant = k.tenant AND a.id = k.id LIMIT 1
+    ) AS found
     """
 )
 _SAVE = text(
@@ -87,9 +91,14 @@ _SAVE_ORDINALS = text(
 )
 _CLAIM_DUE = text(
     """
-    SELECT tenant, id FROM router.ticket
-    WHERE offer_due_at <= :now OR close_due_at <= :now
-    ORDER BY tenant, id LIMIT :limit FOR UPDATE SKIP LOCKED
+    SELECT tenant, id FROM (
+        SELECT tenant, id FROM router.ticket
+        WHERE ctid = ANY(ARRAY(
+            (SELECT ctid FROM router.ticket WHERE offer_due_at <= :now ORDER BY offer_due_at LIMIT :limit)
+            UNION (SELECT ctid FROM router.ticket WHERE close_due_at <= :now ORDER BY close_due_at LIMIT :limit)
+        )) AND (offer_due_at <= :now OR close_due_at <= :now)
+        LIMIT :limit FOR UPDATE SKIP LOCKED
+    ) AS claimed ORDER BY tenant, id
     """
 )
 _CLAIM_THESE_DUE = text(

@@ -178,7 +178,9 @@ class Watcher:
         async with self._database.transaction() as tx:
             await put_off(tx.connection, key, now, until)
         self._spoken.put_off.inc()
-        _log.error("clock_put_off", tenant=key[0], clock=str(key[1]), until=until.isoformat(), exc_info=error)
+        _log.error(
+            "clock_put_off", tenant=key[0], ticket=str(key[1]), place=key[2], until=until.isoformat(), exc_info=error
+        )
 
     async def _consumed_until(self, settled: datetime) -> datetime | None:
         try:

@@ -66,9 +66,9 @@ clock = Table(
     "clock",
     metadata,
     Column("tenant", Text, primary_key=True),
-    Column("id", Uuid, primary_key=True),
-    Column("ticket_id", Uuid, nullable=False),
-    Column("place", SmallInteger, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("ticket_id", Uuid, primary_key=True),
+    Column("place", SmallInteger, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
     Column("tier", Text),
     Column("group_id", Text),
@@ -88,10 +88,10 @@ clock = Table(
     Column("warned", ARRAY(Float), nullable=False),
     Column("breach_due_at", DateTime(timezone=True)),
     Column("next_at", DateTime(timezone=True)),
-    Index("clock_ticket", "tenant", "ticket_id", "place", unique=True),
     Index("clock_next", "next_at", "tenant", postgresql_where=text("next_at IS NOT NULL")),
 )
-"""One promise of one ticket. `next_at` is when the watcher has something to say of it; ended clocks mostly have none, so
+"""One promise of one ticket, known by its place among the ticket's: rows of new tickets stand together in that index,
+which the identifiers, digests, would scatter over all of it. `next_at` is when the watcher has something to say of it; ended clocks mostly have none, so
 its index grows with what may still fall due and not with what is closed.
 """
 

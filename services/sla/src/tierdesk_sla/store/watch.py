@@ -17,6 +17,7 @@ from tierdesk_sla.store.recordsets import as_rows, insert_new
 from tierdesk_sla.store.rows import read_clock
 from tierdesk_sla.store.tables import alert, clock, ticket
 
+_KEY: Final = (clock.c.tenant, clock.c.ticket_id, clock.c.place)
 _CLAIM: Final = (
     select(clock, ticket.c.reference)
     .join(ticket, (ticket.c.tenant == clock.c.tenant) & (ticket.c.ticket_id == clock.c.ticket_id))
@@ -27,14 +28,14 @@ _NEXT: Final = select(clock.c.next_at).where(clock.c.next_at.is_not(None)).order
 _SAVE_ALERTS: Final = insert_new(alert)
 _SAVE_MARKS: Final = text("""
     UPDATE sla.clock SET warned = mark.warned, breach_due_at = mark.breach_due_at, next_at = mark.next_at
-    FROM json_to_recordset(CAST(:rows AS json)) AS mark(tenant text, id uuid, warned double precision[],
-        breach_due_at timestamptz, next_at timestamptz)
-    WHERE clock.tenant = mark.tenant AND clock.id = mark.id
+    FROM json_to_recordset(CAST(:rows AS json)) AS mark(tenant text, ticket_id uuid, place smallint,
+        warned double precision[], breach_due_at timestamptz, next_at timestamptz)
+    WHERE (clock.tenant, clock.ticket_id, clock.place) = (mark.tenant, mark.ticket_id, mark.place)
 """)
 
 
-Key = tuple[str, UUID]
-"""Tenant and clock."""
+Key = tuple[str, UUID, int]
+"""Tenant, ticket, and the clock's place among the ticket's clocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +48,28 @@ class Claimed:
 
     def read(self) -> Due:
         """Raises whatever a row that cannot be read lets raise."""
-        return Due(
-            self.row["tenant"], self.row["ticket_id"], self.row["reference"], self.next_at, *read_clock(self.row)
-        )
+        return Due(self.key, self.row["reference"], self.next_at, *read_clock(self.row))
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """A clock of which something is to be said."""
 
-    tenant: str
-    ticket_id: UUID
+    key: Key
     reference: str
     next_at: datetime
     clock: Clock
     alarm: Alarm
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        return self.key[0]
+
+    @property
+    def ticket_id(self) -> UUID:
+        """Of which ticket."""
+        return self.key[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +96,16 @@ async def claim_due(
     """
     statement = _CLAIM.where(clock.c.next_at <= until).limit(limit)
     if among is not None:
-        statement = statement.where(tuple_(clock.c.tenant, clock.c.id).in_(among))
+        statement = statement.where(tuple_(*_KEY).in_(among))
     rows = await connection.execute(statement)
-    return [Claimed((row["tenant"], row["id"]), row["next_at"], row) for row in rows.mappings()]
+    return [Claimed((row["tenant"], row["ticket_id"], row["place"]), row["next_at"], row) for row in rows.mappings()]
 
 
 async def put_off(connection: AsyncConnection, key: Key, now: datetime, until: datetime) -> None:
     """Look at the clock again at `until`, unless something moved it beyond `now` meanwhile."""
     await connection.execute(
         update(clock)
-        .where(clock.c.tenant == key[0], clock.c.id == key[1], clock.c.next_at <= now)
+        .where(*(column == value for column, value in zip(_KEY, key, strict=True)), clock.c.next_at <= now)
         .values(next_at=until)
     )
 
@@ -135,7 +143,8 @@ async def save_marks(connection: AsyncConnection, marks: Sequence[tuple[Due, Ala
         rows.append(
             {
                 "tenant": due.tenant,
-                "id": due.clock.id,
+                "ticket_id": due.ticket_id,
+                "place": due.key[2],
                 "warned": alarm.warned,
                 "breach_due_at": alarm.breach_due_at,
                 "next_at": moment and moment.at,
