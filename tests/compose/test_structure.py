@@ -7,7 +7,7 @@ import re
 import stat
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -229,6 +229,21 @@ def test_only_what_is_named_goes_to_the_builder():
         "!deploy/policy",
         "!deploy/wheels",
     }
+
+
+def test_all_that_the_dockerfile_copies_goes_to_the_builder():
+    rules = [line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    copied = [
+        source
+        for steps in STAGES.values()
+        for word, rest in steps
+        if word == "COPY" and not rest.startswith("--from")
+        for source in rest.split()[:-1]
+    ]
+    assert len(copied) > len(SERVICES)
+    for source in copied:
+        path = PurePosixPath(source)
+        assert any(one.match(rule) for one in (path, *path.parents) for rule in rules), source
 
 
 def make_secrets(folder: Path) -> dict[str, str]:
