@@ -155,7 +155,7 @@ def environment_of(**settings: str) -> dict[str, str]:
 
 def free_port() -> int:
     """A free port; below those of outgoing connections, where a client that retries could be connected to itself."""
-    for candidate in range(20_000 + os.getpid() % 997 * 12, 32_000):
+    for candidate in range(_FIRST_PORT, 32_000):
         if candidate in _given:
             continue
         with socket.socket() as probe:
@@ -165,7 +165,9 @@ def free_port() -> int:
                 continue
         _given.add(candidate)
         return candidate
-    raise RuntimeError("no free port between 20000 and 32000 on 127.0.0.1")
+    raise RuntimeError(f"no free port between {_FIRST_PORT} and 32000 on 127.0.0.1")
 
 
+# Workers of one test run keep apart: the port of a process that is about to start again must not be given away meanwhile.
+_FIRST_PORT = 20_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4 * 3000 + os.getpid() % 97 * 12
 _given: set[int] = set()

@@ -35,8 +35,8 @@ class Relay:
     only itself, for longer each time (0.2 to 30 seconds). While the bus answers nothing at all, everything waits (up
     to 5 seconds between tries). No transaction is open while publishing.
 
-    What is written after a pause is published at once; while more and more is written, a look at the outbox follows the
-    last one after `gather_seconds` at the earliest, since each look has a price of its own.
+    A look at the outbox follows the last one after `gather_seconds` at the earliest, since each has a price of its own:
+    what is written while the desk is quiet is published at once, as a rule.
 
     What remains: after a crash, a lost answer or a lost connection a row may be published twice, with the same
     identifier. The statements run on the connection that holds the locks, and each wave follows one of them, so a
@@ -122,7 +122,8 @@ class Relay:
                 await pause(self._pause_seconds, unless=stop)
             elif not more:
                 await pause(self._poll_seconds, unless=self._database.outbox_written)
-                await pause(now + self._gather_seconds - loop.time(), unless=stop)
+                if (rest := now + self._gather_seconds - loop.time()) > 0:
+                    await pause(rest, unless=stop)
 
     async def _round(self, reader: OutboxReader, locks: PartitionLocks) -> bool:
         """One look at the outbox; answers whether there is more to publish at once."""

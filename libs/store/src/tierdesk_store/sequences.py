@@ -92,12 +92,19 @@ async def lock_streams(
 @cache
 def _store(schema: str) -> TextClause:
     return text(f"""
-        UPDATE "{schema}".applied AS a SET sequence = k.sequence, held_last = k.held_last
-        FROM unnest(
-            CAST(:tenants AS text[]), CAST(:subjects AS text[]), CAST(:streams AS text[]),
-            CAST(:sequences AS bigint[]), CAST(:held AS bigint[])
-        ) AS k(tenant, subject, stream, sequence, held_last)
-        WHERE (a.consumer, a.tenant, a.subject, a.stream) = (:consumer, k.tenant, k.subject, k.stream)
+        UPDATE "{schema}".applied AS a SET sequence = now.sequence, held_last = now.held_last
+        FROM (
+            SELECT found.ctid AS at, k.sequence, k.held_last
+            FROM unnest(
+                CAST(:tenants AS text[]), CAST(:subjects AS text[]), CAST(:streams AS text[]),
+                CAST(:sequences AS bigint[]), CAST(:held AS bigint[])
+            ) AS k(tenant, subject, stream, sequence, held_last)
+            CROSS JOIN LATERAL (
+                SELECT ctid FROM "{schema}".applied
+                WHERE consumer = :consumer AND tenant = k.tenant AND subject = k.subject AND stream = k.stream LIMIT 1
+            ) AS found
+        ) AS now
+        WHERE a.ctid = now.at
     """)  # noqa: S608 - as above
 
 

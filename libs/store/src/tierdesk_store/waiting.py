@@ -161,11 +161,15 @@ def _postpone(schema: str) -> TextClause:
             reason = CASE r.reason WHEN '' THEN w.reason ELSE r.reason END,
             due_at = now() + r.delay * interval '1 second',
             begun = CASE WHEN r.tried THEN 0 ELSE w.begun END
-        FROM unnest(
-            CAST(:position AS bigint[]), CAST(:cause AS text[]), CAST(:reason AS text[]),
-            CAST(:attempts AS integer[]), CAST(:delay AS double precision[]), CAST(:tried AS boolean[])
-        ) AS r(position, cause, reason, attempts, delay, tried)
-        WHERE w.position = r.position
+        FROM (
+            SELECT found.ctid AS at, k.*
+            FROM unnest(
+                CAST(:position AS bigint[]), CAST(:cause AS text[]), CAST(:reason AS text[]),
+                CAST(:attempts AS integer[]), CAST(:delay AS double precision[]), CAST(:tried AS boolean[])
+            ) AS k(position, cause, reason, attempts, delay, tried)
+            CROSS JOIN LATERAL (SELECT ctid FROM "{schema}".waiting WHERE position = k.position LIMIT 1) AS found
+        ) AS r
+        WHERE w.ctid = r.at
     """)  # noqa: S608 - as above
 
 
@@ -187,11 +191,11 @@ async def postpone_rows(tx: Transaction, postponements: Collection[Postponement]
 @cache
 def _hasten(schema: str) -> TextClause:
     return text(f"""
-        UPDATE "{schema}".waiting SET due_at = now() WHERE ctid = ANY(ARRAY(
-            SELECT w.ctid
+        UPDATE "{schema}".waiting SET due_at = now() WHERE position = ANY(ARRAY(
+            SELECT w.position
             FROM unnest(CAST(:tenants AS text[]), CAST(:subjects AS text[])) AS s(tenant, subject)
             CROSS JOIN LATERAL (
-                SELECT ctid FROM "{schema}".waiting
+                SELECT position FROM "{schema}".waiting
                 WHERE consumer = :consumer AND tenant = s.tenant AND subject = s.subject AND cause = '{Cause.EARLY}'
                   AND due_at > now() AND position <> ALL(CAST(:known AS bigint[]))
                 FOR UPDATE SKIP LOCKED

@@ -84,29 +84,41 @@ _ASSIGNMENT_COLUMNS = (
 )  # fmt: skip
 _SAVE_ORDINALS = text(
     """
-    UPDATE router.assignment a SET last_ordinal = k.ordinal
-    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[]), CAST(:ordinals AS integer[])) AS k(tenant, id, ordinal)
-    WHERE a.tenant = k.tenant AND a.id = k.id
+    UPDATE router.assignment a SET last_ordinal = taken.ordinal
+    FROM (
+        SELECT found.ctid AS at, k.ordinal
+        FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[]), CAST(:ordinals AS integer[])) AS k(tenant, id, ordinal)
+        CROSS JOIN LATERAL (
+            SELECT ctid FROM router.assignment WHERE tenant = k.tenant AND id = k.id LIMIT 1
+        ) AS found
+    ) AS taken
+    WHERE a.ctid = taken.at
     """
 )
 _CLAIM_DUE = text(
     """
-    SELECT tenant, id FROM (
+    SELECT * FROM (
         SELECT tenant, id FROM router.ticket
-        WHERE ctid = ANY(ARRAY(
-            (SELECT ctid FROM router.ticket WHERE offer_due_at <= :now ORDER BY offer_due_at LIMIT :limit)
-            UNION (SELECT ctid FROM router.ticket WHERE close_due_at <= :now ORDER BY close_due_at LIMIT :limit)
-        )) AND (offer_due_at <= :now OR close_due_at <= :now)
-        LIMIT :limit FOR UPDATE SKIP LOCKED
-    ) AS claimed ORDER BY tenant, id
+        WHERE offer_due_at <= :now ORDER BY offer_due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    ) AS unaccepted
+    UNION
+    SELECT * FROM (
+        SELECT tenant, id FROM router.ticket
+        WHERE close_due_at <= :now ORDER BY close_due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    ) AS unopposed
+    ORDER BY tenant, id
     """
 )
 _CLAIM_THESE_DUE = text(
     """
-    SELECT t.tenant, t.id FROM router.ticket t
-    JOIN unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id) USING (tenant, id)
-    WHERE t.offer_due_at <= :now OR t.close_due_at <= :now
-    ORDER BY t.tenant, t.id FOR UPDATE OF t SKIP LOCKED
+    SELECT found.tenant, found.id
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id)
+    CROSS JOIN LATERAL (
+        SELECT t.tenant, t.id FROM router.ticket t
+        WHERE t.tenant = k.tenant AND t.id = k.id AND (t.offer_due_at <= :now OR t.close_due_at <= :now)
+        FOR UPDATE SKIP LOCKED
+    ) AS found
+    ORDER BY found.tenant, found.id
     """
 )
 _PUT_OFF = text(
@@ -171,7 +183,7 @@ async def find_assignments(tx: Transaction, keys: Iterable[Key]) -> dict[Key, As
 
 
 async def claim_due(tx: Transaction, now: datetime, *, limit: int, among: Sequence[Key] | None = None) -> list[Key]:
-    """Lock tickets whose offer or whose time to object has run out, all or `among` these.
+    """Lock tickets whose offer or whose time to object has run out, the longest first, up to `limit` of either; or `among` these.
 
     Those that others hold are left to them.
     """

@@ -91,8 +91,10 @@ clock = Table(
     Index("clock_next", "next_at", "tenant", postgresql_where=text("next_at IS NOT NULL")),
 )
 """One promise of one ticket, known by its place among the ticket's: rows of new tickets stand together in that index,
-which the identifiers, digests, would scatter over all of it. `next_at` is when the watcher has something to say of it; ended clocks mostly have none, so
-its index grows with what may still fall due and not with what is closed.
+which the identifiers, digests, would scatter over all of it.
+
+`next_at` is when the watcher has something to say of it; ended clocks mostly have none, so its index grows with what
+may still fall due and not with what is closed.
 """
 
 alert = Table(

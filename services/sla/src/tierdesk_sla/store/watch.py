@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, text, tuple_, update
+from sqlalchemy import RowMapping, select, text, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_sla.domain.alarms import Alarm, Moment, next_moment
@@ -18,9 +18,15 @@ from tierdesk_sla.store.rows import read_clock
 from tierdesk_sla.store.tables import alert, clock, ticket
 
 _KEY: Final = (clock.c.tenant, clock.c.ticket_id, clock.c.place)
+_TICKET: Final = (
+    select(ticket.c.reference)
+    .where(ticket.c.tenant == clock.c.tenant, ticket.c.ticket_id == clock.c.ticket_id)
+    .limit(1)
+    .lateral("of")
+)
 _CLAIM: Final = (
-    select(clock, ticket.c.reference)
-    .join(ticket, (ticket.c.tenant == clock.c.tenant) & (ticket.c.ticket_id == clock.c.ticket_id))
+    select(clock, _TICKET.c.reference)
+    .join(_TICKET, true())
     .with_for_update(of=clock, skip_locked=True)
     .order_by(clock.c.next_at)
 )
@@ -28,9 +34,16 @@ _NEXT: Final = select(clock.c.next_at).where(clock.c.next_at.is_not(None)).order
 _SAVE_ALERTS: Final = insert_new(alert)
 _SAVE_MARKS: Final = text("""
     UPDATE sla.clock SET warned = mark.warned, breach_due_at = mark.breach_due_at, next_at = mark.next_at
-    FROM json_to_recordset(CAST(:rows AS json)) AS mark(tenant text, ticket_id uuid, place smallint,
-        warned double precision[], breach_due_at timestamptz, next_at timestamptz)
-    WHERE (clock.tenant, clock.ticket_id, clock.place) = (mark.tenant, mark.ticket_id, mark.place)
+    FROM (
+        SELECT found.ctid AS at, k.*
+        FROM json_to_recordset(CAST(:rows AS json)) AS k(tenant text, ticket_id uuid, place smallint,
+            warned double precision[], breach_due_at timestamptz, next_at timestamptz)
+        CROSS JOIN LATERAL (
+            SELECT ctid FROM sla.clock
+            WHERE tenant = k.tenant AND ticket_id = k.ticket_id AND place = k.place LIMIT 1
+        ) AS found
+    ) AS mark
+    WHERE clock.ctid = mark.at
 """)
 
 

@@ -1,6 +1,6 @@
 """A clock is known by its ticket and its place: one index less to write, and none that a new row falls anywhere into.
 
-Watchers of before address clocks by the key that goes: stop them first.
+A process of sla from before writes clocks by the key that goes: stop it first, or it parks what it cannot write.
 """
 
 from alembic import op
