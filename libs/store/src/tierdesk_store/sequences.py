@@ -92,7 +92,7 @@ async def lock_streams(
 @cache
 def _store(schema: str) -> TextClause:
     return text(f"""
-        UPDATE "{schema}".applied AS a SET sequence = now.sequence, held_last = now.held_last
+        UPDATE "{schema}".applied AS a SET sequence = moved.sequence, held_last = moved.held_last
         FROM (
             SELECT found.ctid AS at, k.sequence, k.held_last
             FROM unnest(
@@ -103,8 +103,8 @@ def _store(schema: str) -> TextClause:
                 SELECT ctid FROM "{schema}".applied
                 WHERE consumer = :consumer AND tenant = k.tenant AND subject = k.subject AND stream = k.stream LIMIT 1
             ) AS found
-        ) AS now
-        WHERE a.ctid = now.at
+        ) AS moved
+        WHERE a.ctid = moved.at
     """)  # noqa: S608 - as above
 
 
