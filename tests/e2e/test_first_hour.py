@@ -113,9 +113,8 @@ def test_the_demonstration_tells_the_journey_of_each_ticket_and_ends():
     assert done.out.splitlines()[-1] == f"{len(posted) + len(phoned)} tickets, each seen through to its end."
     assert len(told) == len(posted) + len(phoned)
     assert done.out.count("\nclosed · tier ") == len(told)
-    tiers = {tier for tier in ("l0", "l1", "l2", "l3", "l4") if f"closed · tier {tier} " in done.out}
-    assert tiers >= {"l1", "l4"}
-    assert tiers & {"l2", "l3"}, "the example people may hand on what they cannot solve"
+    # Where a ticket ends is up to the example people, who may hand on; where it begins is not.
+    assert set(re.findall(r"enters at tier (l\d)", done.out)) == {"l0", "l1", "l2", "l3", "l4"}
     for journey in done.out.split("\nTD-")[1:]:
         assert re.search(r"\bopened\b.*\btriaged\b.*\boffered\b.*\baccepted\b.*\bclosed\b", journey, re.DOTALL), journey
     assert done.err == ""

@@ -16,12 +16,20 @@ from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from faults.processes import environment_of, run_command
+from tierdesk_intake.store import ledgers
+from tierdesk_intake.store.bulk import find_rows
+from tierdesk_intake.store.tables import idempotency_key, ticket
 from tierdesk_router.store import parties, tickets
 from tierdesk_sla.store import timelines, watch
 from tierdesk_sla.store.tables import clock
 from tierdesk_store import driver, sequences, waiting
 from tierdesk_store.outbox import mark_published, select_unpublished
 
+OF_INTAKE: dict[str, Any] = {
+    "tickets are opened": ledgers._save_alone,
+    "tickets are locked": find_rows(ticket, lock=True),
+    "keys are found": find_rows(idempotency_key),
+}
 OF_ROUTER: dict[str, Any] = {
     "streams are locked": sequences._lock("router"),
     "streams move on": sequences._store("router"),
@@ -67,7 +75,7 @@ def expect_probes(name: str, document: dict[str, Any]) -> None:
             assert "Index Cond" in node, (name, node)
 
 
-@pytest.mark.parametrize(("schema", "statements"), [("router", OF_ROUTER), ("sla", OF_SLA)])
+@pytest.mark.parametrize(("schema", "statements"), [("intake", OF_INTAKE), ("router", OF_ROUTER), ("sla", OF_SLA)])
 async def test_statements_of_the_road_look_up_by_key_though_the_tables_are_believed_empty(
     database_url, schema, statements
 ):

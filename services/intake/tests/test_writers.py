@@ -13,11 +13,13 @@ from tierdesk_intake.app import DEFINITION
 from tierdesk_intake.domain.admission import PostedToDesk
 from tierdesk_intake.domain.events import read_event
 from tierdesk_intake.domain.generic_cti import read_json
-from tierdesk_intake.domain.ledger import Answer, Posted
+from tierdesk_intake.domain.ledger import Answer, PolicyTerms, Posted
 from tierdesk_intake.domain.phone_log import PostedByPhone
+from tierdesk_intake.domain.refusals import RefusalKind, RefusedError
 from tierdesk_intake.store.event_writer import EventWriter
 from tierdesk_intake.store.group_commit import GroupCommit
 from tierdesk_intake.store.phone_writer import PhoneWriter
+from tierdesk_intake.store.terms import AppliedTerms, KnownTerms, save_terms
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import Database, migrate, service_url
 
@@ -28,8 +30,8 @@ def posted(body, key, source="events"):
     return Posted("main", source, key, "key", hashlib.sha256(body).digest(), body)
 
 
-def problem(number, key):
-    told = {"type": "problem_reported", "requester": {"party": "ann"}, "title": f"Problem {number}"}
+def problem(number, key, **more):
+    told = {"type": "problem_reported", "requester": {"party": "ann"}, "title": f"Problem {number}", **more}
     body = json.dumps(told).encode()
     return PostedToDesk(posted(body, key), read_event(body, now=NOW))
 
@@ -44,6 +46,12 @@ def call_event(call_id, kind, key):
     return PostedByPhone(posted(body, key, "phone/pbx"), "pbx", *read_json(body, now=NOW))
 
 
+def event_commit(database, mint=None):
+    """As intake is wired."""
+    writer = EventWriter(mint or Identifiers(), lambda: NOW)
+    return GroupCommit(database, writer, write_alone=writer.write_alone, size_of=lambda _: 100)
+
+
 @pytest.fixture
 async def replicas(postgres_url):
     """Two processes' worth of writers on one database: of events, and of phone events."""
@@ -53,7 +61,7 @@ async def replicas(postgres_url):
     stop, tasks, commits = asyncio.Event(), [], []
     for database in databases:
         pair = [
-            GroupCommit(database, EventWriter(Identifiers(), lambda: NOW), size_of=lambda _: 100),
+            event_commit(database),
             GroupCommit(database, PhoneWriter(Identifiers(), lambda: NOW), size_of=lambda _: 100),
         ]
         tasks += [asyncio.create_task(commit.run(stop)) for commit in pair]
@@ -138,7 +146,7 @@ class OneReference(Identifiers):
 async def test_a_reference_that_is_taken_is_drawn_again(replicas):
     _, database = replicas
     mint, stop = OneReference(), asyncio.Event()
-    commit = GroupCommit(database, EventWriter(mint, lambda: NOW), size_of=lambda _: 100)
+    commit = event_commit(database, mint)
     task = asyncio.create_task(commit.run(stop))
     first = await commit.submit(problem(1, "a"))
     second = await commit.submit(problem(2, "b"))
@@ -155,3 +163,75 @@ async def test_what_two_requests_of_a_group_share_is_seen_by_the_second(replicas
     assert (first.replayed, second.replayed, second.text) == (False, True, first.text)
     answers = await phone.submit_all([(call_event("c", kind, kind), None) for kind in ("hangup", "answer", "newCall")])
     assert len({answer.ticket for answer in answers}) == 1
+
+
+async def save_category(database, name):
+    terms = AppliedTerms("v1", PolicyTerms(frozenset({name})), NOW)
+    async with database.transaction() as tx:
+        await save_terms(tx, {"main": terms})
+
+
+async def written(database):
+    """Keys, tickets, raw events and messages."""
+    tables = ("idempotency_key", "ticket", "raw_event", "outbox")
+    return [len(await rows(database, f"SELECT 1 FROM {table}")) for table in tables]
+
+
+async def test_new_tickets_are_written_by_one_statement(replicas):
+    (_, _), database = replicas
+    writer = EventWriter(Identifiers(), lambda: NOW)
+    answers = await writer.write_alone(database, [problem(1, "a"), problem(2, "b"), problem(3, None), problem(1, "a")])
+    assert [answer.replayed for answer in answers] == [False, False, False, True]
+    assert answers[3].text == answers[0].text
+    assert await written(database) == [2, 3, 3, 3]
+
+
+async def test_nothing_is_written_alone_when_one_was_posted_before_or_would_be_refused_or_continues(replicas):
+    ((commit, _), _), database = replicas
+    first = await commit.submit(problem(1, "a"))
+    before = await written(database)
+    writer = EventWriter(Identifiers(), lambda: NOW)
+    for other in (
+        problem(1, "a"),  # a repetition
+        problem(2, "a"),  # the key of another
+        reply(first.ticket, 1),
+    ):
+        assert await writer.write_alone(database, [problem(8, "b"), other, problem(9, "c")]) is None
+    assert await writer.write_alone(database, [problem(8, "b"), problem(9, "b")]) is None, "the same key twice"
+    assert await written(database) == before
+
+
+async def test_what_cannot_be_written_alone_is_written_together_with_the_rest(replicas):
+    ((commit, _), _), database = replicas
+    first = await commit.submit(problem(1, "a"))
+    answers = await commit.submit_all(
+        [
+            (one, None)
+            for one in (problem(2, "b"), problem(1, "a"), reply(first.ticket, 1), problem(3, "a"), problem(4, "c"))
+        ]
+    )
+    assert [getattr(answer, "replayed", type(answer)) for answer in answers] == [
+        False,
+        True,
+        False,
+        RefusedError,
+        False,
+    ]
+    assert answers[3].kind is RefusalKind.KEY_REUSED
+    assert await written(database) == [3, 3, 4, 4]
+
+
+async def test_terms_that_must_be_read_anew_are_read_in_a_transaction_and_then_known(replicas):
+    (_, _), database = replicas
+    at = [100.0]
+    writer = EventWriter(Identifiers(), lambda: NOW, KnownTerms(monotonic=lambda: at[0]))
+    await save_category(database, "network")
+    known, unknown = problem(1, "a", category="network"), problem(2, "b", category="coffee")
+    assert await writer.write_alone(database, [known]) is None
+    async with database.transaction() as tx:
+        assert isinstance((await writer(tx, [known]))[0], Answer)
+    assert await writer.write_alone(database, [unknown]) is None
+    assert isinstance((await writer.write_alone(database, [problem(3, "c", category="network")]))[0], Answer)
+    at[0] += 1.0
+    assert await writer.write_alone(database, [problem(4, "d", category="network")]) is None
+    assert isinstance((await writer.write_alone(database, [problem(5, "e")]))[0], Answer), "it names nothing"

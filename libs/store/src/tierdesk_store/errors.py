@@ -86,6 +86,7 @@ class RelayInTheWayError(StoreError):
         self.schema = schema
 
 
+_UNIQUE_VIOLATION: Final = "23505"
 _REDO_STATES: Final = frozenset(
     {
         "40001",  # serialization_failure
@@ -105,6 +106,11 @@ def sqlstate(error: BaseException) -> str | None:
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     state = getattr(cause, "sqlstate", None)
     return state if isinstance(state, str) else None
+
+
+def is_taken(error: BaseException) -> bool:
+    """Whether a row was refused since another has its key: somebody was first."""
+    return sqlstate(error) == _UNIQUE_VIOLATION
 
 
 def as_unavailable(error: BaseException) -> DatabaseUnavailableError | None:

@@ -3,7 +3,8 @@
 `TIERDESK_FAILPOINT=relay.after_confirm` dies at the first passage, `…=relay.after_confirm:3` at the third. Without
 the variable a passage costs one comparison. A service may pass points of its own; those of this library:
 
-transaction.before_commit, transaction.after_commit    in every transaction that is committed
+transaction.before_commit, transaction.after_commit    in every transaction that is committed, and around
+                                                       a statement that is one by itself
 consumer.before_ack                                    after the commit of a batch, before it is acknowledged
 consumer.after_ack                                     the acknowledgement is given to the bus, which may not have sent
                                                        it; what was fetched behind the batch is not acknowledged

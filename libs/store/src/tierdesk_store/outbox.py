@@ -67,37 +67,48 @@ def outgoing(envelope: AnyEnvelope, address: Address) -> OutgoingMessage:
     )
 
 
-@cache
-def _insert(schema: str) -> TextClause:
-    return text(f"""
+def insert_outgoing(schema: str, *, when: str = "true") -> str:
+    """The statement that writes messages, positions ascending in their order; also as a part of a larger one.
+
+    Takes `outgoing_parameters`. `when` is a condition for all of them, in SQL.
+    """
+    return f"""
         INSERT INTO "{schema}".outbox (partition, id, tenant, subject, namespace, exchange, key, type, body)
         SELECT r.partition, r.id, r.tenant, r.subject, r.namespace, r.exchange, r.key, r.type, r.body
         FROM unnest(
-            CAST(:partition AS smallint[]), CAST(:id AS uuid[]), CAST(:tenant AS text[]), CAST(:subject AS text[]),
-            CAST(:namespace AS text[]), CAST(:exchange AS text[]), CAST(:key AS text[]), CAST(:type AS text[]),
-            CAST(:body AS bytea[])
+            CAST(:out_partition AS smallint[]), CAST(:out_id AS uuid[]), CAST(:out_tenant AS text[]),
+            CAST(:out_subject AS text[]), CAST(:out_namespace AS text[]), CAST(:out_exchange AS text[]),
+            CAST(:out_key AS text[]), CAST(:out_type AS text[]), CAST(:out_body AS bytea[])
         ) WITH ORDINALITY
             AS r(partition, id, tenant, subject, namespace, exchange, key, type, body, ordinal)
+        WHERE {when}
         ORDER BY r.ordinal
-    """)  # noqa: S608 - the schema is the service's own name, never input
+    """  # noqa: S608 - the schema is the service's own name, and the condition its own text: never input
+
+
+def outgoing_parameters(messages: Sequence[OutgoingMessage]) -> dict[str, list[Any]]:
+    """What `insert_outgoing` takes."""
+    return {
+        "out_partition": [m.partition for m in messages],
+        "out_id": [m.id for m in messages],
+        "out_tenant": [m.tenant for m in messages],
+        "out_subject": [m.subject for m in messages],
+        "out_namespace": [m.address.namespace for m in messages],
+        "out_exchange": [m.address.exchange for m in messages],
+        "out_key": [m.address.key for m in messages],
+        "out_type": [m.type for m in messages],
+        "out_body": [m.body for m in messages],
+    }
+
+
+@cache
+def _insert(schema: str) -> TextClause:
+    return text(insert_outgoing(schema))
 
 
 async def write_outgoing(connection: AsyncConnection, schema: str, messages: Sequence[OutgoingMessage]) -> None:
     """Write all rows of a transaction in one statement, positions ascending in the order of `messages`."""
-    await connection.execute(
-        _insert(schema),
-        {
-            "partition": [m.partition for m in messages],
-            "id": [m.id for m in messages],
-            "tenant": [m.tenant for m in messages],
-            "subject": [m.subject for m in messages],
-            "namespace": [m.address.namespace for m in messages],
-            "exchange": [m.address.exchange for m in messages],
-            "key": [m.address.key for m in messages],
-            "type": [m.type for m in messages],
-            "body": [m.body for m in messages],
-        },
-    )
+    await connection.execute(_insert(schema), outgoing_parameters(messages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,9 @@ TOPOLOGY: Final = Topology(
 async def build(parts: Parts) -> Service:
     """The service."""
     now = parts.clock.now
+    writer = EventWriter(parts.identifiers, now)
     events = EventCommit(
-        parts.database, EventWriter(parts.identifiers, now), size_of=lambda event: len(event.posted.body)
+        parts.database, writer, write_alone=writer.write_alone, size_of=lambda event: len(event.posted.body)
     )
     calls = PhoneCommit(parts.database, PhoneWriter(parts.identifiers, now), size_of=lambda call: len(call.posted.body))
     app = create_app(title="Tierdesk intake", ring=parts.ring, settings=parts.settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tierdesk_intake.domain.events import (
     PostedAlert,
@@ -16,8 +16,7 @@ from tierdesk_intake.domain.ledger import Answer, Ledger, Posted, Terms, Ticket
 from tierdesk_intake.domain.refusals import refuse_field
 
 
-@dataclass(frozen=True, slots=True)
-class PostedToDesk:
+class PostedToDesk(NamedTuple):
     """An event that reads well, with what it came with. `prefix` leads from the request to the event's fields."""
 
     posted: Posted

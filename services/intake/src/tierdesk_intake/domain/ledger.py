@@ -37,8 +37,7 @@ class KeyName(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What is answered, to the byte, now and whenever the key comes again."""
 
     text: str
@@ -47,16 +46,14 @@ class Answer:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class KnownKey:
+class KnownKey(NamedTuple):
     """What was answered to a key, and to which bytes."""
 
     fingerprint: bytes
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(NamedTuple):
     """What every request that may be stored brings: whose, under which key, and its bytes as they came.
 
     `fingerprint` is the SHA-256 of those bytes; `key_field` is where in the request the key stands; `traceparent` is what
@@ -87,8 +84,7 @@ class Ticket:
     last_sequence: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A request that was taken: what was posted and answered, and the ticket that it opened, if it opened one."""
 
     id: UUID

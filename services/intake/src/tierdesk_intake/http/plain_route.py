@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import request_response
 
 from tierdesk_intake.domain.refusals import RefusalKind, RefusedError
 
@@ -21,16 +22,12 @@ Serve = Callable[[Request], Coroutine[Any, Any, Response]]
 class PlainRoute(APIRoute):
     """A `POST` route that `serve` answers. `described` is never called: its signature is what OpenAPI tells of it.
 
-    Reading body and key by hand spares what FastAPI does per request with dependencies and models.
+    Reading body and key by hand spares what FastAPI does per request with dependencies, models and what they open.
     """
 
     def __init__(self, path: str, described: Callable[..., Awaitable[Any]], serve: Serve, **description: Any) -> None:
-        self._serve = serve
         super().__init__(path, described, methods=["POST"], **description)
-
-    def get_route_handler(self) -> Serve:
-        """What FastAPI asks for what serves the route."""
-        return self._serve
+        self.app = request_response(serve)
 
 
 class MediaType:

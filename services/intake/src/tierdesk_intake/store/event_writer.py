@@ -9,18 +9,18 @@ from tierdesk_intake.domain.admission import PostedToDesk, admit
 from tierdesk_intake.domain.events import PostedAlert, PostedProblem
 from tierdesk_intake.domain.ledger import Answer, Ledger, Mint
 from tierdesk_intake.domain.refusals import RefusedError
-from tierdesk_intake.store.ledgers import find_keys, lock_tickets, save
+from tierdesk_intake.store.ledgers import find_keys, lock_tickets, save, save_alone
 from tierdesk_intake.store.terms import KnownTerms
-from tierdesk_store import Transaction
+from tierdesk_store import Database, Transaction
 
 
 class EventWriter:
     """Takes posted events into a ledger, in order, and writes it."""
 
-    def __init__(self, mint: Mint, now: Callable[[], datetime]) -> None:
+    def __init__(self, mint: Mint, now: Callable[[], datetime], terms: KnownTerms | None = None) -> None:
         self._mint = mint
         self._now = now
-        self._terms = KnownTerms()
+        self._terms = terms or KnownTerms()
 
     async def __call__(self, tx: Transaction, requests: Sequence[PostedToDesk]) -> list[Answer | RefusedError]:
         """Answer each request, in order. A refused one has changed nothing."""
@@ -41,3 +41,18 @@ class EventWriter:
                 answers.append(refused)
         await save(tx, ledger)
         return answers
+
+    async def write_alone(self, database: Database, requests: Sequence[PostedToDesk]) -> list[Answer] | None:
+        """Answer the requests, in order, if all open tickets and no key among them was used before; else None.
+
+        None too when one would be refused, or the policy must be read anew: nothing is written then.
+        """
+        terms = self._terms.at_hand({one.posted.tenant for one in requests if one.names_terms})
+        if terms is None:
+            return None
+        ledger = Ledger(self._mint, self._now())
+        try:
+            answers = [admit(ledger, terms, one) for one in requests]
+        except RefusedError:
+            return None
+        return answers if await save_alone(database, ledger) else None

@@ -7,19 +7,22 @@ keys, each sorted.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, Table, Text, Uuid, bindparam, func, text, update
+from sqlalchemy.exc import IntegrityError
 
 from tierdesk_bus.port import HOME, Address
+from tierdesk_contracts import AnyEnvelope
 from tierdesk_contracts.names import EVENTS, event_key
 from tierdesk_intake.domain.ledger import Answer, Entry, KeyName, KnownKey, Ledger, Ticket
 from tierdesk_intake.store.bulk import arrays, columns_of, find_rows, insert_rows, keys_of
 from tierdesk_intake.store.group_commit import ConflictError
-from tierdesk_intake.store.tables import idempotency_key, raw_event, ticket
-from tierdesk_store import Transaction
+from tierdesk_intake.store.tables import SCHEMA, idempotency_key, raw_event, ticket
+from tierdesk_store import Database, Transaction
+from tierdesk_store.errors import is_taken
+from tierdesk_store.outbox import insert_outgoing
 
 _continued = (
     func.unnest(
@@ -36,30 +39,38 @@ _continue_tickets: Final = (
     .where(ticket.c.tenant == _continued.c.tenant, ticket.c.id == _continued.c.id)
 )
 
-# One statement instead of three: a group's cost is mostly its number of statements.
-_save_all: Final = text(f"""
+# One statement instead of three: a group's cost is mostly its number of statements. All is written, or nothing.
+_RECORD: Final = f"""
     WITH given AS MATERIALIZED (
         SELECT * FROM unnest(
             CAST(:tenant AS text[]), CAST(:id AS uuid[]), CAST(:source AS text[]), CAST(:key AS text[]),
             CAST(:fingerprint AS bytea[]), CAST(:body AS bytea[]), CAST(:answer AS text[]), CAST(:ticket AS uuid[]),
             CAST(:reference AS text[]), CAST(:opened AS bigint[])
         ) AS one(tenant, id, source, key, fingerprint, body, answer, ticket, reference, opened)
+    ), used AS MATERIALIZED (
+        SELECT EXISTS (
+            SELECT FROM given CROSS JOIN LATERAL (
+                SELECT FROM {idempotency_key} AS known
+                WHERE known.tenant = given.tenant AND known.source = given.source AND known.key = given.key
+                LIMIT 1
+            ) AS found
+        ) AS any
+    ), fresh AS (
+        SELECT given.*, CAST(:now AS timestamptz) AS now FROM given WHERE NOT (SELECT used.any FROM used)
     ), key AS (
         INSERT INTO {idempotency_key} (tenant, source, key, fingerprint, answer, ticket, reference, created_at)
-        SELECT tenant, source, key, fingerprint, answer, ticket, reference, CAST(:now AS timestamptz)
-        FROM given WHERE key IS NOT NULL
-        ON CONFLICT DO NOTHING RETURNING 1
+        SELECT tenant, source, key, fingerprint, answer, ticket, reference, now FROM fresh WHERE key IS NOT NULL
     ), opened AS (
         INSERT INTO {ticket} (tenant, id, reference, last_sequence, opened_at)
-        SELECT tenant, ticket, reference, opened, CAST(:now AS timestamptz)
-        FROM given WHERE opened IS NOT NULL
-        ON CONFLICT DO NOTHING RETURNING 1
+        SELECT tenant, ticket, reference, opened, now FROM fresh WHERE opened IS NOT NULL
     ), raw AS (
         INSERT INTO {raw_event} (tenant, id, source, key, ticket, body, received_at)
-        SELECT tenant, id, source, key, ticket, body, CAST(:now AS timestamptz) FROM given
+        SELECT tenant, id, source, key, ticket, body, now FROM fresh
     )
-    SELECT (SELECT count(*) FROM key) AS keys, (SELECT count(*) FROM opened) AS tickets
-""")  # noqa: S608 - the names of our own tables
+"""  # noqa: S608 - the names of our own tables
+_OUTBOX: Final = insert_outgoing(SCHEMA, when="NOT (SELECT used.any FROM used)")
+_save_entries: Final = text(_RECORD + "SELECT used.any FROM used")  # noqa: S608 - our own text
+_save_alone: Final = text(_RECORD + f", outbox AS ({_OUTBOX}) SELECT used.any FROM used")  # noqa: S608 - our own text
 
 
 async def find_keys(tx: Transaction, names: Collection[KeyName]) -> dict[KeyName, KnownKey]:
@@ -100,37 +111,55 @@ async def save(tx: Transaction, ledger: Ledger) -> None:
             },
         )
     if ledger.entries:
-        await _save_entries(tx, sorted(ledger.entries, key=_key_order), ledger.now)
-    for message in ledger.messages:
-        tx.send(message, Address(HOME, EVENTS, event_key(message.tenant, message.type)))
+        try:
+            recorded = await tx.execute(_save_entries, _rows_of(ledger))
+        except IntegrityError as error:
+            raise _as_conflict(error) from error
+        if recorded.scalar_one():
+            raise ConflictError("another process was first with a key")
+    for message, address in _sent(ledger):
+        tx.send(message, address)
+
+
+async def save_alone(database: Database, ledger: Ledger) -> bool:
+    """Write a ledger of new tickets, its messages too, as a transaction of one statement, if none of its keys was used.
+
+    Answers whether it did: else nothing is written. Raises `ConflictError` as `save` does.
+    """
+    try:
+        recorded = await database.execute_alone(_save_alone, _rows_of(ledger), _sent(ledger))
+    except IntegrityError as error:
+        raise _as_conflict(error) from error
+    return not recorded.scalar_one()
+
+
+def _sent(ledger: Ledger) -> list[tuple[AnyEnvelope, Address]]:
+    return [(message, Address(HOME, EVENTS, event_key(message.tenant, message.type))) for message in ledger.messages]
+
+
+def _as_conflict(error: IntegrityError) -> Exception:
+    return ConflictError("another process was first with a key or a reference") if is_taken(error) else error
 
 
 def _key_order(entry: Entry) -> tuple[str, str, str]:
     return (entry.posted.tenant, entry.posted.source, entry.posted.key or "")
 
 
-async def _save_entries(tx: Transaction, entries: Sequence[Entry], now: datetime) -> None:
-    found = await tx.execute(
-        _save_all,
-        {
-            "now": now,
-            "tenant": [one.posted.tenant for one in entries],
-            "id": [one.id for one in entries],
-            "source": [one.posted.source for one in entries],
-            "key": [one.posted.key for one in entries],
-            "fingerprint": [one.posted.fingerprint for one in entries],
-            "body": [one.posted.body for one in entries],
-            "answer": [one.answer.text for one in entries],
-            "ticket": [one.answer.ticket for one in entries],
-            "reference": [one.answer.reference for one in entries],
-            "opened": [None if one.opened is None else one.opened.last_sequence for one in entries],
-        },
-    )
-    saved = found.one()
-    if saved.keys != sum(one.posted.key is not None for one in entries):
-        raise ConflictError("another process was first with a key")
-    if saved.tickets != sum(one.opened is not None for one in entries):
-        raise ConflictError("a reference is taken")
+def _rows_of(ledger: Ledger) -> dict[str, Any]:
+    entries = sorted(ledger.entries, key=_key_order)
+    return {
+        "now": ledger.now,
+        "tenant": [one.posted.tenant for one in entries],
+        "id": [one.id for one in entries],
+        "source": [one.posted.source for one in entries],
+        "key": [one.posted.key for one in entries],
+        "fingerprint": [one.posted.fingerprint for one in entries],
+        "body": [one.posted.body for one in entries],
+        "answer": [one.answer.text for one in entries],
+        "ticket": [one.answer.ticket for one in entries],
+        "reference": [one.answer.reference for one in entries],
+        "opened": [None if one.opened is None else one.opened.last_sequence for one in entries],
+    }
 
 
 async def insert_all(tx: Transaction, table: Table, rows: Sequence[Sequence[Any]]) -> None:

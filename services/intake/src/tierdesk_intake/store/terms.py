@@ -35,11 +35,22 @@ class KnownTerms:
     async def find(self, tx: Transaction, tenants: Collection[str]) -> dict[str, PolicyTerms]:
         """The names by tenant; a tenant without a policy yet is left out."""
         now = self._monotonic()
-        stale = [tenant for tenant in tenants if self._known.get(tenant, (0.0, None))[0] <= now]
+        stale = [tenant for tenant in tenants if self._is_stale(tenant, now)]
         if stale:
             rows = await tx.execute(select(policy_terms).where(policy_terms.c.tenant.in_(sorted(stale))))
             found = {row.tenant: PolicyTerms(frozenset(row.categories), frozenset(row.departments)) for row in rows}
             self._known |= {tenant: (now + FRESH_SECONDS, found.get(tenant)) for tenant in stale}
+        return self._of(tenants)
+
+    def at_hand(self, tenants: Collection[str]) -> dict[str, PolicyTerms] | None:
+        """As `find`, without asking; None when one of them must be read again."""
+        now = self._monotonic()
+        return None if any(self._is_stale(tenant, now) for tenant in tenants) else self._of(tenants)
+
+    def _is_stale(self, tenant: str, now: float) -> bool:
+        return self._known.get(tenant, (0.0, None))[0] <= now
+
+    def _of(self, tenants: Collection[str]) -> dict[str, PolicyTerms]:
         terms = {tenant: self._known[tenant][1] for tenant in tenants}
         return {tenant: known for tenant, known in terms.items() if known is not None}
 
