@@ -266,3 +266,79 @@ def test_a_folder_holds_one_desk_at_a_time(tmp_path):
         pass
     with Home(tmp_path).hold():
         assert Home(tmp_path).address() is None
+
+
+EVENT = {
+    "type": "problem_reported",
+    "requester": {"party": "eve@board.example.org"},
+    "title": "A stolen laptop",
+    "category": "pc-and-laptop",
+    "impact": 3,
+    "urgency": 1,
+}
+FIVE_TIER = REPOSITORY / "deploy" / "policy" / "five-tier.yaml"
+
+
+def test_an_event_is_explained_by_a_policy_file_without_a_desk(tierdesk, tmp_path):
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(EVENT))
+    done = tierdesk("policy", "explain", event, "--policy", FIVE_TIER)
+    assert done.code == 0
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert lines[:2] == [
+        "A stolen laptop",
+        "goes to tier l3, group infrastructure, with priority 1 (critical), as pc-and-laptop: decided by rule security.",
+    ]
+    assert "The requester is a VIP." in lines
+    assert any(
+        line.startswith("rule security decides the group and the priority the condition holds: ") for line in lines
+    )
+    assert "rule vip does not decide matches too, but an earlier one has decided" in lines
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"type": "problem_reported", "title": "x"}', "requester"),
+        ('{"type": "confirmed", "ticket": "01936f3a-5c00-7000-8000-000000000001"}', "opens no ticket"),
+        ("[", "event.json"),
+    ],
+)
+def test_an_event_that_opens_nothing_is_refused_with_its_field(tierdesk, tmp_path, body, told):
+    event = tmp_path / "event.json"
+    event.write_text(body)
+    done = tierdesk("policy", "explain", event, "--policy", FIVE_TIER)
+    assert done.code == 2
+    assert told in done.err
+    assert tierdesk("policy", "explain", tmp_path / "none.json", "--policy", FIVE_TIER).code == 2
+
+
+def test_what_differs_between_two_policies_is_told_with_what_follows(tierdesk, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        FIVE_TIER.read_text().replace(
+            "{id: database, name: Database, tier: l3, group: platform}",
+            "{id: database, name: Database, tier: l3, group: software}",
+        )
+    )
+    assert tierdesk("policy", "diff", FIVE_TIER, FIVE_TIER).code == 0
+    done = tierdesk("policy", "diff", FIVE_TIER, other)
+    assert done.code == 1
+    assert done.out.splitlines() == [
+        "~ categories.database.group: platform → software",
+        "",
+        "So these enter the desk elsewhere:",
+        "~ category database enters at: l3/platform → l3/software",
+    ]
+
+
+def test_what_is_lawful_and_strange_is_remarked(tierdesk, tmp_path):
+    odd = tmp_path / "odd.yaml"
+    odd.write_text(FIVE_TIER.read_text().replace("  - [1, 2, 3]", "  - [2, 1, 3]"))
+    done = tierdesk("policy", "check", odd)
+    assert done.code == 0
+    assert f"Remark: {odd}:" in done.out
+    assert (
+        "matrix.0.0: impact 1 and urgency 1 make priority 2, but less urgency makes 1, which is more pressing"
+        in done.out
+    )

@@ -108,6 +108,23 @@ def test_a_policy_is_put_in_force_once_and_a_broken_one_changes_nothing(desk, as
     assert ask("policy", "apply", REPOSITORY / "deploy" / "policy" / "five-tier.yaml").code == 0
 
 
+def test_a_ticket_is_explained_by_the_policy_it_was_opened_under(desk, ask, tmp_path):
+    reference = post(desk, "A stolen laptop", category="pc-and-laptop")
+    other = tmp_path / "other.yaml"
+    other.write_text(POLICY)
+    assert ask("policy", "apply", other).code == 0
+    told = ask("policy", "explain", reference)
+    assert told.code == 0
+    assert "goes to tier l3, group infrastructure, with priority 1 (critical)" in told.out
+    assert "decided by rule security" in told.out
+    anew = ask("policy", "explain", reference, "--policy", other)
+    assert anew.out.startswith("Decided anew, by another policy than the ticket's own.")
+    assert "group front" in anew.out
+    assert ask("policy", "explain", "TD-0000-0000").code == 1
+    assert "tier l3 is not in this policy" in ask("policy", "check", other, "--running").out
+    assert ask("policy", "apply", REPOSITORY / "deploy" / "policy" / "five-tier.yaml").code == 0
+
+
 def test_a_second_desk_on_the_same_port_is_refused_and_leaves_nothing_running(desk, server_folder, reaper):
     second = server_folder / "second"
     reaper.watch_postgres(second / "postgres" / "data")

@@ -4,6 +4,7 @@
     python -m bench growth --history 100000 --rounds 10
     python -m bench memory --tickets 100000
     python -m bench soak --minutes 30
+    python -m bench triage                             in memory, seconds
 
 Rounds of what is compared are interleaved. Trust the ratios, and distrust all of it when `steal` exceeds 0.05.
 """
@@ -17,7 +18,7 @@ from typing import Final
 
 from rich.console import Console
 
-from . import endpoint, growth, memory, pipeline
+from . import endpoint, growth, memory, pipeline, triage
 from .grounds import Grounds, running_grounds
 
 Benchmark = Callable[[Grounds, argparse.Namespace, Console], None]
@@ -29,6 +30,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "memory": memory.measure,
     "soak": memory.soak,
 }
+IN_MEMORY: Final[dict[str, Callable[[argparse.Namespace, Console], None]]] = {"triage": triage.measure}
 USUAL: Final = ("endpoint", "pipeline", "latency")
 
 
@@ -42,20 +44,29 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "names", nargs="*", metavar="BENCHMARK", help=f"of {', '.join(BENCHMARKS)}; else {' '.join(USUAL)}"
+        "names",
+        nargs="*",
+        metavar="BENCHMARK",
+        help=f"of {', '.join([*BENCHMARKS, *IN_MEMORY])}; else {' '.join(USUAL)}",
     )
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each variant (5)")
     parser.add_argument("--tickets", type=int, default=3000, help="tickets of a round (3000)")
     parser.add_argument("--history", type=int, default=100_000, help="growth: closed tickets loaded (100000)")
     parser.add_argument("--minutes", type=float, default=30.0, help="soak: how long (30)")
     options = parser.parse_args()
-    unknown = [name for name in options.names if name not in BENCHMARKS]
+    known = [*BENCHMARKS, *IN_MEMORY]
+    unknown = [name for name in options.names if name not in known]
     if unknown:
-        parser.error(f"no benchmark is called {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+        parser.error(f"no benchmark is called {unknown[0]}; there are {', '.join(known)}")
     console = Console(width=None if sys.stdout.isatty() else 200)
-    with running_grounds() as grounds:
-        for name in options.names or USUAL:
-            BENCHMARKS[name](grounds, options, console)
+    for name in options.names:
+        if name in IN_MEMORY:
+            IN_MEMORY[name](options, console)
+    on_servers = [name for name in options.names or USUAL if name in BENCHMARKS]
+    if on_servers:
+        with running_grounds() as grounds:
+            for name in on_servers:
+                BENCHMARKS[name](grounds, options, console)
     return 0
 
 

@@ -53,11 +53,12 @@ def _disturb_commits(proxy: FaultProxy) -> Disturb:
             proxy.weather = Weather(cut_after_word=WRITES[number % 2])
             await asyncio.sleep(0.3)
             proxy.weather = Weather()
-        proxy.weather = Weather(stall_after_word=COMMIT)
-        await asyncio.sleep(STALL_SECONDS)
-        proxy.weather = Weather()
-        proxy.flow()
-        await asyncio.sleep(5)
+        for word in WRITES:
+            proxy.weather = Weather(stall_after_word=word)
+            await asyncio.sleep(STALL_SECONDS)
+            proxy.weather = Weather()
+            proxy.flow()
+            await asyncio.sleep(5)
 
     return disturb
 
@@ -67,7 +68,7 @@ def _disturb_commits(proxy: FaultProxy) -> Disturb:
 async def test_commits_whose_answer_is_lost_are_resolved_by_their_keys(ground_behind_proxy, proxy, tell):
     async with running_field(ground_behind_proxy, Plan(replicas=1)) as desk:
         outcome = await run(desk, Work(200, per_second=8), _disturb_commits(proxy))
-    tell(outcome.line(f"{proxy.cuts} lines reset after a commit, one stall"))
+    tell(outcome.line(f"{proxy.cuts} lines reset after a commit, two stalls"))
     outcome.expect_nothing_amiss()
     assert proxy.cuts > 0
     assert set(outcome.book.refused) <= {409, 503}, "no 500, and no request without an answer"

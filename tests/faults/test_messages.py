@@ -120,6 +120,11 @@ async def test_poison_is_parked_alone_and_applied_once_when_its_cause_is_mended(
     async with running_field(ground, plan) as desk:
         work = Work(150, per_second=20, settle_seconds=20)
         outcome = await run(desk, work, poison)
+
+        async def is_parked() -> bool:
+            return not await _tried_again(desk)
+
+        await wait_for(is_parked, seconds=60, what="what cannot be applied is parked")
         defects = await _parked(desk, reason="defect")
         malformed = len(outcome.ledger.parked) - len(defects)
         assert all("the follower" in line for line in outcome.ledger.lost), outcome.ledger.examples(most=5)
@@ -142,6 +147,13 @@ async def _parked(desk: Field, *, reason: str) -> list[UUID]:
             "SELECT id FROM follower.parked WHERE resolution IS NULL AND reason LIKE '%' || $1", reason
         )
         return [row["id"] for row in rows]
+
+
+async def _tried_again(desk: Field) -> int:
+    """How many messages wait to be tried again."""
+    async with _connected(desk) as connection:
+        count: int = await connection.fetchval("SELECT count(*) FROM follower.waiting WHERE cause = 'retry'")
+        return count
 
 
 async def _replay(desk: Field, parked: list[UUID]) -> None:

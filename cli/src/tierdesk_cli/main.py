@@ -13,7 +13,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from tierdesk_cli import calendar, demo, parked, policy, rebuild, tickets, up
+from tierdesk_cli import calendar, demo, explanation, parked, policy, rebuild, tickets, up
 from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
 from tierdesk_cli.home import default_folder
@@ -257,9 +257,50 @@ def replay_command(
 
 
 @policy_app.command("check")
-def policy_check(file: Annotated[Path, typer.Argument(help="The policy, YAML or JSON.")]) -> None:
-    """Say what is wrong with a policy: file, line and field of each fault. Exit code 2 if there is any."""
-    policy.check(file, console)
+def policy_check(
+    file: Annotated[Path, typer.Argument(help="The policy, YAML or JSON.")],
+    data: Data,
+    *,
+    running: Annotated[
+        bool, typer.Option("--running", help="Look at the open tickets of a running desk, too.")
+    ] = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Say what is wrong with a policy: file, line and field of each fault. Exit code 2 if there is any.
+
+    What is lawful and yet deserves a second look, as two rules that overlap, is remarked.
+    """
+    if running:
+        _wait(policy.check_running(file, data, url, key, console))
+    else:
+        policy.check(file, console)
+
+
+@policy_app.command("diff")
+def policy_diff(
+    before: Annotated[Path, typer.Argument(help="A policy.")], after: Annotated[Path, typer.Argument(help="Another.")]
+) -> None:
+    """Say what differs between two policies, by the names of their parts. Exit code 1 if anything does, as of diff."""
+    raise typer.Exit(int(policy.diff(before, after, console)))
+
+
+@policy_app.command("explain")
+def policy_explain(
+    subject: Annotated[str, typer.Argument(help="A ticket's reference, or a file with an event, as posted (.json).")],
+    data: Data,
+    policy_file: Annotated[Path | None, typer.Option("--policy", help="Decide by this policy.")] = None,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Say where a ticket goes, which rule decided, and why each other rule did not.
+
+    A ticket is explained by the policy it was opened under, an event by the policy in force of a running desk; with
+    --policy, either by that file. An event with --policy needs no desk.
+
+    Example: tierdesk policy explain event.json --policy deploy/policy/five-tier.yaml
+    """
+    _wait(explanation.explain(subject, policy_file, data, url, key, console))
 
 
 @policy_app.command("apply")

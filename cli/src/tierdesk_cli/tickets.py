@@ -71,7 +71,9 @@ def _tell(event: dict[str, Any]) -> str:
     if event["kind"] == "triaged":
         return f"{event['category']} → {event['tier']}/{event['group']} by {event['explanation']['rule']}"
     parts = [
-        f"{name} {_brief(value)}" for name, value in event.items() if name not in _QUIET and value not in ("", None)
+        f"{name} {_brief(value)}"
+        for name, value in event.items()
+        if name not in _QUIET and value not in ("", None, False)
     ]
     parts += [f"tried: {step['step']}" for step in event.get("steps_tried", [])]
     return ", ".join(parts)

@@ -27,7 +27,7 @@ from trial_service import (
 )
 
 from tierdesk_bus.port import HOME, Address, Binding, Delivery, Message, Queue, Topology
-from tierdesk_store import Consumption, Relay, Sweep, TransientError
+from tierdesk_store import Consumption, Relay, Sweep, TransientError, attempts
 from tierdesk_store.attempts import MAX_ATTEMPTS, SUSPECT_REDELIVERIES, TOGETHER, group_limit
 from tierdesk_store.consumer import _cut
 from tierdesk_store.negative_controls import UNSAFE, read_negative_controls
@@ -196,14 +196,14 @@ async def test_a_waiting_message_is_tried_again_by_the_running_sweep(database, p
 )
 def test_the_least_suspected_come_first_and_no_group_holds_more_than_a_suspect_of_it_allows(suspects):
     deliveries = [Delivery("", "q", "", "", bytes([n]), "", {}, 0, None) for n in range(len(suspects))]
-    attempts = {bytes([n]): times for n, times in enumerate(suspects) if times is not None}
-    groups = _cut(deliveries, attempts)
+    begun = {bytes([n]): times for n, times in enumerate(suspects) if times is not None}
+    groups = _cut(deliveries, begun)
     in_turn = [one.body for group in groups for one in group]
     assert sorted(in_turn) == [one.body for one in deliveries]
-    ranks = [(attempts.get(body, -1), body) for body in in_turn]
+    ranks = [(begun.get(body, -1), body) for body in in_turn]
     assert ranks == sorted(ranks)
     for group in groups:
-        assert len(group) <= min((group_limit(attempts[one.body]) for one in group if one.body in attempts), default=60)
+        assert len(group) <= min((group_limit(begun[one.body]) for one in group if one.body in begun), default=60)
 
 
 async def test_innocents_of_a_process_that_keeps_dying_are_not_handled_one_by_one(database, postgres_bus):
@@ -241,8 +241,26 @@ async def test_a_process_that_keeps_dying_at_whatever_comes_first_parks_nothing(
     assert not await parked(database)
 
 
-async def test_a_message_delivered_too_often_is_handled_alone_and_parked_at_last(database, postgres_bus):
+async def test_deaths_within_seconds_are_no_proof_against_the_only_message_there_is(database, postgres_bus):
+    """Its consumer dies of something else, at once and again and again, and then no more."""
+
+    class Doomed(Notes):
+        async def load(self, tx, messages):
+            raise asyncio.CancelledError
+
+    await publish(postgres_bus, unordered("a", "innocent"))
+    for _ in range(2 * (len(TOGETHER) + MAX_ATTEMPTS + SUSPECT_REDELIVERIES)):
+        with pytest.raises(asyncio.CancelledError):
+            await Consumption(postgres_bus, database, Doomed(), "notes").run(asyncio.Event())
+    consumption = Consumption(postgres_bus, database, Notes(), "notes")
+    async with running(consumption):
+        await until(lambda: consumption.counts.applied == 1)
+    assert not await parked(database)
+
+
+async def test_a_message_delivered_too_often_is_handled_alone_and_parked_at_last(database, postgres_bus, monkeypatch):
     """Its consumer never comes to an end with it: here it is cancelled, as by a kill."""
+    monkeypatch.setattr(attempts, "SPACING_SECONDS", 0.0)
     alone = []
 
     class Deadly(Notes):

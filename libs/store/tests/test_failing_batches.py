@@ -146,6 +146,29 @@ async def test_while_the_database_is_away_a_batch_is_kept_until_stop(database, i
     assert intake.acknowledged == []
 
 
+async def test_a_waiting_row_whose_process_dies_again_and_again_is_not_blamed_within_seconds(database, notes):
+    def rule(received, state):
+        if not received.attempts:
+            raise TransientError("later")
+        raise asyncio.CancelledError
+
+    notes.rule = rule
+    await Intake(database, notes).take(unordered("s", "innocent"))
+    await make_due(database)
+    deaths = 0
+    for _ in range(2 * MAX_ATTEMPTS):
+        try:
+            await Intake(database, notes).sweep()
+        except asyncio.CancelledError:
+            deaths += 1
+    assert deaths == 2, "the second time alone, and then put off"
+    notes.rule = lambda received, state: None
+    await make_due(database)
+    await Intake(database, notes).sweep()
+    assert await words(database, "s") == ["innocent"]
+    assert await parked(database) == []
+
+
 async def test_a_waiting_row_that_kills_its_process_is_parked_and_its_neighbours_are_not(database, notes):
     def rule(received, state):
         if word_of(received.envelope) == "deadly" and received.attempts:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from tierdesk_intake.app import DEFINITION
 from tierdesk_intake.domain.admission import PostedToDesk
@@ -17,7 +18,7 @@ from tierdesk_intake.domain.ledger import Answer, PolicyTerms, Posted
 from tierdesk_intake.domain.phone_log import PostedByPhone
 from tierdesk_intake.domain.refusals import RefusalKind, RefusedError
 from tierdesk_intake.store.event_writer import EventWriter
-from tierdesk_intake.store.group_commit import GroupCommit
+from tierdesk_intake.store.group_commit import ConflictError, GroupCommit
 from tierdesk_intake.store.phone_writer import PhoneWriter
 from tierdesk_intake.store.terms import AppliedTerms, KnownTerms, save_terms
 from tierdesk_runtime.identifiers import Identifiers
@@ -235,3 +236,30 @@ async def test_terms_that_must_be_read_anew_are_read_in_a_transaction_and_then_k
     at[0] += 1.0
     assert await writer.write_alone(database, [problem(4, "d", category="network")]) is None
     assert isinstance((await writer.write_alone(database, [problem(5, "e")]))[0], Answer), "it names nothing"
+
+
+async def test_after_a_repetition_the_next_group_looks_first_until_one_has_none(replicas):
+    _, database = replicas
+    writer = EventWriter(Identifiers(), lambda: NOW)
+    assert await writer.write_alone(database, [problem(1, "a")]) is not None
+    assert await writer.write_alone(database, [problem(1, "a")]) is None
+    async with database.transaction() as tx:
+        assert (await writer(tx, [problem(1, "a")]))[0].replayed
+    assert await writer.write_alone(database, [problem(2, "b")]) is None
+    async with database.transaction() as tx:
+        assert not (await writer(tx, [problem(2, "b")]))[0].replayed
+    assert await writer.write_alone(database, [problem(3, "c")]) is not None
+
+
+async def test_who_loses_a_race_for_a_key_has_written_nothing_and_is_told(replicas):
+    _, database = replicas
+    first, second = (EventWriter(Identifiers(), lambda: NOW) for _ in range(2))
+    async with database.transaction() as tx:
+        await first(tx, [problem(1, "a")])
+        losing = asyncio.create_task(second.write_alone(database, [problem(7, "z"), problem(1, "a")]))
+        await asyncio.sleep(0.3)
+        assert not losing.done()
+    with pytest.raises(ConflictError) as caught:
+        await losing
+    assert isinstance(caught.value.__cause__, IntegrityError)
+    assert await written(database) == [1, 1, 1, 1]

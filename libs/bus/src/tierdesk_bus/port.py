@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 HOME = ""
 """The namespace that the connection's URL names."""
@@ -62,8 +62,7 @@ class PublishResult(StrEnum):
     """No answer in time, or the connection was lost: it may or may not be stored. Publish it again, same id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where a message is published."""
 
     namespace: str

@@ -47,6 +47,7 @@ class Opened(TicketEvent):
     kind: Literal["opened"] = "opened"
     channel: Channel
     requester_id: UUID
+    vip: Annotated[bool, Field(description="Whether the policy counts the requester among its VIPs.")] = False
     title: Line
     text: Text
     category: Identifier | None = None

@@ -1,8 +1,9 @@
 """The policy of a desk as a validated, versioned document, and the arithmetic of business time."""
 
 from tierdesk_policy.business_time import BusinessCalendar, BusinessTimeError, CalendarRules, resolve_local
+from tierdesk_policy.differences import Difference, find_differences, find_moved_entries
 from tierdesk_policy.faults import Fault, PolicyError, UnknownNameError
-from tierdesk_policy.loading import load_policy, load_policy_file
+from tierdesk_policy.loading import load_policy, load_policy_file, review_policy, review_policy_file
 from tierdesk_policy.model import Policy
 from tierdesk_policy.parts import (
     ELAPSED,
@@ -19,6 +20,7 @@ from tierdesk_policy.parts import (
     Vendor,
     WaitsFor,
 )
+from tierdesk_policy.rules import Decision, Facts, Judgement, Rule, RuleTable
 
 __all__ = [
     "ELAPSED",
@@ -28,20 +30,30 @@ __all__ = [
     "CalendarRules",
     "Category",
     "ClockKind",
+    "Decision",
     "Department",
+    "Difference",
     "Fact",
+    "Facts",
     "Fault",
     "Group",
+    "Judgement",
     "Knowledge",
     "OfferRule",
     "Policy",
     "PolicyError",
+    "Rule",
+    "RuleTable",
     "Target",
     "Tier",
     "UnknownNameError",
     "Vendor",
     "WaitsFor",
+    "find_differences",
+    "find_moved_entries",
     "load_policy",
     "load_policy_file",
     "resolve_local",
+    "review_policy",
+    "review_policy_file",
 ]

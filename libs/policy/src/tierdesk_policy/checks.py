@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tierdesk_policy.calendar_checks import find_calendar_faults
 from tierdesk_policy.parts import DEFAULT_FACTS, ELAPSED, MOST_TARGETS
+from tierdesk_policy.rule_checks import find_rule_faults, has_skills
 
 Path = tuple[str | int, ...]
 Found = tuple[Path, str]
@@ -23,6 +24,7 @@ _PARTS: Final = {
     "departments": "department",
     "calendars": "calendar",
     "vendors": "vendor",
+    "rules": "rule",
 }
 _REFERENCES: Final = (
     ("groups", "tier", "tiers"),
@@ -32,6 +34,9 @@ _REFERENCES: Final = (
     ("categories", "tier", "tiers"),
     ("categories", "group", "groups"),
     ("departments", "group", "groups"),
+    ("rules", "group", "groups"),
+    ("rules", "tier", "tiers"),
+    ("rules", "categories", "categories"),
     ("vendors", "group", "groups"),
     ("vendors", "covers", "categories"),
     ("targets", "calendar", "calendars"),
@@ -46,6 +51,7 @@ def find_faults(document: Mapping[str, Any]) -> Iterator[Found]:
     view = _View(document)
     for check in _CHECKS:
         yield from check(view)
+    yield from find_rule_faults(document)
     yield from find_calendar_faults(document)
 
 
@@ -145,7 +151,7 @@ def _tiers(view: _View) -> Iterator[Found]:
 
 
 def _unreachable(view: _View) -> Iterator[Found]:
-    entries = [item.get("group") for part in ("categories", "departments") for _, item in view.items(part)]
+    entries = [item.get("group") for part in ("categories", "departments", "rules") for _, item in view.items(part)]
     knowledge = view.document.get("knowledge")
     entries += [knowledge.get("group")] if isinstance(knowledge, dict) else []
     reached = [group.get("tier") for group in (view.find("groups", name) for name in entries) if group is not None]
@@ -180,7 +186,11 @@ def _categories(view: _View) -> Iterator[Found]:
         name, tier = category.get("group"), category.get("tier")
         group = view.find("groups", name)
         if group is None:
+            if name is None and category.get("skills"):
+                yield ("categories", i, "skills"), f"no group of tier {tier!r} has all of these skills"
             continue
+        if not has_skills(group, category.get("skills")):
+            yield ("categories", i, "skills"), f"the group {name!r} does not have all of these skills"
         if isinstance(tier, str) and group.get("tier") != tier:
             yield ("categories", i, "group"), f"the group {name!r} is of tier {group.get('tier')!r}, not of {tier!r}"
         vendor = view.find("vendors", group.get("vendor"))
@@ -205,10 +215,13 @@ def _priorities(view: _View) -> Iterator[Found]:
         for j, priority in enumerate(_list(row)):
             if isinstance(priority, int) and priority > len(names):
                 yield ("matrix", i, j), beyond
-    for i, target in view.items("targets"):
-        for j, priority in enumerate(_list(target.get("priorities"))):
-            if isinstance(priority, int) and priority > len(names):
-                yield ("targets", i, "priorities", j), beyond
+    for part in ("targets", "rules"):
+        for i, item in view.items(part):
+            for j, priority in enumerate(_list(item.get("priorities"))):
+                if isinstance(priority, int) and priority > len(names):
+                    yield (part, i, "priorities", j), beyond
+            if isinstance(item.get("priority"), int) and item["priority"] > len(names):
+                yield (part, i, "priority"), beyond
 
 
 def _targets(view: _View) -> Iterator[Found]:

@@ -33,11 +33,15 @@ from tierdesk_policy.parts import (
     Title,
     Vendor,
     WaitsFor,
+    is_empty,
 )
 from tierdesk_policy.reading import read_document
+from tierdesk_policy.rules import MOST_RULES, Rule, RuleTable
 from tierdesk_policy.units import Seconds
 
 Named = TypeVar("Named")
+
+MOST_VIPS: Final = 10_000
 
 _DEFAULT_PAUSES: Final[dict[WaitsFor, tuple[ClockKind, ...]]] = {WaitsFor.REQUESTER: (ClockKind.RESOLUTION,)}
 
@@ -79,6 +83,10 @@ class Policy(Part):
     pauses: dict[WaitsFor, tuple[ClockKind, ...]] = Field(default_factory=lambda: dict(_DEFAULT_PAUSES))
     """Which clocks stand still while the work waits for whom."""
     knowledge: Knowledge | None = None
+    rules: Annotated[tuple[Rule, ...], Field(max_length=MOST_RULES, exclude_if=is_empty)] = ()
+    """The first that matches a new ticket decides where it goes; without one, its department or category does."""
+    vips: Annotated[tuple[Title, ...], Field(max_length=MOST_VIPS, exclude_if=is_empty)] = ()
+    """Requesters whom rules may favour: names in the client's directory, addresses, numbers; `@domain` for all of it."""
     close_after_seconds: Annotated[Seconds, Field(alias="close_after")] = 5 * 86_400
     """Elapsed time after which a resolved ticket closes by itself."""
     reopen_within_seconds: Annotated[Seconds, Field(alias="reopen_within")] = 14 * 86_400
@@ -121,6 +129,10 @@ class Policy(Part):
         """The category of this name."""
         return _find(self._categories_by_id, "category", category_id)
 
+    def find_category(self, category_id: str | None) -> Category | None:
+        """The category of this name, if there is one."""
+        return self._categories_by_id.get(category_id) if category_id is not None else None
+
     def department(self, department_id: str) -> Department:
         """The department of this name."""
         return _find(self._departments_by_id, "department", department_id)
@@ -161,6 +173,17 @@ class Policy(Part):
             raise ValueError(f"priority {priority} must be 1 to {len(self.priorities)}")
         return self.priorities[priority - 1]
 
+    def is_vip(self, *names: str | None) -> bool:
+        """Whether any of what a requester is known by, in large or small letters, is among the VIPs."""
+        return any(
+            name.lower() in self._vips or name.lower().partition("@")[1:] in self._vip_domains for name in names if name
+        )
+
+    @cached_property
+    def rule_table(self) -> RuleTable:
+        """The rules, ready to decide."""
+        return RuleTable(self.rules)
+
     def target(
         self, kind: str, *, priority: int, category: str, tier: str | None = None, vendor: str | None = None
     ) -> Target | None:
@@ -180,6 +203,14 @@ class Policy(Part):
         for target in self.targets:
             found.setdefault(target.kind, []).append(target)
         return found
+
+    @cached_property
+    def _vips(self) -> frozenset[str]:
+        return frozenset(name.lower() for name in self.vips)
+
+    @cached_property
+    def _vip_domains(self) -> frozenset[tuple[str, str]]:
+        return frozenset(("@", name[1:].lower()) for name in self.vips if name.startswith("@"))
 
     @cached_property
     def _tiers_by_id(self) -> dict[str, Tier]:

@@ -32,6 +32,13 @@ ELAPSED: Final = "elapsed"
 """The calendar that every policy has: each second counts."""
 
 
+def is_empty(value: object) -> bool:
+    """Whether a part that a document need not have says nothing. It is left out of what is hashed, so that a policy
+    keeps its version when the form of policies grows.
+    """
+    return not value
+
+
 class Fact(StrEnum):
     """The seven facts of an incident description."""
 
@@ -104,12 +111,13 @@ class Group(Part):
     name: Title
     calendar: Identifier = ELAPSED
     vendor: Identifier | None = None
+    skills: Annotated[tuple[Identifier, ...], Field(exclude_if=is_empty)] = ()
     offer: OfferRule | None = None
     fallback: Identifier | None = None
 
 
 class Category(Part):
-    """A kind of incident, and where it enters the desk.
+    """A kind of incident, and where it enters the desk: at a group, or at the first of the tier that has all `skills`.
 
     `description_facts` are what a description must tell before the ticket may be handed to another tier; the weights
     say how much each counts towards the completeness of the description, 1 where nothing is said.
@@ -119,6 +127,7 @@ class Category(Part):
     name: Title
     tier: Identifier
     group: Identifier
+    skills: Annotated[tuple[Identifier, ...], Field(exclude_if=is_empty)] = ()
     description_facts: tuple[Fact, ...] = DEFAULT_FACTS
     fact_weights: dict[Fact, Annotated[float, Field(strict=True, gt=0, le=100)]] = Field(default_factory=dict)
     knowledge: bool = True

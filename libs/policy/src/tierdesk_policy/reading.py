@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 from tierdesk_policy.checks import find_faults
 from tierdesk_policy.faults import Fault, PolicyError
 from tierdesk_policy.parts import DAY_AND_MONTH_PATTERN, IDENTIFIER_PATTERN
+from tierdesk_policy.rule_checks import has_skills
 
 Model = TypeVar("Model", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -67,6 +69,9 @@ def complete(document: Mapping[str, Any]) -> dict[str, Any]:
     for part in ("tiers", "groups", "categories", "departments", "vendors"):
         if part in completed:
             completed[part] = _each(completed[part], lambda item: {"name": item.get("id")} | item)
+    for part, least in (("categories", ("tier", "skills")), ("rules", ("tier",))):
+        if part in completed:
+            completed[part] = _each(completed[part], partial(_with_group, completed.get("groups"), least))
     targets = completed.get("targets", [])
     if isinstance(targets, list | tuple):
         kinds = [target.get("kind") for target in targets if isinstance(target, dict)]
@@ -83,6 +88,17 @@ def _each(items: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any
     if not isinstance(items, list | tuple):
         return items
     return [change(item) if isinstance(item, dict) else item for item in items]
+
+
+def _with_group(groups: Any, least: tuple[str, ...], item: dict[str, Any]) -> dict[str, Any]:
+    """The item with the group that its tier and skills mean, when it names none itself; as it is when there is none."""
+    if item.get("group") is not None or not all(item.get(field) for field in least):
+        return item
+    skills = item.get("skills") or ()
+    for group in groups if isinstance(groups, list | tuple) else ():
+        if isinstance(group, dict) and group.get("tier") == item["tier"] and has_skills(group, skills):
+            return item | {"group": group.get("id")}
+    return item
 
 
 def _lies_within(inner: ErrorDetails, outer: ErrorDetails) -> bool:

@@ -6,7 +6,9 @@ message is known by its bytes: its identifier may be what cannot be read.
 The bus counts a delivery for everything that a process had fetched when it died, most of which it had not begun. After a
 few deaths all that waits is suspect, and to handle each alone would take minutes. So suspects are begun in groups, smaller
 each time, until the one that kills is alone; and the least suspected first, so that deaths that have nothing to do with
-any of them are not all laid to the one that stands first in the queue.
+any of them are not all laid to the one that stands first in the queue. A process that dies again and again of something
+else could still lay five deaths within seconds to a message that is all there is in its queue: so those in which a message
+was alone count once in ten seconds.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ TOGETHER: Final = (200, 20, 4)
 """The largest group that a suspect is begun in the first time, the second and the third; then it is alone."""
 MAX_ATTEMPTS: Final = 5
 """How often it is begun alone."""
+SPACING_SECONDS: Final = 10.0
+"""Beginnings alone that follow each other faster than this count once."""
 HOPELESS: Final = f"handled alone {MAX_ATTEMPTS} times without an end: it may kill its consumer"
 KEPT_DAYS: Final = 30
 
@@ -62,14 +66,17 @@ def _count(schema: str) -> TextClause:
         INSERT INTO "{schema}".attempts AS a (consumer, digest, count)
         SELECT :consumer, digest, 1 FROM unnest(CAST(:digests AS bytea[])) AS digest
         ON CONFLICT (consumer, digest) DO UPDATE SET count = a.count + 1, last_at = now()
+        WHERE a.count <= {len(TOGETHER)} OR a.last_at <= now() - make_interval(secs => :spacing)
     """)  # noqa: S608 - as above
 
 
 async def count_attempts(database: Database, consumer: str, bodies: Collection[bytes]) -> None:
-    """Record, and commit, that these messages are begun once more. Raises `DatabaseUnavailableError`."""
+    """Record, and commit, that these messages are begun once more, if enough time has passed. Raises
+    `DatabaseUnavailableError`.
+    """
     digests = sorted({sha256(body).digest() for body in bodies})
     async with database.transaction() as tx:
-        await tx.execute(_count(tx.schema), {"consumer": consumer, "digests": digests})
+        await tx.execute(_count(tx.schema), {"consumer": consumer, "digests": digests, "spacing": SPACING_SECONDS})
 
 
 @cache

@@ -85,7 +85,7 @@ class Batch:
             streams = await lock_streams(tx, self._consumer, wanted=_last_of_each(self._fresh), subjects=subjects)
             progress = streams.progress
             fresh, repeated = await self._tell_repeated(tx)
-            rows = await waiting.lock_rows(tx, self._consumer, subjects)
+            rows = [self._taken_up(row) for row in await waiting.lock_rows(tx, self._consumer, subjects)]
             choice = choose(rows, fresh, progress, limit=self._row_limit, alone=self._turn.alone)
             arrivals = [*await self._read_rows(tx, choice.chosen), *fresh]
             settled = await self._decide(tx, arrivals, progress, choice)
@@ -93,6 +93,10 @@ class Batch:
             await self._account(tx, settled, _left_alone(rows, choice, progress))
             await store_progress(tx, self._consumer, streams)
         return [*settled, *repeated]
+
+    def _taken_up(self, row: WaitingRow) -> WaitingRow:
+        """The row that is tried alone is due, though it was put off for the case that this process dies of it."""
+        return replace(row, is_due=True) if row.position == self._turn.alone else row
 
     async def _tell_repeated(self, tx: Transaction) -> tuple[list[Arrival], list[Settled]]:
         """Which deliveries are new, and which unordered ones are accounted for already, here or earlier."""

@@ -69,7 +69,7 @@ class Database:
         self.name = name
         self.tables = library_tables(MetaData(schema=schema))
         self.outbox_written = asyncio.Event()
-        """Set by each commit that wrote outbox rows; the relay clears it."""
+        """Set by each commit that may have written outbox rows; the relay clears it."""
         self._engine = _create_engine(url, schema=schema, name=name, pool_size=pool_size)
         self._reader = self._engine.execution_options(postgresql_readonly=True)
         self._alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -26,7 +26,7 @@ class StoreError(Exception):
 class DatabaseUnavailableError(StoreError):
     """The database cannot be reached, or the connection was lost; an HTTP endpoint answers 503 with `Retry-After`.
 
-    With `commit_unknown` the connection was lost while COMMIT was under way: the transaction may have happened. Do
+    With `commit_unknown` the connection was lost while a commit was under way: the transaction may have happened. Do
     the same again under the same key, and that key tells.
     """
 

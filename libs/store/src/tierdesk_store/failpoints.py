@@ -4,7 +4,7 @@
 the variable a passage costs one comparison. A service may pass points of its own; those of this library:
 
 transaction.before_commit, transaction.after_commit    in every transaction that is committed, and around
-                                                       a statement that is one by itself
+                                                       a statement that is one by itself, whatever it wrote
 consumer.before_ack                                    after the commit of a batch, before it is acknowledged
 consumer.after_ack                                     the acknowledgement is given to the bus, which may not have sent
                                                        it; what was fetched behind the batch is not acknowledged

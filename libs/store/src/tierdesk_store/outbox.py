@@ -8,10 +8,9 @@ higher one: readers go by `published_at IS NULL`, never by "greater than the las
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zlib import crc32
 
@@ -34,8 +33,7 @@ def partition_of(subject: str) -> int:
     return crc32(subject.encode()) % OUTBOX_PARTITIONS
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
+class OutgoingMessage(NamedTuple):
     """A message that a transaction sends, before it is written."""
 
     partition: int
@@ -111,8 +109,7 @@ async def write_outgoing(connection: AsyncConnection, schema: str, messages: Seq
     await connection.execute(_insert(schema), outgoing_parameters(messages))
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(NamedTuple):
     """An unpublished row, as the relay holds it."""
 
     partition: int

@@ -11,7 +11,7 @@ from sqlalchemy import TextClause, text
 
 from tierdesk_store.agenda import Settled
 from tierdesk_store.arrival import Cause, Order, StreamKey, Subject, clean_text
-from tierdesk_store.attempts import MAX_ATTEMPTS
+from tierdesk_store.attempts import MAX_ATTEMPTS, SPACING_SECONDS
 from tierdesk_store.database import Transaction
 
 
@@ -252,7 +252,9 @@ def _due(schema: str) -> TextClause:
 @cache
 def _begin(schema: str) -> TextClause:
     return text(f"""
-        UPDATE "{schema}".waiting SET begun = begun + 1 WHERE position = ANY(CAST(:positions AS bigint[]))
+        UPDATE "{schema}".waiting SET begun = begun + 1,
+            due_at = CASE WHEN begun > 0 THEN now() + make_interval(secs => :spacing) ELSE due_at END
+        WHERE position = ANY(CAST(:positions AS bigint[]))
     """)  # noqa: S608 - as above
 
 
@@ -260,7 +262,8 @@ async def begin_due(tx: Transaction, consumer: str, *, limit: int) -> Turn:
     """Begin the `limit` rows that are due the longest and that nobody else has in hand.
 
     To be committed before they are tried: a row that was begun before and has not come to an end may have killed its
-    process, and is then tried alone, the least often begun first.
+    process, and is then tried alone, the least often begun first, and not again within `SPACING_SECONDS`: its process may
+    die of something else, again and again.
     """
     rows = (await tx.execute(_due(tx.schema), {"consumer": consumer, "limit": limit})).all()
     suspects = [row for row in rows if row.begun > 0]
@@ -270,5 +273,5 @@ async def begin_due(tx: Transaction, consumer: str, *, limit: int) -> Turn:
         turn = Turn([Subject(suspect.tenant, suspect.subject)], suspect.position, suspect.begun >= MAX_ATTEMPTS)
         rows = [suspect]
     if rows:
-        await tx.execute(_begin(tx.schema), {"positions": [row.position for row in rows]})
+        await tx.execute(_begin(tx.schema), {"positions": [row.position for row in rows], "spacing": SPACING_SECONDS})
     return turn

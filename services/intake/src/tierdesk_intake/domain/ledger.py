@@ -106,7 +106,7 @@ class Ledger:
     messages: list[AnyEnvelope] = field(default_factory=list)
 
     def earlier_answer(self, posted: Posted) -> Answer | None:
-        """What was answered to this key before; None for a new one. Raises `RefusedError` for a key of other bytes."""
+        """What was answered to this key before, as far as the ledger knows; None for a new one. Raises `RefusedError` for a key of other bytes."""
         name = posted.key_name
         known = None if name is None else self.keys.get(name)
         if known is None:

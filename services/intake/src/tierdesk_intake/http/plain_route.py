@@ -26,8 +26,13 @@ class PlainRoute(APIRoute):
     """
 
     def __init__(self, path: str, described: Callable[..., Awaitable[Any]], serve: Serve, **description: Any) -> None:
+        self._serve = serve
         super().__init__(path, described, methods=["POST"], **description)
         self.app = request_response(serve)
+
+    def get_route_handler(self) -> Serve:
+        """What FastAPI builds on when the route is included elsewhere."""
+        return self._serve
 
 
 class MediaType:

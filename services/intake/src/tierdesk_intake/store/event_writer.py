@@ -21,6 +21,7 @@ class EventWriter:
         self._mint = mint
         self._now = now
         self._terms = terms or KnownTerms()
+        self._repeated = False
 
     async def __call__(self, tx: Transaction, requests: Sequence[PostedToDesk]) -> list[Answer | RefusedError]:
         """Answer each request, in order. A refused one has changed nothing."""
@@ -40,13 +41,17 @@ class EventWriter:
             except RefusedError as refused:
                 answers.append(refused)
         await save(tx, ledger)
+        self._repeated = any(isinstance(answer, Answer) and answer.replayed for answer in answers)
         return answers
 
     async def write_alone(self, database: Database, requests: Sequence[PostedToDesk]) -> list[Answer] | None:
         """Answer the requests, in order, if all open tickets and no key among them was used before; else None.
 
-        None too when one would be refused, or the policy must be read anew: nothing is written then.
+        None too when one would be refused, when the policy must be read anew, and after a group with a repetition, as
+        repetitions come in numbers: nothing is written then. Raises `ConflictError` as `save_alone` does.
         """
+        if self._repeated:
+            return None
         terms = self._terms.at_hand({one.posted.tenant for one in requests if one.names_terms})
         if terms is None:
             return None

@@ -39,38 +39,53 @@ _continue_tickets: Final = (
     .where(ticket.c.tenant == _continued.c.tenant, ticket.c.id == _continued.c.id)
 )
 
-# One statement instead of three: a group's cost is mostly its number of statements. All is written, or nothing.
-_RECORD: Final = f"""
-    WITH given AS MATERIALIZED (
-        SELECT * FROM unnest(
-            CAST(:tenant AS text[]), CAST(:id AS uuid[]), CAST(:source AS text[]), CAST(:key AS text[]),
-            CAST(:fingerprint AS bytea[]), CAST(:body AS bytea[]), CAST(:answer AS text[]), CAST(:ticket AS uuid[]),
-            CAST(:reference AS text[]), CAST(:opened AS bigint[])
-        ) AS one(tenant, id, source, key, fingerprint, body, answer, ticket, reference, opened)
-    ), used AS MATERIALIZED (
-        SELECT EXISTS (
-            SELECT FROM given CROSS JOIN LATERAL (
-                SELECT FROM {idempotency_key} AS known
-                WHERE known.tenant = given.tenant AND known.source = given.source AND known.key = given.key
-                LIMIT 1
-            ) AS found
-        ) AS any
-    ), fresh AS (
-        SELECT given.*, CAST(:now AS timestamptz) AS now FROM given WHERE NOT (SELECT used.any FROM used)
-    ), key AS (
-        INSERT INTO {idempotency_key} (tenant, source, key, fingerprint, answer, ticket, reference, created_at)
-        SELECT tenant, source, key, fingerprint, answer, ticket, reference, now FROM fresh WHERE key IS NOT NULL
-    ), opened AS (
-        INSERT INTO {ticket} (tenant, id, reference, last_sequence, opened_at)
-        SELECT tenant, ticket, reference, opened, now FROM fresh WHERE opened IS NOT NULL
-    ), raw AS (
-        INSERT INTO {raw_event} (tenant, id, source, key, ticket, body, received_at)
-        SELECT tenant, id, source, key, ticket, body, now FROM fresh
-    )
-"""  # noqa: S608 - the names of our own tables
-_OUTBOX: Final = insert_outgoing(SCHEMA, when="NOT (SELECT used.any FROM used)")
-_save_entries: Final = text(_RECORD + "SELECT used.any FROM used")  # noqa: S608 - our own text
-_save_alone: Final = text(_RECORD + f", outbox AS ({_OUTBOX}) SELECT used.any FROM used")  # noqa: S608 - our own text
+
+def _record(*, on_conflict: str = "") -> str:
+    """One statement instead of three, since a group's cost is mostly its number of statements: the part that writes."""
+    return f"""
+        WITH given AS MATERIALIZED (
+            SELECT * FROM unnest(
+                CAST(:tenant AS text[]), CAST(:id AS uuid[]), CAST(:source AS text[]), CAST(:key AS text[]),
+                CAST(:fingerprint AS bytea[]), CAST(:body AS bytea[]), CAST(:answer AS text[]), CAST(:ticket AS uuid[]),
+                CAST(:reference AS text[]), CAST(:opened AS bigint[])
+            ) AS one(tenant, id, source, key, fingerprint, body, answer, ticket, reference, opened)
+        ), used AS MATERIALIZED (
+            SELECT EXISTS (
+                SELECT FROM given CROSS JOIN LATERAL (
+                    SELECT FROM {idempotency_key} AS known
+                    WHERE known.tenant = given.tenant AND known.source = given.source AND known.key = given.key
+                    LIMIT 1
+                ) AS found
+            ) AS any
+        ), fresh AS (
+            SELECT given.*, CAST(:now AS timestamptz) AS now FROM given WHERE NOT (SELECT used.any FROM used)
+        ), key AS (
+            INSERT INTO {idempotency_key} (tenant, source, key, fingerprint, answer, ticket, reference, created_at)
+            SELECT tenant, source, key, fingerprint, answer, ticket, reference, now FROM fresh WHERE key IS NOT NULL
+            {on_conflict} RETURNING 1
+        ), opened AS (
+            INSERT INTO {ticket} (tenant, id, reference, last_sequence, opened_at)
+            SELECT tenant, ticket, reference, opened, now FROM fresh WHERE opened IS NOT NULL
+            {on_conflict} RETURNING 1
+        ), raw AS (
+            INSERT INTO {raw_event} (tenant, id, source, key, ticket, body, received_at)
+            SELECT tenant, id, source, key, ticket, body, now FROM fresh
+        )
+    """  # noqa: S608 - the names of our own tables
+
+
+_ALONE: Final = f"""
+    {_record()}, outbox AS ({insert_outgoing(SCHEMA, when="NOT (SELECT used.any FROM used)")})
+    SELECT used.any FROM used
+"""  # noqa: S608 - our own text
+_save_alone: Final = text(_ALONE)
+"""All or nothing by itself: a key that another process has just taken is an error, which undoes the rest."""
+_IN_TRANSACTION: Final = f"""
+    {_record(on_conflict="ON CONFLICT DO NOTHING")}
+    SELECT (SELECT count(*) FROM key) AS keys, (SELECT count(*) FROM opened) AS tickets
+"""  # noqa: S608 - our own text
+_save_entries: Final = text(_IN_TRANSACTION)
+"""Says what it has written: who has a transaction to roll back need not have an error in the server's log."""
 
 
 async def find_keys(tx: Transaction, names: Collection[KeyName]) -> dict[KeyName, KnownKey]:
@@ -111,12 +126,11 @@ async def save(tx: Transaction, ledger: Ledger) -> None:
             },
         )
     if ledger.entries:
-        try:
-            recorded = await tx.execute(_save_entries, _rows_of(ledger))
-        except IntegrityError as error:
-            raise _as_conflict(error) from error
-        if recorded.scalar_one():
+        saved = (await tx.execute(_save_entries, _rows_of(ledger))).one()
+        if saved.keys != sum(one.posted.key is not None for one in ledger.entries):
             raise ConflictError("another process was first with a key")
+        if saved.tickets != sum(one.opened is not None for one in ledger.entries):
+            raise ConflictError("a reference is taken")
     for message, address in _sent(ledger):
         tx.send(message, address)
 
@@ -129,16 +143,14 @@ async def save_alone(database: Database, ledger: Ledger) -> bool:
     try:
         recorded = await database.execute_alone(_save_alone, _rows_of(ledger), _sent(ledger))
     except IntegrityError as error:
-        raise _as_conflict(error) from error
+        if not is_taken(error):
+            raise
+        raise ConflictError("another process was first with a key, or a reference is taken") from error
     return not recorded.scalar_one()
 
 
 def _sent(ledger: Ledger) -> list[tuple[AnyEnvelope, Address]]:
     return [(message, Address(HOME, EVENTS, event_key(message.tenant, message.type))) for message in ledger.messages]
-
-
-def _as_conflict(error: IntegrityError) -> Exception:
-    return ConflictError("another process was first with a key or a reference") if is_taken(error) else error
 
 
 def _key_order(entry: Entry) -> tuple[str, str, str]:

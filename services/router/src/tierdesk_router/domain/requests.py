@@ -34,7 +34,8 @@ def open_by(
 ) -> Draft:
     """Open, triage and offer a new ticket."""
     actor = Actor(kind=ActorKind.REQUESTER, id=str(requester_id))
-    opened = events.Opened(sequence=1, at=at, actor=actor, requester_id=requester_id, **_description(message))
+    vip = policy.is_vip(*_names(message))
+    opened = events.Opened(sequence=1, at=at, actor=actor, requester_id=requester_id, vip=vip, **_description(message))
     ticket = open_ticket(
         opened, tenant=tenant, ticket_id=ticket_id, reference=message.reference, policy_version=policy.version
     )
@@ -42,7 +43,7 @@ def open_by(
     draft.events.append(opened)
     if isinstance(message, intake.Called):
         _note_call(draft, message)
-    verdict = triage(draft.ticket, policy)
+    verdict = triage(draft.ticket, policy, vip=vip)
     complete = score_description(verdict.category, facts_told(message))
     draft.record(
         events.Triaged,
@@ -59,6 +60,13 @@ def open_by(
     )
     offer(draft, verdict.group, policy, reason=OfferReason.TRIAGE, at=at, new_id=new_id)
     return draft
+
+
+def _names(message: Opening) -> tuple[str | None, ...]:
+    """What the requester is known by."""
+    if isinstance(message, intake.ProblemReported):
+        return message.requester.party, message.requester.email, message.requester.phone
+    return (message.caller,) if isinstance(message, intake.Called) else ()
 
 
 def _description(message: Opening) -> dict[str, Any]:

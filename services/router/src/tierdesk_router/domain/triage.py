@@ -8,7 +8,7 @@ from typing import Final
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.intake import AlertReport, Called, ProblemReport
-from tierdesk_policy import Category, Fact, Group, Policy
+from tierdesk_policy import Category, Fact, Facts, Group, Policy, Rule
 from tierdesk_router.domain.ticket import Ticket
 
 _TOLD: Final[dict[Fact, Callable[[ProblemReport], bool]]] = {
@@ -62,28 +62,64 @@ class Verdict:
     because: tuple[str, ...]
 
 
-def triage(ticket: Ticket, policy: Policy) -> Verdict:
+def triage(ticket: Ticket, policy: Policy, *, vip: bool = False) -> Verdict:
     """Decide by policy alone; the same ticket and policy give the same verdict."""
-    because: list[str] = []
-    known = {category.id for category in policy.categories}
-    if ticket.category in known:
-        category = policy.category(ticket.category or "")
-        because.append(f"The category is {category.id}, which enters at tier {category.tier}, group {category.group}.")
-    else:
-        category = policy.category(policy.default_category)
-        said = "No category was given" if ticket.category is None else f"The category {ticket.category} is not known"
-        because.append(f"{said}: taken as {category.id}, which enters at tier {category.tier}.")
-    group, rule = policy.entry_group(category.id), f"category {category.id}"
-    department = next((entry for entry in policy.departments if entry.id == ticket.department), None)
-    if department is not None and department.overrides:
-        group, rule = policy.group(department.group), f"department {department.id}"
-        because.append(f"The best-suited department is {department.id}, whose group {group.id} takes precedence.")
+    category, entry = _find_category(ticket, policy)
     impact = ticket.impact or policy.default_impact
     urgency = ticket.urgency or policy.default_urgency
     priority = policy.priority(impact, urgency)
     told = "" if ticket.impact and ticket.urgency else " (what was not said is taken from the policy)"
-    because.append(f"Impact {impact} and urgency {urgency}{told} make priority {priority}.")
+    because = [entry, f"Impact {impact} and urgency {urgency}{told} make priority {priority}."]
+    if vip:
+        because.append("The requester is a VIP.")
+    facts = facts_of(ticket, policy, vip=vip)
+    decision = policy.rule_table.decide(facts)
+    group, rule = policy.entry_group(category.id), f"category {category.id}"
+    department = next((entry for entry in policy.departments if entry.id == ticket.department), None)
+    if decision.group is not None:
+        group, rule = policy.group(decision.group.group or ""), f"rule {decision.group.id}"
+        because.append(_told(decision.group, f"sends it to group {group.id} of tier {group.tier}"))
+    elif department is not None and department.overrides:
+        group, rule = policy.group(department.group), f"department {department.id}"
+        because.append(f"The best-suited department is {department.id}, whose group {group.id} takes precedence.")
+    if decision.priority is not None and decision.priority.priority is not None:
+        priority = decision.priority.priority
+        because.append(_told(decision.priority, f"makes it priority {priority}"))
     return Verdict(category, impact, urgency, priority, group, rule, tuple(because))
+
+
+def facts_of(ticket: Ticket, policy: Policy, *, vip: bool) -> Facts:
+    """What the rules of the policy look at."""
+    impact, urgency = ticket.impact or policy.default_impact, ticket.urgency or policy.default_urgency
+    return Facts(
+        category=_find_category(ticket, policy)[0].id,
+        priority=policy.priority(impact, urgency),
+        impact=impact,
+        urgency=urgency,
+        channel=ticket.channel.value,
+        department=ticket.department,
+        vip=vip,
+        title=ticket.title,
+        text=ticket.text,
+        location=ticket.location,
+        affected=ticket.affected,
+        asset=ticket.asset,
+        steps_tried=tuple(tried.step for tried in ticket.steps_tried),
+    )
+
+
+def _find_category(ticket: Ticket, policy: Policy) -> tuple[Category, str]:
+    """The category under which the ticket is taken, and why."""
+    known = policy.find_category(ticket.category)
+    if known is not None:
+        return known, f"The category is {known.id}, which enters at tier {known.tier}, group {known.group}."
+    category = policy.category(policy.default_category)
+    said = "No category was given" if ticket.category is None else f"The category {ticket.category} is not known"
+    return category, f"{said}: taken as {category.id}, which enters at tier {category.tier}."
+
+
+def _told(rule: Rule, what: str) -> str:
+    return f"The rule {rule.id} {what}{': ' + rule.because if rule.because else '.'}"
 
 
 def explain(verdict: Verdict, policy: Policy) -> events.Explanation:

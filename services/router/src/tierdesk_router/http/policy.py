@@ -22,7 +22,7 @@ ApplyPolicy = Callable[[str, Policy], Awaitable[bool]]
 
 
 class PolicyInForce(BaseModel):
-    """A policy in force, whole."""
+    """A policy that is in force, or was, whole."""
 
     version: str
     name: str
@@ -48,6 +48,14 @@ def policy_router(database: Database, shelf: PolicyShelf, apply_policy: ApplyPol
             policy = (await shelf.in_force(connection, [who.tenant])).get(who.tenant)
         if policy is None:
             raise ProblemError(404, "No policy in force", "Apply one with PUT /v1/policy.")
+        return PolicyInForce(version=policy.version, name=policy.name, document=policy.document())
+
+    @router.get("/versions/{version}", summary="A policy that is or was in force")
+    async def show_version(version: str, who: Annotated[Principal, Depends(require("tickets:read"))]) -> PolicyInForce:
+        async with database.read() as connection:
+            policy = None if "\x00" in version else await shelf.find(connection, who.tenant, version)
+        if policy is None:
+            raise ProblemError(404, "No such policy", "Give a version as a ticket names it, `sha256:…`.")
         return PolicyInForce(version=policy.version, name=policy.name, document=policy.document())
 
     @router.put(

@@ -1,0 +1,134 @@
+"""`tierdesk policy explain`: where a ticket goes, and why not elsewhere."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+
+from tierdesk_cli.client import DeskClient, connect
+from tierdesk_cli.errors import CommandError
+from tierdesk_cli.policy import read_policy
+from tierdesk_cli.tickets import clean
+from tierdesk_contracts import ticket as events
+from tierdesk_contracts.vocabulary import Actor, ActorKind
+from tierdesk_intake.domain.events import PostedAlert, PostedProblem, as_message, read_event
+from tierdesk_intake.domain.refusals import RefusedError
+from tierdesk_policy import Policy
+from tierdesk_router.domain.lifecycle import open_ticket
+from tierdesk_router.domain.requests import Opening, open_by
+from tierdesk_router.domain.ticket import Ticket
+from tierdesk_router.domain.triage import facts_of, triage
+
+MOST_BYTES: Final = 1_048_576
+_NOBODY: Final = uuid.UUID(int=0)
+
+
+async def explain(
+    subject: str, policy_file: Path | None, data: Path, url: str | None, key: str | None, console: Console
+) -> None:
+    """Explain an event in a file, or a ticket of a desk that runs, which is explained by its own version of the policy.
+
+    An event is decided by `policy_file`, or by the policy in force of the desk.
+    """
+    file = _as_file(subject)
+    if file is not None:
+        event = _read_event(file)
+        if policy_file is not None:
+            policy = read_policy(policy_file)
+        else:
+            async with connect(data, url, key) as desk:
+                policy = await _policy(desk, "/v1/policy")
+        _tell(*_open(event, policy), policy, console)
+        return
+    async with connect(data, url, key) as desk:
+        story = await desk.get(f"/v1/tickets/{quote(subject, safe='')}")
+        version = story["ticket"]["policy_version"]
+        policy = (
+            read_policy(policy_file)
+            if policy_file is not None
+            else await _policy(desk, f"/v1/policy/versions/{quote(version, safe='')}")
+        )
+    opened = events.Opened.model_validate(story["log"][0])
+    if policy.version != version:
+        console.print("Decided anew, by another policy than the ticket's own.", highlight=False)
+    _tell(_opened(opened, story["ticket"]["reference"], policy), opened.vip, policy, console)
+
+
+def _as_file(subject: str) -> Path | None:
+    file = Path(subject)
+    return file if subject.endswith(".json") or file.is_file() else None
+
+
+async def _policy(desk: DeskClient, path: str) -> Policy:
+    return Policy.from_document((await desk.get(path))["document"])
+
+
+def _read_event(file: Path) -> Opening:
+    """The event as a client would post it, and as the desk would see it. Raises `CommandError` with the field at fault."""
+    try:
+        with file.open("rb") as source:
+            body = source.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}", exit_code=2) from error
+    try:
+        event = read_event(body, now=datetime.now(UTC))
+    except RefusedError as refused:
+        faults = [f"{file}: {fault.field}: {fault.message}" for fault in refused.faults]
+        raise CommandError("\n".join(faults) or f"{file}: {refused}", exit_code=2) from refused
+    if not isinstance(event, PostedProblem | PostedAlert):
+        raise CommandError(f"{file}: type: {event.type} opens no ticket, so nothing is decided", exit_code=2)
+    message: Any = as_message(event, reference="TD-0000-0000")
+    opening: Opening = message
+    return opening
+
+
+def _open(message: Opening, policy: Policy) -> tuple[Ticket, bool]:
+    """The ticket as it is before triage, and whether its requester is a VIP."""
+    draft = open_by(
+        message,
+        tenant="main",
+        ticket_id=_NOBODY,
+        requester_id=_NOBODY,
+        at=datetime.now(UTC),
+        policy=policy,
+        new_id=uuid.uuid4,
+    )
+    opened = draft.events[0]
+    assert isinstance(opened, events.Opened)
+    return _opened(opened, message.reference, policy), opened.vip
+
+
+def _opened(opened: events.Opened, reference: str, policy: Policy) -> Ticket:
+    return open_ticket(
+        opened.model_copy(update={"actor": Actor(kind=ActorKind.DESK, id="explain")}),
+        tenant="main",
+        ticket_id=_NOBODY,
+        reference=reference,
+        policy_version=policy.version,
+    )
+
+
+def _tell(ticket: Ticket, vip: bool, policy: Policy, console: Console) -> None:
+    verdict = triage(ticket, policy, vip=vip)
+    named = policy.priority_name(verdict.priority)
+    console.print(f"[bold]{clean(ticket.title)}[/bold]", highlight=False)
+    console.print(
+        f"goes to tier {verdict.group.tier}, group {verdict.group.id}, with priority {verdict.priority} ({clean(named)}), "
+        f"as {verdict.category.id}: decided by {verdict.rule}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for sentence in verdict.because:
+        console.print(f"  {clean(sentence)}", highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for judged in policy.rule_table.judge(facts_of(ticket, policy, vip=vip)):
+        decides = f"decides the {' and the '.join(judged.decides)}" if judged.decides else "does not decide"
+        table.add_row(f"rule {judged.rule.id}", decides, clean(judged.why))
+    console.print(table if policy.rules else "The policy has no rules.")
+    console.print(f"Policy {clean(policy.name)}, {policy.version}", highlight=False, soft_wrap=True)

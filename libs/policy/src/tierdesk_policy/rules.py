@@ -1,0 +1,218 @@
+"""The decision table: rules that say where a ticket goes and how pressing it is; the first that matches decides.
+
+A rule has columns, each a list of values that match, and may have a condition. Columns are looked up by value for all
+rules at once, as a set of bits with one bit for each rule; conditions run for the rules that are left, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from pydantic import Field
+
+from tierdesk_policy.expressions import Condition, ConditionText, UndecidableError, compile_condition, context_of
+from tierdesk_policy.parts import Identifier, Level, Part, PriorityLevel, Text
+
+MOST_RULES: Final = 1_000
+ChannelName = Literal["portal", "web_form", "phone", "mail", "chat", "social", "alert", "api"]
+"""The channels of `tierdesk_contracts.vocabulary.Channel`: here a word that is none is a slip of the pen."""
+COLUMNS: Final = {
+    "categories": "category",
+    "departments": "department",
+    "channels": "channel",
+    "impacts": "impact",
+    "urgencies": "urgency",
+    "priorities": "priority",
+    "vip": "vip",
+}
+"""The columns of a rule, each with the fact that it looks at."""
+
+
+Outcome = Literal["group", "priority"]
+OUTCOMES: Final[tuple[Outcome, ...]] = ("group", "priority")
+"""What a rule may decide."""
+
+
+class Facts(NamedTuple):
+    """What rules look at. `category` and `priority` are those that the policy gives without rules."""
+
+    category: str
+    priority: int
+    impact: int
+    urgency: int
+    channel: str
+    department: str | None = None
+    vip: bool = False
+    title: str = ""
+    text: str = ""
+    location: str | None = None
+    affected: str | None = None
+    asset: str | None = None
+    steps_tried: tuple[str, ...] = ()
+
+
+class Rule(Part):
+    """Where tickets go that match every column and the condition; a column that is left out matches everything.
+
+    It names a group, a priority, or both, and decides what no earlier one has decided. Instead of a group it may name a tier, whose first group with all of `skills`
+    is meant. `because` is told with the decision.
+    """
+
+    id: Identifier
+    categories: Annotated[tuple[Identifier, ...] | None, Field(min_length=1)] = None
+    departments: Annotated[tuple[Identifier, ...] | None, Field(min_length=1)] = None
+    channels: Annotated[tuple[ChannelName, ...] | None, Field(min_length=1)] = None
+    impacts: Annotated[tuple[Level, ...] | None, Field(min_length=1)] = None
+    urgencies: Annotated[tuple[Level, ...] | None, Field(min_length=1)] = None
+    priorities: Annotated[tuple[PriorityLevel, ...] | None, Field(min_length=1)] = None
+    vip: bool | None = None
+    when: ConditionText | None = None
+    tier: Identifier | None = None
+    skills: tuple[Identifier, ...] = ()
+    group: Identifier | None = None
+    priority: PriorityLevel | None = None
+    because: Text = ""
+
+    @property
+    def condition(self) -> Condition | None:
+        """Its condition, compiled."""
+        return None if self.when is None else compile_condition(self.when)
+
+    def values(self, column: str) -> tuple[Any, ...] | None:
+        """What matches in this column; None when everything does."""
+        found = getattr(self, column)
+        if found is None or isinstance(found, tuple):
+            return found
+        return (found,)
+
+
+class Decision(NamedTuple):
+    """The rules that decide: the first that matches and names a group, the first that matches and names a priority."""
+
+    group: Rule | None
+    priority: Rule | None
+
+
+class Judgement(NamedTuple):
+    """What became of one rule in a decision."""
+
+    rule: Rule
+    decides: tuple[Outcome, ...]
+    why: str
+
+
+class RuleTable:
+    """The rules of a policy, ready to decide. Immutable."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._conditions = [rule.condition for rule in self._rules]
+        self._names_group = _bits_of(rule.group is not None for rule in self._rules)
+        self._names_priority = _bits_of(rule.priority is not None for rule in self._rules)
+        self._columns: list[tuple[int, dict[Any, int], int]] = []
+        for column, fact in COLUMNS.items():
+            any_value, by_value = 0, dict[Any, int]()
+            for number, rule in enumerate(self._rules):
+                values = rule.values(column)
+                if values is None:
+                    any_value |= 1 << number
+                for value in values or ():
+                    by_value[value] = by_value.get(value, 0) | 1 << number
+            if by_value:
+                place = Facts._fields.index(fact)
+                self._columns.append((place, {value: bits | any_value for value, bits in by_value.items()}, any_value))
+
+    def decide(self, facts: Facts) -> Decision:
+        """The rules that decide. One whose condition cannot be decided does not match."""
+        left = self._match_columns(facts)
+        context = None
+        group: Rule | None = None
+        priority: Rule | None = None
+        while left:
+            lowest = left & -left
+            number = lowest.bit_length() - 1
+            rule, condition = self._rules[number], self._conditions[number]
+            if condition is not None and context is None:
+                context = context_of(values_of(facts))
+            left ^= lowest
+            if condition is not None and not _holds(condition, context):
+                continue
+            if group is None and rule.group is not None:
+                group = rule
+                left &= self._names_priority
+            if priority is None and rule.priority is not None:
+                priority = rule
+                left &= self._names_group
+        return Decision(group, priority)
+
+    def judge(self, facts: Facts) -> Iterator[Judgement]:
+        """Every rule in order, with the reason why it decides or does not."""
+        decision = self.decide(facts)
+        context = context_of(values_of(facts))
+        for rule, condition in zip(self._rules, self._conditions, strict=True):
+            decides = tuple(what for what in OUTCOMES if getattr(decision, what) is rule)
+            if decides:
+                yield Judgement(rule, decides, _why_matches(rule))
+            else:
+                why = _why_not(rule, condition, facts, context)
+                yield Judgement(rule, (), why or "matches too, but an earlier one has decided")
+
+    def _match_columns(self, facts: Facts) -> int:
+        left = (1 << len(self._rules)) - 1
+        for place, by_value, any_value in self._columns:
+            left &= by_value.get(facts[place], any_value)
+        return left
+
+
+def _bits_of(flags: Iterable[bool]) -> int:
+    return sum(1 << number for number, flag in enumerate(flags) if flag)
+
+
+def _holds(condition: Condition, context: Any) -> bool:
+    try:
+        return condition.holds(context)
+    except UndecidableError:
+        return False  # why is told by `RuleTable.judge`
+
+
+def values_of(facts: Facts) -> dict[str, Any]:
+    """The facts as conditions see them: text that was not said is empty."""
+    return {name: "" if value is None else value for name, value in facts._asdict().items()} | {
+        "steps_tried": list(facts.steps_tried)
+    }
+
+
+def _why_matches(rule: Rule) -> str:
+    told = [
+        f"{fact} is {_listed(rule.values(column) or ())}" for column, fact in COLUMNS.items() if rule.values(column)
+    ]
+    if rule.when is not None:
+        told.append(f"the condition holds: {rule.when}")
+    return "; ".join(told) or "it asks for nothing"
+
+
+def _why_not(rule: Rule, condition: Condition | None, facts: Facts, context: Any) -> str:
+    for column, fact in COLUMNS.items():
+        values, actual = rule.values(column), getattr(facts, fact)
+        if values is not None and actual not in values:
+            return f"{fact} is {_word(actual)}, not {_listed(values)}"
+    if condition is not None:
+        try:
+            if not condition.holds(context):
+                return f"the condition does not hold: {rule.when}"
+        except UndecidableError as error:
+            return f"the condition cannot be decided ({error}): {rule.when}"
+    return ""
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return " or ".join(_word(value) for value in values)
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "not said"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,105 @@
+"""Triage: by rules, department, category and matrix, each decision explained."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from tierdesk_contracts import intake
+from tierdesk_contracts import ticket as events
+from tierdesk_policy import Policy
+from tierdesk_router.domain.requests import open_by
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+RULES = [
+    {"id": "flood", "when": "text.contains('water')", "group": "duty", "priority": 1, "because": "Water first."},
+    {"id": "boss", "vip": True, "priority": 2},
+    {"id": "by-phone", "channels": ["phone"], "group": "duty"},
+    {"id": "alarms", "channels": ["alert"], "tier": "l2"},
+]
+
+
+@pytest.fixture
+def ruled(policy) -> Policy:
+    return Policy.from_document(policy.document() | {"rules": RULES, "vips": ["@board.example.org", "+442079460018"]})
+
+
+def opened(policy: Policy, message) -> tuple[events.Opened, events.Triaged, events.Offered]:
+    numbers = itertools.count(100)
+    draft = open_by(
+        message,
+        tenant="main",
+        ticket_id=UUID(int=1),
+        requester_id=UUID(int=2),
+        at=START,
+        policy=policy,
+        new_id=lambda: UUID(int=next(numbers)),
+    )
+    by_kind = {event.kind: event for event in draft.events}
+    return by_kind["opened"], by_kind["triaged"], by_kind["offered"]
+
+
+def problem(party="ann", **told) -> intake.ProblemReported:
+    return intake.ProblemReported(
+        reference="TD-1",
+        requester=intake.Requester(party=party),
+        **{"title": "It is broken", "category": "laptop"} | told,
+    )
+
+
+def test_without_a_rule_the_category_decides(ruled):
+    _, triaged, offered = opened(ruled, problem())
+    assert (triaged.group, triaged.priority, triaged.explanation.rule) == ("workplace", 3, "category laptop")
+    assert triaged.explanation.because == (
+        "The category is laptop, which enters at tier l2, group workplace.",
+        "Impact 2 and urgency 2 (what was not said is taken from the policy) make priority 3.",
+    )
+    assert offered.group == "workplace"
+
+
+def test_a_rule_decides_before_the_department_and_the_category_and_says_why(ruled):
+    _, triaged, offered = opened(
+        ruled, problem(text="There is water in it", department="networks", impact=2, urgency=3)
+    )
+    assert (triaged.tier, triaged.group, triaged.priority) == ("l1", "duty", 1)
+    assert triaged.explanation.rule == "rule flood"
+    assert triaged.explanation.because[1:] == (
+        "Impact 2 and urgency 3 make priority 4.",
+        "The rule flood sends it to group duty of tier l1: Water first.",
+        "The rule flood makes it priority 1: Water first.",
+    )
+    assert offered.group == "duty"
+
+
+def test_a_rule_that_names_a_priority_alone_leaves_the_way_to_department_and_category(ruled):
+    told, triaged, _ = opened(ruled, problem("Eve@Board.example.org", department="networks"))
+    assert told.vip
+    assert (triaged.group, triaged.priority, triaged.explanation.rule) == ("network", 2, "department networks")
+    assert triaged.explanation.because[2:] == (
+        "The requester is a VIP.",
+        "The best-suited department is networks, whose group network takes precedence.",
+        "The rule boss makes it priority 2.",
+    )
+
+
+def test_callers_are_vips_by_their_number_and_machines_are_none(ruled):
+    call = intake.Called(
+        reference="TD-1", provider="pbx", call_id="1", direction="in", caller="+442079460018", outcome="answered"
+    )
+    told, triaged, _ = opened(ruled, call)
+    assert told.vip
+    assert (triaged.group, triaged.priority) == ("duty", 2)
+    told, triaged, _ = opened(ruled, intake.Alerted(reference="TD-1", source="boss", fingerprint="f", title="Hot"))
+    assert not told.vip
+    assert (triaged.group, triaged.explanation.rule) == ("workplace", "rule alarms")
+
+
+def test_a_category_nobody_knows_is_taken_as_the_default_by_rules_too(policy):
+    rules = [{"id": "usage", "categories": ["usage"], "group": "duty"}]
+    ruled = Policy.from_document(policy.document() | {"rules": rules})
+    for category in (None, "tea"):
+        _, triaged, _ = opened(ruled, problem(category=category))
+        assert (triaged.category, triaged.group) == ("usage", "duty")
