@@ -48,6 +48,7 @@ check: $(DEV) ## Check style, types, layers and that the generated documents are
 	MYPYPATH=tests $(BIN)/mypy $(addsuffix /src,$(PACKAGES)) conftest.py tests/servers tests/bench $(wildcard examples)
 	$(BIN)/lint-imports
 	$(BIN)/python -m tierdesk_contracts.documents --check
+	$(BIN)/python -m tierdesk_router.lifecycle_document --check
 
 fmt: $(DEV) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tierdesk_contracts import intake
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import MAX_TEXT, Status, StepTried
+from tierdesk_router import lifecycle_document
 from tierdesk_router.domain.announcements import announce
 from tierdesk_router.domain.lifecycle import MOVES, STEPS_KEPT, TERMINAL, Draft, evolve, open_ticket
 from tierdesk_router.domain.offers import close_resolved, expire_offer
@@ -60,6 +62,23 @@ def test_every_status_but_merged_can_be_reached_from_new():
     for _ in REAL:
         reached |= {after for (before, _kind), after in MOVES.items() if before in reached}
     assert reached == set(REAL) - {Status.MERGED}
+
+
+def test_the_document_tells_every_move_and_a_changed_table_is_found(tmp_path, monkeypatch, capsys):
+    text = lifecycle_document.render()
+    for (before, kind), after in MOVES.items():
+        if before is not after:
+            assert re.search(rf"^    {before} --> {after}: .*\b{kind}\b", text, re.MULTILINE)
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| {kind} | ") and line.count("|") == 4]
+        assert (f"{before} → {after}" if before is not after else before.value) in row
+    (tmp_path / "docs").mkdir()
+    check = ["--check", "--root", str(tmp_path)]
+    assert lifecycle_document.main(check) == 1
+    assert lifecycle_document.main(["--write", "--root", str(tmp_path)]) == 0
+    assert lifecycle_document.main(check) == 0
+    monkeypatch.setattr(lifecycle_document, "MOVES", {**MOVES, (Status.NEW, "closed"): Status.CLOSED})
+    assert lifecycle_document.main(check) == 1
+    assert "docs/lifecycle.md: tells another table" in capsys.readouterr().out
 
 
 def test_nothing_leads_out_of_a_terminal_status():
