@@ -9,12 +9,15 @@ import shlex
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import httpx2
 import psutil
+import pytest
 
 from e2e.desks import DeskProcess, tierdesk
 
+REPOSITORY = Path(__file__).parents[2]
 RESOLVED_SECONDS = 30.0
 PATIENCE_SECONDS = 20.0
 AGAIN_SECONDS = 60.0
@@ -117,4 +120,13 @@ def test_the_demonstration_tells_the_journey_of_each_ticket_and_ends():
     assert set(re.findall(r"enters at tier (l\d)", done.out)) == {"l0", "l1", "l2", "l3", "l4"}
     for journey in done.out.split("\nTD-")[1:]:
         assert re.search(r"\bopened\b.*\btriaged\b.*\boffered\b.*\baccepted\b.*\bclosed\b", journey, re.DOTALL), journey
+    assert done.err == ""
+
+
+@pytest.mark.parametrize(("policy", "tiers"), [("two-tier", {"front", "back"}), ("six-tier", {"l0", "l1", "l2", "l3", "l4"})])
+def test_a_desk_of_other_tiers_is_a_policy_and_no_code(policy, tiers):
+    done = tierdesk("demo", "--policy", REPOSITORY / "deploy" / "policy" / f"{policy}.yaml", timeout_seconds=110)
+    assert done.code == 0, done
+    assert set(re.findall(r"enters at tier ([\w-]+)", done.out)) == tiers
+    assert done.out.splitlines()[-1] == "9 tickets, each seen through to its end."
     assert done.err == ""
