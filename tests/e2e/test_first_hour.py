@@ -123,7 +123,9 @@ def test_the_demonstration_tells_the_journey_of_each_ticket_and_ends():
     assert done.err == ""
 
 
-@pytest.mark.parametrize(("policy", "tiers"), [("two-tier", {"front", "back"}), ("six-tier", {"l0", "l1", "l2", "l3", "l4"})])
+@pytest.mark.parametrize(
+    ("policy", "tiers"), [("two-tier", {"front", "back"}), ("six-tier", {"l0", "l1", "l2", "l3", "l4"})]
+)
 def test_a_desk_of_other_tiers_is_a_policy_and_no_code(policy, tiers):
     done = tierdesk("demo", "--policy", REPOSITORY / "deploy" / "policy" / f"{policy}.yaml", timeout_seconds=110)
     assert done.code == 0, done
