@@ -76,10 +76,12 @@ def _read_event(file: Path) -> Opening:
             body = source.read(MOST_BYTES + 1)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}", exit_code=2) from error
+    if len(body) > MOST_BYTES:
+        raise CommandError(f"{file}: longer than {MOST_BYTES} bytes", exit_code=2)
     try:
         event = read_event(body, now=datetime.now(UTC))
     except RefusedError as refused:
-        faults = [f"{file}: {fault.field}: {fault.message}" for fault in refused.faults]
+        faults = [" ".join(f"{file}: {fault.field}: {fault.message}".splitlines()) for fault in refused.faults]
         raise CommandError("\n".join(faults) or f"{file}: {refused}", exit_code=2) from refused
     if not isinstance(event, PostedProblem | PostedAlert):
         raise CommandError(f"{file}: type: {event.type} opens no ticket, so nothing is decided", exit_code=2)

@@ -55,7 +55,7 @@ def diff(before: Path, after: Path, console: Console) -> bool:
         console.print("\nSo these enter the desk elsewhere:")
         for difference in moved:
             console.print(clean(str(difference)), highlight=False, soft_wrap=True)
-    if not differences:
+    if old.version == new.version:
         console.print(f"The two say the same: {old.version}", highlight=False)
     return bool(differences)
 

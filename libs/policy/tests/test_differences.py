@@ -48,13 +48,17 @@ def test_values_lists_and_optional_parts_are_told_where_they_are():
     ]
 
 
-def test_the_order_of_rules_and_tiers_is_a_difference_and_that_of_groups_is_none():
+def test_the_order_of_parts_is_a_difference_with_what_it_means():
     rules = "[{id: b, impacts: [1], group: experts}, {id: a, vip: true, priority: 1}]"
     assert told(DESK, DESK.split("rules:", maxsplit=1)[0] + f"rules: {rules}\n") == [
         "~ order of rules (which decides first): a, b → b, a"
     ]
     assert told(DESK, DESK.replace("[{id: l1}, {id: l2}]", "[{id: l2}, {id: l1}]")) == [
         "~ order of tiers (which stands higher): l1, l2 → l2, l1"
+    ]
+    swapped = DESK.replace("  - {id: unix, tier: l2}\n", "").replace("groups:\n", "groups:\n  - {id: unix, tier: l2}\n")
+    assert told(DESK, swapped) == [
+        "~ order of groups (which is meant first by a tier or skills): help, experts, unix → unix, help, experts"
     ]
 
 

@@ -1,5 +1,6 @@
 """The decision table: what rules match, which decides, and what is said of those that do not."""
 
+import time
 from typing import get_args
 
 import pytest
@@ -198,7 +199,7 @@ def test_a_policy_without_rules_has_the_version_that_it_had_before_there_were_an
         ("{id: a, priorities: [5], group: help}", "desk.yaml:17: rules.0.priorities.0: there are only 4 priorities"),
         ("{id: a, when: title ==, group: help}", "desk.yaml:17: rules.0.when: is no condition: it ends too early, at character 9"),
         ("{id: a, when: '', group: help}", "desk.yaml:17: rules.0.when: string should have at least 1 character"),
-        ("{id: a, when: name == 'x', group: help}", f"desk.yaml:17: rules.0.when: nothing is called 'name' here; known are {', '.join(SAMPLE)}"),
+        ("{id: a, when: name == 'x', group: help}", "desk.yaml:17: rules.0.when: nothing is called 'name' here; known are category, department, channel, title, text, location, affected, asset, impact, urgency, priority, vip, steps_tried, all, contains, double, endsWith, exists, exists_one, int, matches, size, startsWith, string"),
         ("{id: a, when: impact > '1', group: help}", "desk.yaml:17: rules.0.when: cannot be decided even for a plain ticket: No such overload"),
         ("{id: a, when: title, group: help}", "desk.yaml:17: rules.0.when: cannot be decided even for a plain ticket: it is 'A sample', which is neither true nor false"),
     ],
@@ -227,13 +228,32 @@ def test_a_category_whose_skills_nobody_of_its_tier_has_is_a_fault():
         "now() == 1",
         "getDate(title) == 1",
         "[1, 2].all(x, [1, 2].all(y, x == y))",
+        "[1, 2].all(title, [1, 2].all(text, true))",
+        "[1].existsOne(title, [1].existsOne(text, true))",
+        "[1].//\nall(title, [1].//\nall(text, true))",
         "[1].exists(x, x > 0) && steps_tried.exists(y, y == 'a')",
+        "size(steps_tried.map(s, [text, text])) == 5",
+        "size(text + text) == 5",
         "title.matches('(')",
-        "x" * 1_001,
-        "(" * 400 + "true" + ")" * 400,
+        "title.matches(text)",
+        "title.matches('((k{30}){30}){50}')",
+        "title.matches('[^a]' ) && title.matches('b') && title.matches('c') && title.matches('d')",
+        "steps_tried.exists(s, s.matches('a'))",
+        "title.matches('" + "a" * 100 + "')",
+        "x" * 501,
+        "(" * 40 + "true" + ")" * 40,
         "cel.bind(x, 1, x == 1)",
         "true ? 1 : 2",
         '"\\ud800" == title',
+        "title == 'a\0'",
+        'title == """a"""',
+        "title == r'a'",
+        "{'a': 1}.a == 1",
+        "title{c: 1} == 1",
+        "true || __foo(1)",
+        "true || title.contains('.all(zz') && zz",
+        "true // because",
+        "title",
     ],
 )
 def test_what_a_condition_may_not_do_is_refused(condition):
@@ -242,13 +262,37 @@ def test_what_a_condition_may_not_do_is_refused(condition):
             load_policy(DESK).document() | {"rules": [{"id": "a", "when": condition, "group": "help"}]}
         )
     assert [fault.field for fault in caught.value.faults] == ["rules.0.when"]
-    assert len(str(caught.value)) < 2_000
+    assert len(str(caught.value)) < 500
 
 
-def test_conditions_may_walk_a_list_once_match_patterns_and_span_lines():
-    condition = compile_condition("steps_tried.exists(s, s.matches('(?i)restart'))\n  || title.startsWith('x') // why")
+HUGE = values_of(FACTS._replace(title="x" * 300, text="k" * 65_536, steps_tried=("s" * 200,) * 100))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "[" + ", ".join(["text"] * 60) + "].all(x, x.contains('zz') || true)",
+        "steps_tried.all(s, " + " && ".join(["text != s"] * 35) + ")",
+        "text.matches('(?i)" + "[^a]*" * 18 + "z')",
+        "text.matches('" + "(k|kk)*" * 13 + "z')",
+        "!" * 490 + "true",
+        "true ? true : " * 30 + "true",
+    ],
+)
+def test_what_a_condition_may_do_takes_no_time_to_speak_of(condition):
+    """A bound a hundred times above what was measured: it is the growth that is looked for."""
+    context = context_of(HUGE)
+    began = time.process_time()
+    compile_condition(condition).holds(context)
+    assert time.process_time() - began < 0.1
+
+
+def test_conditions_may_walk_a_list_once_and_span_lines():
+    condition = compile_condition(
+        "steps_tried.exists(s, s.contains('estart'))\n  || title.startsWith('x') && impact - 1 > 2"
+    )
     assert condition.holds(context_of(SAMPLE))
-    assert condition.names == {"steps_tried", "title"}
+    assert condition.names == {"impact", "steps_tried", "title"}
 
 
 def test_a_rule_that_an_earlier_one_leaves_nothing_to_is_a_fault():
@@ -302,3 +346,10 @@ def test_a_thousand_rules_are_checked_and_more_are_refused():
     assert decided(policy, FACTS._replace(title="999")) == ("r999", None)
     assert remarks == ()
     assert "rules: tuple should have at most 1000 items" in faults_of(*rules, "{id: one-more, group: help}")[0]
+
+
+def test_what_a_hostile_document_makes_large_is_told_in_brief_and_soon():
+    rules = [f"{{id: a{number}, tier: zz, skills: [{', '.join(['*x'] * 40)}]}}" for number in range(200)]
+    with pytest.raises(PolicyError) as caught:
+        load_policy(DESK + f'description: &x "{"k" * 300_000}"\n' + desk_with(*rules)[len(DESK) :])
+    assert max(len(fault.message) for fault in caught.value.faults) <= 400

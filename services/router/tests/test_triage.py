@@ -9,9 +9,11 @@ from uuid import UUID
 import pytest
 
 from tierdesk_contracts import intake
+from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
 from tierdesk_policy import Policy
-from tierdesk_router.domain.requests import open_by
+from tierdesk_router.domain.outcomes import decide_outcome
+from tierdesk_router.domain.requests import apply_match, open_by
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 RULES = [
@@ -83,6 +85,24 @@ def test_a_rule_that_names_a_priority_alone_leaves_the_way_to_department_and_cat
         "The best-suited department is networks, whose group network takes precedence.",
         "The rule boss makes it priority 2.",
     )
+
+
+def test_the_priority_that_a_rule_gave_outlasts_a_match_and_a_worker_who_finds_it_more_urgent(ruled):
+    numbers = itertools.count(100)
+    new_id = lambda: UUID(int=next(numbers))  # noqa: E731 - a source of identifiers
+    told = problem("eve@board.example.org", impact=3, urgency=3)
+    draft = open_by(
+        told, tenant="main", ticket_id=UUID(int=1), requester_id=UUID(int=2), at=START, policy=ruled, new_id=new_id
+    )
+    ticket = draft.ticket
+    assert (ticket.group, ticket.priority) == ("workplace", 2)
+    matched = apply_match(ticket, "a", "Mop", 0.9, documented=True, at=START, policy=ruled, new_id=new_id).ticket
+    assert (matched.group, matched.priority) == ("service-desk", 2)
+    noted = outcomes.WorkProgressed(
+        assignment_id=ticket.assignment.id, token=ticket.assignment.token, worker="bob", ordinal=1, urgency=2
+    )
+    decided = decide_outcome(ticket, noted, at=START, policy=ruled, new_id=new_id)
+    assert (decided.draft.ticket.urgency, decided.draft.ticket.priority) == (2, 2)
 
 
 def test_callers_are_vips_by_their_number_and_machines_are_none(ruled):

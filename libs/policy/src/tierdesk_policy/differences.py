@@ -8,8 +8,16 @@ from typing import Any, Final, NamedTuple
 
 from tierdesk_policy.model import Policy
 
-_ORDERED: Final = {"tiers": "which stands higher", "rules": "which decides first"}
-"""The parts whose order means something, and what."""
+_ORDERED: Final = {
+    "tiers": "which stands higher",
+    "groups": "which is meant first by a tier or skills",
+    "categories": "",
+    "departments": "",
+    "calendars": "",
+    "vendors": "",
+    "rules": "which decides first",
+}
+"""The parts that are compared by name, and what their order means."""
 
 
 class Difference(NamedTuple):
@@ -77,7 +85,7 @@ def _compare_order(part: str, meaning: str, before: Policy, after: Policy) -> It
     both = set(old) & set(new)
     was, now = ([name for name in names if name in both] for names in (old, new))
     if was != now:
-        yield Difference(f"order of {part} ({meaning})", ", ".join(was), ", ".join(now))
+        yield Difference(f"order of {part}{f' ({meaning})' if meaning else ''}", ", ".join(was), ", ".join(now))
 
 
 def _text(value: Any) -> str:

@@ -20,7 +20,8 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.source}:{self.line}" if self.line else self.source
-        return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+        told = f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+        return " ".join(told.splitlines())  # a key may hold line ends, and a fault is one line
 
 
 class PolicyError(ValueError):

@@ -21,6 +21,8 @@ _DEFAULT_TARGETS: Final[tuple[dict[str, Any], ...]] = (
     {"kind": "first_response", "within": 6 * 3_600, "calendar": "elapsed"},
     {"kind": "callback", "within": 4 * 3_600},
 )
+MOST_MESSAGE: Final = 400
+"""So many characters of what is said of a fault: it may name what a hostile document made large."""
 _PATTERNS: Final = {
     IDENTIFIER_PATTERN: "not a valid id: small letters, digits and hyphens, a letter first, at most 40",
     DAY_AND_MONTH_PATTERN: "not a date that comes each year: write MM-DD, as 12-25",
@@ -46,11 +48,11 @@ def read_document(
         for detail in details:
             if detail["type"] == "too_short" and any(_lies_within(other, detail) for other in details):
                 continue  # pydantic counts the items that were fit; their own faults say more
-            found.setdefault(_path(detail), []).append(_message(detail))
+            found.setdefault(_path(detail), []).append(_message(detail)[:MOST_MESSAGE])
     ill_formed = set(found)
     for path, message in find_faults(completed):
         if path not in ill_formed:
-            found.setdefault(path, []).append(message)
+            found.setdefault(path, []).append(message[:MOST_MESSAGE])
     told = [*faults]
     for path, messages in found.items():
         told += [Fault(source, line_of(path), ".".join(map(str, path)), message) for message in messages]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tierdesk_policy.rules import COLUMNS, MOST_RULES, OUTCOMES
 
@@ -32,16 +32,16 @@ def find_rule_faults(document: Mapping[str, Any]) -> Iterator[Found]:
             yield from _with_group(i, rule, group, vendors)
         for j, name in enumerate(_listed(rule.get("departments"))):
             if departments and isinstance(name, str) and name not in departments:
-                yield ("rules", i, "departments", j), f"there is no department {name!r}"
+                yield ("rules", i, "departments", j), f"there is no department {_brief(name)!r}"
     yield from _never_reached(document)
 
 
 def _without_group(i: int, rule: Mapping[str, Any]) -> Iterator[Found]:
     if rule.get("tier") is not None:
-        skills = ", ".join(map(str, _listed(rule.get("skills"))))
+        skills = _some(_listed(rule.get("skills")))
         yield (
             ("rules", i, "tier"),
-            f"no group of tier {rule['tier']!r}" + (f" has the skills {skills}" if skills else ""),
+            f"no group of tier {_brief(rule['tier'])!r}" + (f" has the skills {skills}" if skills else ""),
         )
     elif rule.get("priority") is None:
         yield ("rules", i), "decides nothing: name a group, a tier or a priority"
@@ -50,9 +50,9 @@ def _without_group(i: int, rule: Mapping[str, Any]) -> Iterator[Found]:
 def _with_group(
     i: int, rule: Mapping[str, Any], group: Mapping[str, Any], vendors: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Found]:
-    name, tier = rule["group"], group.get("tier")
-    if rule.get("tier") not in (None, tier):
-        yield ("rules", i, "group"), f"the group {name!r} is of tier {tier!r}, not of {rule['tier']!r}"
+    name, tier = _brief(rule["group"]), _brief(group.get("tier"))
+    if rule.get("tier") not in (None, group.get("tier")):
+        yield ("rules", i, "group"), f"the group {name!r} is of tier {tier!r}, not of {_brief(rule['tier'])!r}"
     if not has_skills(group, rule.get("skills")):
         yield ("rules", i, "skills"), f"the group {name!r} does not have all of these skills"
     vendor = vendors.get(group["vendor"]) if isinstance(group.get("vendor"), str) else None
@@ -60,8 +60,8 @@ def _with_group(
     categories = rule.get("categories")
     beyond = [category for category in _listed(categories) if category not in covers]
     if vendor is not None and covers and (categories is None or beyond):
-        what = "all categories" if categories is None else ", ".join(map(str, beyond))
-        yield ("rules", i, "categories"), f"the vendor {vendor['id']!r} does not cover {what}"
+        what = "all categories" if categories is None else _some(beyond)
+        yield ("rules", i, "categories"), f"the vendor {_brief(vendor['id'])!r} does not cover {what}"
 
 
 def find_rule_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
@@ -71,77 +71,93 @@ def find_rule_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
 
 def _never_reached(document: Mapping[str, Any]) -> Iterator[Found]:
     rules = _rules(document)
-    for place, earlier in _overlapping(rules):
+    conditional = _saying(rules, "when")
+    naming = {what: _saying(rules, what) for what in OUTCOMES}
+    for place, relation in enumerate(_relations(rules)):
         i, rule = rules[place]
-        for other in earlier:
-            j, before = rules[other]
-            decided = [what for what in OUTCOMES if rule.get(what) is not None]
-            if (
-                before.get("when") is None
-                and all(before.get(what) is not None for what in decided)
-                and _covers(before, rule)
-            ):
-                yield (
-                    ("rules", i),
-                    f"never reached: rules.{j} ({before.get('id')}) already matches all that this one does",
-                )
-                break
+        before = relation.covering & ~conditional
+        for what in OUTCOMES:
+            before &= naming[what] if rule.get(what) is not None else ~0
+        first = next(_bits(before), None)
+        if first is not None:
+            yield ("rules", i), f"never reached: {_name(rules[first])} already matches all that this one does"
 
 
 def _overlaps(document: Mapping[str, Any]) -> Iterator[Found]:
     rules = _rules(document)
-    for place, earlier in _overlapping(rules):
+    conditional = _saying(rules, "when")
+    for place, relation in enumerate(_relations(rules)):
         i, rule = rules[place]
-        for other in earlier:
-            j, before = rules[other]
+        for other in _bits(
+            (relation.meeting & ~relation.covering & ~relation.covered) | relation.covering & conditional
+        ):
+            before = rules[other][1]
             if not any(_differ(before.get(what), rule.get(what)) for what in OUTCOMES):
                 continue
-            name = f"rules.{j} ({before.get('id')})"
-            if _covers(before, rule):
-                if before.get("when") is not None:
-                    yield (
-                        ("rules", i),
-                        (
-                            f"{name} matches all that this one does when its condition holds: whether anything is left cannot be decided here"
-                        ),
-                    )
-            elif not _covers(rule, before):
+            if relation.covering >> other & 1:
+                told = "matches all that this one does when its condition holds: whether anything is left cannot be decided here"
+                yield ("rules", i), f"{_name(rules[other])} {told}"
+            else:
                 undecided = before.get("when") is not None or rule.get("when") is not None
-                yield (
-                    ("rules", i),
-                    f"overlaps {name}, which decides where both match"
-                    + (
-                        "; whether both ever do hangs on their conditions and cannot be decided here"
-                        if undecided
-                        else ""
-                    ),
+                told = (
+                    "; whether both ever do hangs on their conditions and cannot be decided here" if undecided else ""
                 )
+                yield ("rules", i), f"overlaps {_name(rules[other])}, which decides where both match{told}"
 
 
-def _overlapping(rules: Rules) -> Iterator[tuple[int, list[int]]]:
-    """For each rule the earlier ones that may match the same ticket, by their columns; all by sets of bits."""
-    everything = (1 << len(rules)) - 1
-    columns: list[tuple[str, dict[Any, int], int]] = []
-    for column in COLUMNS:
-        any_value, by_value = 0, dict[Any, int]()
-        for place, (_, rule) in enumerate(rules):
-            values = _values(rule, column)
-            if values is None:
-                any_value |= 1 << place
-            for value in values or ():
-                by_value[value] = by_value.get(value, 0) | 1 << place
-        columns.append((column, by_value, any_value))
-    for place, (_, rule) in enumerate(rules):
-        met = everything
-        for column, by_value, any_value in columns:
-            values = _values(rule, column)
-            if values is not None:
-                same = any_value
-                for value in values:
-                    same |= by_value[value]
-                met &= same
-        met &= (1 << place) - 1
-        yield place, list(_bits(met))
+class _Relation(NamedTuple):
+    """How a rule's columns stand to those of the rules before it, each a bit: they may match the same ticket; they match all
+    that it does; it matches all that they do.
+    """
+
+    meeting: int
+    covering: int
+    covered: int
+
+
+def _relations(rules: Rules) -> Iterator[_Relation]:
+    """For each rule in order. All by sets of bits: a thousand rules have half a million pairs."""
+    columns = [_Column([_values(rule, column) for _, rule in rules]) for column in COLUMNS]
+    for place in range(len(rules)):
+        meeting = covering = covered = (1 << place) - 1
+        for column in columns:
+            relation = column.relation(place)
+            meeting &= relation.meeting
+            covering &= relation.covering
+            covered &= relation.covered
+        yield _Relation(meeting, covering, covered)
+
+
+class _Column:
+    """One column of all rules."""
+
+    def __init__(self, values: Sequence[frozenset[Any] | None]) -> None:
+        self._values = values
+        self._everything = (1 << len(values)) - 1
+        self._open = sum(1 << place for place, each in enumerate(values) if each is None)
+        self._naming: dict[Any, int] = {}
+        for place, each in enumerate(values):
+            for value in each or ():
+                self._naming[value] = self._naming.get(value, 0) | 1 << place
+
+    def relation(self, place: int) -> _Relation:
+        """Of one rule to all."""
+        values = self._values[place]
+        if values is None:
+            return _Relation(self._everything, self._open, self._everything)
+        meeting, covering, beyond = self._open, self._everything, self._open
+        for value in values:
+            meeting |= self._naming[value]
+            covering &= self._naming[value] | self._open
+        for value, naming in self._naming.items():
+            if value not in values:
+                beyond |= naming
+        return _Relation(meeting, covering, self._everything & ~beyond)
+
+
+def _saying(rules: Rules, field: str) -> int:
+    """The rules that say something in this field."""
+    return sum(1 << place for place, (_, rule) in enumerate(rules) if rule.get(field) is not None)
 
 
 def _bits(bits: int) -> Iterator[int]:
@@ -151,13 +167,18 @@ def _bits(bits: int) -> Iterator[int]:
         bits ^= lowest
 
 
-def _covers(wider: Mapping[str, Any], narrower: Mapping[str, Any]) -> bool:
-    """Whether every column of the one matches at least what that of the other matches."""
-    for column in COLUMNS:
-        more, less = _values(wider, column), _values(narrower, column)
-        if more is not None and (less is None or not less <= more):
-            return False
-    return True
+def _name(numbered: tuple[int, Mapping[str, Any]]) -> str:
+    return f"rules.{numbered[0]} ({_brief(numbered[1].get('id'))})"
+
+
+def _brief(value: Any) -> str:
+    """A name of a document, which may be of any length."""
+    return str(value)[:40]
+
+
+def _some(names: Iterable[Any]) -> str:
+    told = [_brief(name) for name in islice(names, 6)]
+    return ", ".join(told[:5]) + (" and more" if len(told) > 5 else "")
 
 
 def _differ(one: Any, other: Any) -> bool:

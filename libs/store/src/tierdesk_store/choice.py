@@ -51,7 +51,9 @@ def choose(
     if alone is not None:
         chosen = [row for row in eligible if row.position == alone]
         cut = [row for row in eligible if row.position != alone and row.is_due]
-    for row in cut:
+    # One that was put off since its process may have died of it is not due, and its successors must not overtake it.
+    left = cut if alone is None else [row for row in eligible if row.position != alone]
+    for row in left:
         if row.cause in {Cause.RETRY, Cause.BEHIND}:
             blockers[row.subject].add(row.order)
     return Choice(sorted(chosen, key=lambda row: row.position), cut, dict(blockers))

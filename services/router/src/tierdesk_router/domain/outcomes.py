@@ -79,8 +79,17 @@ def _progress(draft: Draft, outcome: outcomes.WorkProgressed, policy: Policy, ne
     impact = outcome.impact or draft.ticket.impact or policy.default_impact
     urgency = outcome.urgency or draft.ticket.urgency or policy.default_urgency
     if (impact, urgency) != (draft.ticket.impact, draft.ticket.urgency):
-        priority = policy.priority(impact, urgency)
+        priority = _raise_or_lower(draft.ticket, policy, policy.priority(impact, urgency))
         draft.record(events.Reprioritised, impact=impact, urgency=urgency, priority=priority)
+
+
+def _raise_or_lower(ticket: Ticket, policy: Policy, by_matrix: int) -> int:
+    """The priority of a new impact and urgency. Where a rule had made the ticket more pressing than the matrix, it stays so
+    at least.
+    """
+    before = policy.priority(ticket.impact or policy.default_impact, ticket.urgency or policy.default_urgency)
+    ruled = ticket.priority is not None and ticket.priority < before
+    return min(by_matrix, ticket.priority) if ruled and ticket.priority is not None else by_matrix
 
 
 def _pause(draft: Draft, outcome: outcomes.WorkPaused, policy: Policy, new_id: NewId) -> None:

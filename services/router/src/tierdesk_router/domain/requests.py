@@ -174,13 +174,14 @@ def apply_match(
     assert ticket.category is not None
     assert ticket.impact is not None
     assert ticket.urgency is not None
+    assert ticket.priority is not None
     withdraw(draft, WithdrawReason.KNOWLEDGE)
     draft.record(
         events.Triaged,
         category=ticket.category,
         impact=ticket.impact,
         urgency=ticket.urgency,
-        priority=policy.priority(ticket.impact, ticket.urgency),
+        priority=ticket.priority,
         tier=group.tier,
         group=group.id,
         completeness=ticket.completeness,
