@@ -45,9 +45,12 @@ class MediaType:
 
 def check_media_type(request: Request, *known: MediaType) -> MediaType:
     """Which of these the body is said to be. Raises `RefusedError` for another, and for a packed body."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise RefusedError(RefusalKind.UNSUPPORTED, "Send the body as it is, without Content-Encoding.")
-    given = request.headers.get("content-type", "")
+    given = ""
+    for name, value in reversed(request.scope["headers"]):  # once through them all; the first of a name counts
+        if name == b"content-type":
+            given = value.decode("latin-1")
+        elif name == b"content-encoding" and value.lower() != b"identity":
+            raise RefusedError(RefusalKind.UNSUPPORTED, "Send the body as it is, without Content-Encoding.")
     for media_type in known:
         if media_type.pattern.fullmatch(given):
             return media_type

@@ -81,7 +81,12 @@ class GroupCommit(Generic[ItemT, AnswerT]):
         `name` is what only one request may be about at a time. Raises `RefusedError` (in flight already, too much
         waits, or what `write` refused), and `DatabaseUnavailableError`: then it may or may not be stored.
         """
-        answer = (await self.submit_all([(item, name)]))[0]
+        self._refuse_when_closed()
+        if name is not None and name in self._names:
+            raise _in_flight()
+        entered = self._enter(item, name)
+        self._call()
+        answer = entered if isinstance(entered, RefusedError) else await entered
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -91,27 +96,33 @@ class GroupCommit(Generic[ItemT, AnswerT]):
 
         Of items of one name, all are taken when they come together: `write` tells them apart.
         """
+        self._refuse_when_closed()
+        taken = {name for _, name in items if name is not None and name in self._names}
+        answers = [_in_flight() if name in taken else self._enter(item, name) for item, name in items]
+        self._call()
+        return [answer if isinstance(answer, RefusedError) else await answer for answer in answers]
+
+    def _refuse_when_closed(self) -> None:
         if self._closed:
             raise DatabaseUnavailableError("this process is stopping")
-        loop = asyncio.get_running_loop()
-        taken = {name for _, name in items if name is not None and name in self._names}
-        answers: list[asyncio.Future[AnswerT | Exception] | RefusedError] = []
-        for item, name in items:
-            if name in taken:
-                answers.append(_in_flight())
-            elif len(self._waiting) >= self._capacity or self._waiting_bytes >= WAITING_BYTES:
-                answers.append(RefusedError(RefusalKind.OVERLOADED, "Too much waits already; come again in a second."))
-            else:
-                entry: _Entry[ItemT, AnswerT] = _Entry(item, self._size_of(item), name, loop.create_future())
-                if name is not None:
-                    self._names.add(name)
-                self._waiting.append(entry)
-                self._waiting_bytes += entry.size
-                answers.append(entry.answer)
+
+    def _enter(self, item: ItemT, name: Hashable | None) -> asyncio.Future[AnswerT | Exception] | RefusedError:
+        """Have an item wait, and answer where its answer will be."""
+        if len(self._waiting) >= self._capacity or self._waiting_bytes >= WAITING_BYTES:
+            return RefusedError(RefusalKind.OVERLOADED, "Too much waits already; come again in a second.")
+        answer: asyncio.Future[AnswerT | Exception] = asyncio.get_running_loop().create_future()
+        entry = _Entry(item, self._size_of(item), name, answer)
+        if name is not None:
+            self._names.add(name)
+        self._waiting.append(entry)
+        self._waiting_bytes += entry.size
+        return answer
+
+    def _call(self) -> None:
+        """Tell the writer that something waits."""
         self._wake.set()
         if len(self._waiting) >= self._expected:
             self._complete.set()
-        return [answer if isinstance(answer, RefusedError) else await answer for answer in answers]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what comes until `stop` is set and nothing waits any more; then take nothing."""
