@@ -34,6 +34,8 @@ POLICY = {
     "default_category": "other",
     "vendors": [{"id": "printer", "name": f"Vendor {CANARY}", "group": "vendor", "covers": ["printer"]}],
     "targets": [{"kind": "first_response", "within": "6h"}, {"kind": "resolution", "within": "2d"}],
+    "vips": [f"boss-{CANARY}"],
+    "rules": [{"id": "boss", "vip": True, "priority": 1, "because": f"Because of {CANARY}"}],
 }
 ARTICLE = {"title": f"Unjam {CANARY}", "body": f"Open the {CANARY} lid", "keywords": [CANARY], "audience": "requester"}
 PROBLEM = {
@@ -158,6 +160,11 @@ def _phone(_first: First, desk: WholeDesk) -> Iterator[Call]:
         yield Call("/v1/phone/generic", body, JSON | desk.signed(OTHER, body, f"first-{event}"))
 
 
+def _policy_versions(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    yield Call(f"/v1/policy/versions/{first.policy_version}", refused=True)
+    yield Call(f"/v1/policy/versions/{first.policy_version.replace(':', '%3A')}", refused=True)
+
+
 def _policy(_first: First, _desk: WholeDesk) -> Iterator[Call]:
     mine = json.dumps(POLICY).replace(CANARY, "mine").encode()
     yield Call("/v1/policy", mine, {"Content-Type": "application/yaml"})
@@ -199,6 +206,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/tickets/summary"): plain("/v1/tickets/summary"),
     ("GET", "/v1/tickets/{ticket}"): _ticket,
     ("GET", "/v1/policy"): plain("/v1/policy"),
+    ("GET", "/v1/policy/versions/{version}"): _policy_versions,
     ("PUT", "/v1/policy"): _policy,
     ("POST", "/v1/events"): _events,
     ("POST", "/v1/events:batch"): _batch,
