@@ -5,18 +5,17 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 from urllib.parse import quote
 
 from rich.console import Console
 from rich.table import Table
 
-from tierdesk_cli.client import DeskClient, connect
+from tierdesk_cli.client import connect
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.policy import read_policy
 from tierdesk_cli.tickets import clean
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import Actor, ActorKind
 from tierdesk_intake.domain.events import PostedAlert, PostedProblem, as_message, read_event
 from tierdesk_intake.domain.refusals import RefusedError
 from tierdesk_policy import Policy
@@ -36,28 +35,23 @@ async def explain(
 
     An event is decided by `policy_file`, or by the policy in force of the desk.
     """
+    given = None if policy_file is None else read_policy(policy_file)
     file = _as_file(subject)
     if file is not None:
         event = _read_event(file)
-        if policy_file is not None:
-            policy = read_policy(policy_file)
-        else:
-            async with connect(data, url, key) as desk:
-                policy = await _policy(desk, "/v1/policy")
-        _tell(*_open(event, policy), policy, console)
+        _tell(*_open(event, given or await _fetch(data, url, key, "/v1/policy")), console)
         return
     async with connect(data, url, key) as desk:
         story = await desk.get(f"/v1/tickets/{quote(subject, safe='')}")
-        version = story["ticket"]["policy_version"]
-        policy = (
-            read_policy(policy_file)
-            if policy_file is not None
-            else await _policy(desk, f"/v1/policy/versions/{quote(version, safe='')}")
-        )
-    opened = events.Opened.model_validate(story["log"][0])
+    version = story["ticket"]["policy_version"]
+    policy = given or await _fetch(data, url, key, f"/v1/policy/versions/{quote(version, safe='')}")
     if policy.version != version:
         console.print("Decided anew, by another policy than the ticket's own.", highlight=False)
-    _tell(_opened(opened, story["ticket"]["reference"], policy), opened.vip, policy, console)
+    opened = events.Opened.model_validate(story["log"][0])
+    ticket = open_ticket(
+        opened, tenant="", ticket_id=_NOBODY, reference=story["ticket"]["reference"], policy_version=policy.version
+    )
+    _tell(ticket, opened, policy, console)
 
 
 def _as_file(subject: str) -> Path | None:
@@ -65,8 +59,10 @@ def _as_file(subject: str) -> Path | None:
     return file if subject.endswith(".json") or file.is_file() else None
 
 
-async def _policy(desk: DeskClient, path: str) -> Policy:
-    return Policy.from_document((await desk.get(path))["document"])
+async def _fetch(data: Path, url: str | None, key: str | None, path: str) -> Policy:
+    """A policy of the desk."""
+    async with connect(data, url, key) as desk:
+        return Policy.from_document((await desk.get(path))["document"])
 
 
 def _read_event(file: Path) -> Opening:
@@ -85,39 +81,25 @@ def _read_event(file: Path) -> Opening:
         raise CommandError("\n".join(faults) or f"{file}: {refused}", exit_code=2) from refused
     if not isinstance(event, PostedProblem | PostedAlert):
         raise CommandError(f"{file}: type: {event.type} opens no ticket, so nothing is decided", exit_code=2)
-    message: Any = as_message(event, reference="TD-0000-0000")
-    opening: Opening = message
-    return opening
+    return cast("Opening", as_message(event, reference="TD-0000-0000"))
 
 
-def _open(message: Opening, policy: Policy) -> tuple[Ticket, bool]:
-    """The ticket as it is before triage, and whether its requester is a VIP."""
+def _open(message: Opening, policy: Policy) -> tuple[Ticket, events.Opened, Policy]:
+    """The ticket as it is before triage, and what opened it."""
     draft = open_by(
         message,
-        tenant="main",
+        tenant="",
         ticket_id=_NOBODY,
         requester_id=_NOBODY,
         at=datetime.now(UTC),
         policy=policy,
         new_id=uuid.uuid4,
     )
-    opened = draft.events[0]
-    assert isinstance(opened, events.Opened)
-    return _opened(opened, message.reference, policy), opened.vip
+    return draft.before, cast("events.Opened", draft.events[0]), policy
 
 
-def _opened(opened: events.Opened, reference: str, policy: Policy) -> Ticket:
-    return open_ticket(
-        opened.model_copy(update={"actor": Actor(kind=ActorKind.DESK, id="explain")}),
-        tenant="main",
-        ticket_id=_NOBODY,
-        reference=reference,
-        policy_version=policy.version,
-    )
-
-
-def _tell(ticket: Ticket, vip: bool, policy: Policy, console: Console) -> None:
-    verdict = triage(ticket, policy, vip=vip)
+def _tell(ticket: Ticket, opened: events.Opened, policy: Policy, console: Console) -> None:
+    verdict = triage(ticket, policy, vip=opened.vip)
     named = policy.priority_name(verdict.priority)
     console.print(f"[bold]{clean(ticket.title)}[/bold]", highlight=False)
     console.print(
@@ -129,7 +111,7 @@ def _tell(ticket: Ticket, vip: bool, policy: Policy, console: Console) -> None:
     for sentence in verdict.because:
         console.print(f"  {clean(sentence)}", highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, show_header=False)
-    for judged in policy.rule_table.judge(facts_of(ticket, policy, vip=vip)):
+    for judged in policy.rule_table.judge(facts_of(ticket, policy, vip=opened.vip)):
         decides = f"decides the {' and the '.join(judged.decides)}" if judged.decides else "does not decide"
         table.add_row(f"rule {judged.rule.id}", decides, clean(judged.why))
     console.print(table if policy.rules else "The policy has no rules.")

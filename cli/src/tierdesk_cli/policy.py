@@ -28,27 +28,27 @@ def read_policy(file: Path) -> Policy:
         raise _as_command_error(error) from error
 
 
-def check(file: Path, console: Console) -> None:
-    """Check a policy, and say what it is and what deserves a second look."""
+def check(file: Path, console: Console) -> Policy:
+    """Check a policy, say what it is and what deserves a second look, and answer it."""
     try:
         policy, remarks = review_policy_file(file)
     except PolicyError as error:
         raise _as_command_error(error) from error
     _tell(policy, remarks, console)
+    return policy
 
 
 async def check_running(file: Path, data: Path, url: str | None, key: str | None, console: Console) -> None:
     """As `check`; what the desk that runs would be left with when this policy came into force is remarked, too."""
-    check(file, console)
+    policy = check(file, console)
     async with connect(data, url, key) as desk:
-        await _tell_left_behind(read_policy(file), desk, console)
+        await _tell_left_behind(policy, desk, console)
 
 
 def diff(before: Path, after: Path, console: Console) -> bool:
     """Print what differs between two policies; answers whether anything does."""
     old, new = read_policy(before), read_policy(after)
-    differences = find_differences(old, new)
-    for difference in differences:
+    for difference in find_differences(old, new):
         console.print(clean(str(difference)), highlight=False, soft_wrap=True)
     moved = find_moved_entries(old, new)
     if moved:
@@ -57,7 +57,7 @@ def diff(before: Path, after: Path, console: Console) -> bool:
             console.print(clean(str(difference)), highlight=False, soft_wrap=True)
     if old.version == new.version:
         console.print(f"The two say the same: {old.version}", highlight=False)
-    return bool(differences)
+    return old.version != new.version
 
 
 async def apply(file: Path, data: Path, url: str | None, key: str | None, console: Console) -> None:

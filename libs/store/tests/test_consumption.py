@@ -224,37 +224,21 @@ async def test_innocents_of_a_process_that_keeps_dying_are_not_handled_one_by_on
     assert sorted(await words(database, "a")) == sorted(str(n) for n in range(60))
 
 
-async def test_a_process_that_keeps_dying_at_whatever_comes_first_parks_nothing(database, postgres_bus):
-    """As many deaths as would park a message that was blamed for each of them, twice over."""
+@pytest.mark.parametrize("count", [10, 1])
+async def test_a_process_that_keeps_dying_at_whatever_comes_first_parks_nothing(database, postgres_bus, count):
+    """As many deaths as would park a message that was blamed for each of them, twice over; also when there is no other."""
 
     class Doomed(Notes):
         async def load(self, tx, messages):
             raise asyncio.CancelledError
 
-    await publish(postgres_bus, *(unordered("a", str(n)) for n in range(10)))
+    await publish(postgres_bus, *(unordered("a", str(n)) for n in range(count)))
     for _ in range(2 * (len(TOGETHER) + MAX_ATTEMPTS + SUSPECT_REDELIVERIES)):
         with pytest.raises(asyncio.CancelledError):
             await Consumption(postgres_bus, database, Doomed(), "notes").run(asyncio.Event())
     consumption = Consumption(postgres_bus, database, Notes(), "notes")
     async with running(consumption):
-        await until(lambda: consumption.counts.applied == 10)
-    assert not await parked(database)
-
-
-async def test_deaths_within_seconds_are_no_proof_against_the_only_message_there_is(database, postgres_bus):
-    """Its consumer dies of something else, at once and again and again, and then no more."""
-
-    class Doomed(Notes):
-        async def load(self, tx, messages):
-            raise asyncio.CancelledError
-
-    await publish(postgres_bus, unordered("a", "innocent"))
-    for _ in range(2 * (len(TOGETHER) + MAX_ATTEMPTS + SUSPECT_REDELIVERIES)):
-        with pytest.raises(asyncio.CancelledError):
-            await Consumption(postgres_bus, database, Doomed(), "notes").run(asyncio.Event())
-    consumption = Consumption(postgres_bus, database, Notes(), "notes")
-    async with running(consumption):
-        await until(lambda: consumption.counts.applied == 1)
+        await until(lambda: consumption.counts.applied == count)
     assert not await parked(database)
 
 

@@ -28,6 +28,15 @@ async def end_backends(url, name="trial"):
     await connection.close()
 
 
+async def cancel_again_and_again(task):
+    """Cancel a task that will not be torn, and wait for its end."""
+    for _ in range(5):
+        task.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_a_transaction_commits_its_rows_and_its_messages_together(database):
     async with database.transaction() as tx:
         await note(tx, "a")
@@ -301,11 +310,7 @@ async def test_a_cancellation_during_commit_does_not_tear_it(database, monkeypat
 
     task = asyncio.create_task(work())
     await inside.wait()
-    for _ in range(5):
-        task.cancel()
-        await asyncio.sleep(0)
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancel_again_and_again(task)
     assert await noted(database) == ["a"]
     assert len(await rows(database, "SELECT 1 FROM outbox")) == 1
 

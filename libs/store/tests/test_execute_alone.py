@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import exc, text
-from test_database import EVENT, at_commit, end_backends, noted
+from test_database import EVENT, at_commit, cancel_again_and_again, end_backends, noted
 from test_outbox_size import envelope_of
 from trial_service import SCHEMA, rows, unordered
 
@@ -101,11 +101,7 @@ async def test_a_cancellation_does_not_tear_it(database, postgres_url):
     await at_commit(postgres_url, "PERFORM pg_sleep(0.5)")
     task = asyncio.create_task(note_alone(database, "a"))
     await asyncio.sleep(0.2)
-    for _ in range(5):
-        task.cancel()
-        await asyncio.sleep(0)
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancel_again_and_again(task)
     assert await noted(database) == ["a"]
     assert await sent(database) == ["s0"]
     assert database.outbox_written.is_set()

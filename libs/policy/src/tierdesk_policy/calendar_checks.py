@@ -12,10 +12,8 @@ from tierdesk_policy.business_time import BusinessCalendar, BusinessTimeError
 from tierdesk_policy.openings import WEEKDAYS, public_holidays
 from tierdesk_policy.parts import MOST_CALENDARS, Calendar
 from tierdesk_policy.units import DAY_SECONDS, Hours, parse_hours
+from tierdesk_policy.view import Found, Path
 from tierdesk_policy.zones import find_zone
-
-Path = tuple[str | int, ...]
-Found = tuple[Path, str]
 
 _LONGEST_NIGHT_SECONDS: Final = 12 * 3_600
 _WEEK_SECONDS: Final = 7 * DAY_SECONDS

@@ -1,8 +1,4 @@
-"""What must hold between the parts of a policy, looked at in the values of a document.
-
-The checks work on plain values and not on the models, so that one unreadable part does not hide the faults of the
-others. Whatever has a wrong type is passed over here: the models report it.
-"""
+"""What must hold between the parts of a policy, looked at in the values of a document."""
 
 from __future__ import annotations
 
@@ -13,19 +9,8 @@ from typing import Any, Final
 from tierdesk_policy.calendar_checks import find_calendar_faults
 from tierdesk_policy.parts import DEFAULT_FACTS, ELAPSED, MOST_TARGETS
 from tierdesk_policy.rule_checks import find_rule_faults, has_skills
+from tierdesk_policy.view import PARTS, Found, View, listed
 
-Path = tuple[str | int, ...]
-Found = tuple[Path, str]
-
-_PARTS: Final = {
-    "tiers": "tier",
-    "groups": "group",
-    "categories": "category",
-    "departments": "department",
-    "calendars": "calendar",
-    "vendors": "vendor",
-    "rules": "rule",
-}
 _REFERENCES: Final = (
     ("groups", "tier", "tiers"),
     ("groups", "calendar", "calendars"),
@@ -48,52 +33,15 @@ _REFERENCES: Final = (
 
 def find_faults(document: Mapping[str, Any]) -> Iterator[Found]:
     """Every fault between the parts of a document whose defaults are filled in, as path and message."""
-    view = _View(document)
+    view = View(document)
     for check in _CHECKS:
         yield from check(view)
-    yield from find_rule_faults(document)
+    yield from find_rule_faults(view)
     yield from find_calendar_faults(document)
 
 
-class _View:
-    """A document as the checks see it: only what has the right type."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.document = document
-        self._by_id = {
-            part: {item["id"]: item for _, item in self.items(part) if isinstance(item.get("id"), str)}
-            for part in _PARTS
-        }
-
-    def items(self, part: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The mappings in a list of the document, with their positions."""
-        yield from ((i, item) for i, item in enumerate(_list(self.document.get(part))) if isinstance(item, dict))
-
-    def edges(self) -> list[tuple[Any, Any]]:
-        """The pairs among the edges."""
-        return [
-            (edge[0], edge[1])
-            for edge in _list(self.document.get("edges"))
-            if isinstance(edge, list | tuple) and len(edge) == 2
-        ]
-
-    def find(self, part: str, name: Any) -> dict[str, Any] | None:
-        """The mapping of this `id`, if there is one."""
-        return self._by_id[part].get(name) if isinstance(name, str) else None
-
-    def unknown(self, part: str, name: Any) -> str | None:
-        """The fault of naming something that is not there."""
-        if not isinstance(name, str) or name in self._by_id[part] or (part == "calendars" and name == ELAPSED):
-            return None
-        return f"there is no {_PARTS[part]} {name!r}"
-
-
-def _list(value: Any) -> list[Any] | tuple[Any, ...]:
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _duplicate_ids(view: _View) -> Iterator[Found]:
-    for part, singular in _PARTS.items():
+def _duplicate_ids(view: View) -> Iterator[Found]:
+    for part, singular in PARTS.items():
         seen = {ELAPSED: "the one that every policy has"} if part == "calendars" else {}
         for i, item in view.items(part):
             name = item.get("id")
@@ -103,7 +51,7 @@ def _duplicate_ids(view: _View) -> Iterator[Found]:
                 seen.setdefault(name, f"{part}.{i}")
 
 
-def _references(view: _View) -> Iterator[Found]:
+def _references(view: View) -> Iterator[Found]:
     for part, field, target in _REFERENCES:
         for i, item in view.items(part):
             named = item.get(field)
@@ -123,9 +71,9 @@ def _references(view: _View) -> Iterator[Found]:
             yield ("knowledge", "group"), message
 
 
-def _edges(view: _View) -> Iterator[Found]:
+def _edges(view: View) -> Iterator[Found]:
     seen: dict[tuple[Any, ...], int] = {}
-    for i, edge in enumerate(_list(view.document.get("edges"))):
+    for i, edge in enumerate(listed(view.document.get("edges"))):
         if not isinstance(edge, list | tuple) or not all(isinstance(tier, str) for tier in edge):
             continue
         for j, tier in enumerate(edge):
@@ -139,18 +87,18 @@ def _edges(view: _View) -> Iterator[Found]:
         seen.setdefault(tuple(edge), i)
 
 
-def _allowed(view: _View, from_tier: Any, to_tier: Any) -> bool:
+def _allowed(view: View, from_tier: Any, to_tier: Any) -> bool:
     return from_tier == to_tier or (from_tier, to_tier) in view.edges()
 
 
-def _tiers(view: _View) -> Iterator[Found]:
+def _tiers(view: View) -> Iterator[Found]:
     peopled = [group.get("tier") for _, group in view.items("groups")]
     for i, tier in view.items("tiers"):
         if tier.get("id") not in peopled:
             yield ("tiers", i), f"the tier {tier.get('id')!r} has no group"
 
 
-def _unreachable(view: _View) -> Iterator[Found]:
+def _unreachable(view: View) -> Iterator[Found]:
     entries = [item.get("group") for part in ("categories", "departments", "rules") for _, item in view.items(part)]
     knowledge = view.document.get("knowledge")
     entries += [knowledge.get("group")] if isinstance(knowledge, dict) else []
@@ -163,7 +111,7 @@ def _unreachable(view: _View) -> Iterator[Found]:
             yield ("groups", i), f"out of reach: no category enters tier {tier!r}, and no edge leads there"
 
 
-def _groups(view: _View) -> Iterator[Found]:
+def _groups(view: View) -> Iterator[Found]:
     for i, group in view.items("groups"):
         name, tier = group.get("fallback"), group.get("tier")
         fallback = view.find("groups", name)
@@ -176,10 +124,10 @@ def _groups(view: _View) -> Iterator[Found]:
             yield ("groups", i, "fallback"), message
 
 
-def _categories(view: _View) -> Iterator[Found]:
+def _categories(view: View) -> Iterator[Found]:
     for i, category in view.items("categories"):
         weights = category.get("fact_weights")
-        facts = _list(category.get("description_facts", DEFAULT_FACTS))
+        facts = listed(category.get("description_facts", DEFAULT_FACTS))
         for fact in weights if isinstance(weights, dict) else ():
             if fact not in facts:
                 yield ("categories", i, "fact_weights", fact), "weighs a fact that the category does not ask for"
@@ -194,37 +142,37 @@ def _categories(view: _View) -> Iterator[Found]:
         if isinstance(tier, str) and group.get("tier") != tier:
             yield ("categories", i, "group"), f"the group {name!r} is of tier {group.get('tier')!r}, not of {tier!r}"
         vendor = view.find("vendors", group.get("vendor"))
-        covers = _list(vendor.get("covers")) if vendor else ()
+        covers = listed(vendor.get("covers")) if vendor else ()
         if covers and category.get("id") not in covers:
             yield ("categories", i, "group"), f"the vendor {group['vendor']!r} does not cover this category"
 
 
-def _vendors(view: _View) -> Iterator[Found]:
+def _vendors(view: View) -> Iterator[Found]:
     for i, vendor in view.items("vendors"):
         group = view.find("groups", vendor.get("group"))
         if group is not None and group.get("vendor") != vendor.get("id"):
             yield ("vendors", i, "group"), f"the group {vendor['group']!r} does not say `vendor: {vendor.get('id')}`"
 
 
-def _priorities(view: _View) -> Iterator[Found]:
+def _priorities(view: View) -> Iterator[Found]:
     names = view.document.get("priorities", (1, 2, 3, 4))
     if not isinstance(names, list | tuple):
         return
     beyond = f"there are only {len(names)} priorities"
-    for i, row in enumerate(_list(view.document.get("matrix", ((1, 2, 3), (2, 3, 4), (3, 4, 4))))):
-        for j, priority in enumerate(_list(row)):
+    for i, row in enumerate(listed(view.document.get("matrix", ((1, 2, 3), (2, 3, 4), (3, 4, 4))))):
+        for j, priority in enumerate(listed(row)):
             if isinstance(priority, int) and priority > len(names):
                 yield ("matrix", i, j), beyond
     for part in ("targets", "rules"):
         for i, item in view.items(part):
-            for j, priority in enumerate(_list(item.get("priorities"))):
+            for j, priority in enumerate(listed(item.get("priorities"))):
                 if isinstance(priority, int) and priority > len(names):
                     yield (part, i, "priorities", j), beyond
             if isinstance(item.get("priority"), int) and item["priority"] > len(names):
                 yield (part, i, "priority"), beyond
 
 
-def _targets(view: _View) -> Iterator[Found]:
+def _targets(view: View) -> Iterator[Found]:
     earlier: list[tuple[int, dict[str, Any]]] = []
     for i, target in islice(view.items("targets"), MOST_TARGETS):
         for j, before in earlier:
@@ -238,10 +186,10 @@ def _targets(view: _View) -> Iterator[Found]:
 
 
 def _covers(wider: Any, narrower: Any) -> bool:
-    return wider is None or (narrower is not None and all(name in _list(wider) for name in _list(narrower)))
+    return wider is None or (narrower is not None and all(name in listed(wider) for name in listed(narrower)))
 
 
-_CHECKS: Final[tuple[Callable[[_View], Iterator[Found]], ...]] = (
+_CHECKS: Final[tuple[Callable[[View], Iterator[Found]], ...]] = (
     _duplicate_ids,
     _references,
     _edges,

@@ -13,9 +13,9 @@ from tierdesk_policy.checks import find_faults
 from tierdesk_policy.faults import Fault, PolicyError
 from tierdesk_policy.parts import DAY_AND_MONTH_PATTERN, IDENTIFIER_PATTERN
 from tierdesk_policy.rule_checks import has_skills
+from tierdesk_policy.view import Path, listed
 
 Model = TypeVar("Model", bound=BaseModel)
-Path = tuple[str | int, ...]
 
 _DEFAULT_TARGETS: Final[tuple[dict[str, Any], ...]] = (
     {"kind": "first_response", "within": 6 * 3_600, "calendar": "elapsed"},
@@ -97,7 +97,7 @@ def _with_group(groups: Any, least: tuple[str, ...], item: dict[str, Any]) -> di
     if item.get("group") is not None or not all(item.get(field) for field in least):
         return item
     skills = item.get("skills") or ()
-    for group in groups if isinstance(groups, list | tuple) else ():
+    for group in listed(groups):
         if isinstance(group, dict) and group.get("tier") == item["tier"] and has_skills(group, skills):
             return item | {"group": group.get("id")}
     return item

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tierdesk_policy.rule_checks import find_rule_remarks
-
-Found = tuple[tuple[str | int, ...], str]
+from tierdesk_policy.view import Found, View
 
 
 def find_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
     """Every remark on a sound document whose defaults are filled in, as path and message."""
     yield from _matrix(document)
     yield from _rounds(document)
-    yield from find_rule_remarks(document)
+    yield from find_rule_remarks(View(document))
 
 
 def _matrix(document: Mapping[str, Any]) -> Iterator[Found]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from tierdesk_policy.columns import Column, Relation, bits_of
 from tierdesk_policy.rules import COLUMNS, MOST_RULES, OUTCOMES
+from tierdesk_policy.view import Found, View, listed
 
-Found = tuple[tuple[str | int, ...], str]
 Rules = Sequence[tuple[int, Mapping[str, Any]]]
 
 MOST_REMARKS: Final = 50
@@ -16,29 +17,29 @@ MOST_REMARKS: Final = 50
 
 def has_skills(group: Mapping[str, Any], wanted: Any) -> bool:
     """Whether a group of a document has all of the skills."""
-    has = _listed(group.get("skills"))
-    return all(skill in has for skill in _listed(wanted))
+    has = listed(group.get("skills"))
+    return all(skill in has for skill in listed(wanted))
 
 
-def find_rule_faults(document: Mapping[str, Any]) -> Iterator[Found]:
+def find_rule_faults(view: View) -> Iterator[Found]:
     """What makes a rule unusable: it decides nothing, contradicts itself or the rest of the policy, or is never reached."""
-    groups, vendors = _by_id(document, "groups"), _by_id(document, "vendors")
-    departments = _by_id(document, "departments")
-    for i, rule in _rules(document):
-        group = groups.get(rule["group"]) if isinstance(rule.get("group"), str) else None
+    names_departments = any(view.items("departments"))
+    for i, rule in _rules(view):
+        group = view.find("groups", rule.get("group"))
         if rule.get("group") is None:
             yield from _without_group(i, rule)
         if group is not None:
-            yield from _with_group(i, rule, group, vendors)
-        for j, name in enumerate(_listed(rule.get("departments"))):
-            if departments and isinstance(name, str) and name not in departments:
-                yield ("rules", i, "departments", j), f"there is no department {_brief(name)!r}"
-    yield from _never_reached(document)
+            yield from _with_group(i, rule, group, view.find("vendors", group.get("vendor")))
+        for j, name in enumerate(listed(rule.get("departments")) if names_departments else ()):
+            message = view.unknown("departments", name)
+            if message:
+                yield ("rules", i, "departments", j), message
+    yield from _never_reached(view)
 
 
 def _without_group(i: int, rule: Mapping[str, Any]) -> Iterator[Found]:
     if rule.get("tier") is not None:
-        skills = _some(_listed(rule.get("skills")))
+        skills = _some(listed(rule.get("skills")))
         yield (
             ("rules", i, "tier"),
             f"no group of tier {_brief(rule['tier'])!r}" + (f" has the skills {skills}" if skills else ""),
@@ -48,29 +49,28 @@ def _without_group(i: int, rule: Mapping[str, Any]) -> Iterator[Found]:
 
 
 def _with_group(
-    i: int, rule: Mapping[str, Any], group: Mapping[str, Any], vendors: Mapping[str, Mapping[str, Any]]
+    i: int, rule: Mapping[str, Any], group: Mapping[str, Any], vendor: Mapping[str, Any] | None
 ) -> Iterator[Found]:
     name, tier = _brief(rule["group"]), _brief(group.get("tier"))
     if rule.get("tier") not in (None, group.get("tier")):
         yield ("rules", i, "group"), f"the group {name!r} is of tier {tier!r}, not of {_brief(rule['tier'])!r}"
     if not has_skills(group, rule.get("skills")):
         yield ("rules", i, "skills"), f"the group {name!r} does not have all of these skills"
-    vendor = vendors.get(group["vendor"]) if isinstance(group.get("vendor"), str) else None
-    covers = _listed(vendor.get("covers")) if vendor is not None else ()
+    covers = listed(vendor.get("covers")) if vendor is not None else ()
     categories = rule.get("categories")
-    beyond = [category for category in _listed(categories) if category not in covers]
+    beyond = [category for category in listed(categories) if category not in covers]
     if vendor is not None and covers and (categories is None or beyond):
         what = "all categories" if categories is None else _some(beyond)
         yield ("rules", i, "categories"), f"the vendor {_brief(vendor['id'])!r} does not cover {what}"
 
 
-def find_rule_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
+def find_rule_remarks(view: View) -> Iterator[Found]:
     """Where two rules decide differently and neither is plainly the exception to the other; at most `MOST_REMARKS`."""
-    yield from islice(_overlaps(document), MOST_REMARKS)
+    yield from islice(_overlaps(view), MOST_REMARKS)
 
 
-def _never_reached(document: Mapping[str, Any]) -> Iterator[Found]:
-    rules = _rules(document)
+def _never_reached(view: View) -> Iterator[Found]:
+    rules = _rules(view)
     conditional = _saying(rules, "when")
     naming = {what: _saying(rules, what) for what in OUTCOMES}
     for place, relation in enumerate(_relations(rules)):
@@ -78,17 +78,17 @@ def _never_reached(document: Mapping[str, Any]) -> Iterator[Found]:
         before = relation.covering & ~conditional
         for what in OUTCOMES:
             before &= naming[what] if rule.get(what) is not None else ~0
-        first = next(_bits(before), None)
+        first = next(bits_of(before), None)
         if first is not None:
             yield ("rules", i), f"never reached: {_name(rules[first])} already matches all that this one does"
 
 
-def _overlaps(document: Mapping[str, Any]) -> Iterator[Found]:
-    rules = _rules(document)
+def _overlaps(view: View) -> Iterator[Found]:
+    rules = _rules(view)
     conditional = _saying(rules, "when")
     for place, relation in enumerate(_relations(rules)):
         i, rule = rules[place]
-        for other in _bits(
+        for other in bits_of(
             (relation.meeting & ~relation.covering & ~relation.covered) | relation.covering & conditional
         ):
             before = rules[other][1]
@@ -105,19 +105,9 @@ def _overlaps(document: Mapping[str, Any]) -> Iterator[Found]:
                 yield ("rules", i), f"overlaps {_name(rules[other])}, which decides where both match{told}"
 
 
-class _Relation(NamedTuple):
-    """How a rule's columns stand to those of the rules before it, each a bit: they may match the same ticket; they match all
-    that it does; it matches all that they do.
-    """
-
-    meeting: int
-    covering: int
-    covered: int
-
-
-def _relations(rules: Rules) -> Iterator[_Relation]:
+def _relations(rules: Rules) -> Iterator[Relation]:
     """For each rule in order. All by sets of bits: a thousand rules have half a million pairs."""
-    columns = [_Column([_values(rule, column) for _, rule in rules]) for column in COLUMNS]
+    columns = [Column([_values(rule, column) for _, rule in rules]) for column in COLUMNS]
     for place in range(len(rules)):
         meeting = covering = covered = (1 << place) - 1
         for column in columns:
@@ -125,46 +115,12 @@ def _relations(rules: Rules) -> Iterator[_Relation]:
             meeting &= relation.meeting
             covering &= relation.covering
             covered &= relation.covered
-        yield _Relation(meeting, covering, covered)
-
-
-class _Column:
-    """One column of all rules."""
-
-    def __init__(self, values: Sequence[frozenset[Any] | None]) -> None:
-        self._values = values
-        self._everything = (1 << len(values)) - 1
-        self._open = sum(1 << place for place, each in enumerate(values) if each is None)
-        self._naming: dict[Any, int] = {}
-        for place, each in enumerate(values):
-            for value in each or ():
-                self._naming[value] = self._naming.get(value, 0) | 1 << place
-
-    def relation(self, place: int) -> _Relation:
-        """Of one rule to all."""
-        values = self._values[place]
-        if values is None:
-            return _Relation(self._everything, self._open, self._everything)
-        meeting, covering, beyond = self._open, self._everything, self._open
-        for value in values:
-            meeting |= self._naming[value]
-            covering &= self._naming[value] | self._open
-        for value, naming in self._naming.items():
-            if value not in values:
-                beyond |= naming
-        return _Relation(meeting, covering, self._everything & ~beyond)
+        yield Relation(meeting, covering, covered)
 
 
 def _saying(rules: Rules, field: str) -> int:
     """The rules that say something in this field."""
     return sum(1 << place for place, (_, rule) in enumerate(rules) if rule.get(field) is not None)
-
-
-def _bits(bits: int) -> Iterator[int]:
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
 
 
 def _name(numbered: tuple[int, Mapping[str, Any]]) -> str:
@@ -193,19 +149,5 @@ def _values(rule: Mapping[str, Any], column: str) -> frozenset[Any] | None:
     return frozenset(value for value in values if isinstance(value, str | int | bool))
 
 
-def _rules(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
-    return [
-        (i, rule) for i, rule in enumerate(islice(_listed(document.get("rules")), MOST_RULES)) if isinstance(rule, dict)
-    ]
-
-
-def _by_id(document: Mapping[str, Any], part: str) -> dict[str, dict[str, Any]]:
-    return {
-        item["id"]: item
-        for item in _listed(document.get(part))
-        if isinstance(item, dict) and isinstance(item.get("id"), str)
-    }
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()
+def _rules(view: View) -> Rules:
+    return list(islice(view.items("rules"), MOST_RULES))

@@ -1,7 +1,7 @@
 """The decision table: rules that say where a ticket goes and how pressing it is; the first that matches decides.
 
-A rule has columns, each a list of values that match, and may have a condition. Columns are looked up by value for all
-rules at once, as a set of bits with one bit for each rule; conditions run for the rules that are left, in order.
+A rule has columns, each a list of values that match, and may have a condition. Columns are looked up for all rules at
+once; conditions run for the rules that are left, in order.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
+from tierdesk_policy.columns import Column
 from tierdesk_policy.expressions import Condition, ConditionText, UndecidableError, compile_condition, context_of
 from tierdesk_policy.parts import Identifier, Level, Part, PriorityLevel, Text
 
@@ -27,7 +28,6 @@ COLUMNS: Final = {
     "vip": "vip",
 }
 """The columns of a rule, each with the fact that it looks at."""
-
 
 Outcome = Literal["group", "priority"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("group", "priority")
@@ -55,8 +55,8 @@ class Facts(NamedTuple):
 class Rule(Part):
     """Where tickets go that match every column and the condition; a column that is left out matches everything.
 
-    It names a group, a priority, or both, and decides what no earlier one has decided. Instead of a group it may name a tier, whose first group with all of `skills`
-    is meant. `because` is told with the decision.
+    It names a group, a priority, or both, and decides what no earlier one has decided. Instead of a group it may name a
+    tier, whose first group with all of `skills` is meant. `because` is told with the decision.
     """
 
     id: Identifier
@@ -80,11 +80,9 @@ class Rule(Part):
         return None if self.when is None else compile_condition(self.when)
 
     def values(self, column: str) -> tuple[Any, ...] | None:
-        """What matches in this column; None when everything does."""
+        """What matches in this column, as the author wrote it; None when everything does."""
         found = getattr(self, column)
-        if found is None or isinstance(found, tuple):
-            return found
-        return (found,)
+        return found if found is None or isinstance(found, tuple) else (found,)
 
 
 class Decision(NamedTuple):
@@ -108,20 +106,10 @@ class RuleTable:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
         self._conditions = [rule.condition for rule in self._rules]
-        self._names_group = _bits_of(rule.group is not None for rule in self._rules)
-        self._names_priority = _bits_of(rule.priority is not None for rule in self._rules)
-        self._columns: list[tuple[int, dict[Any, int], int]] = []
-        for column, fact in COLUMNS.items():
-            any_value, by_value = 0, dict[Any, int]()
-            for number, rule in enumerate(self._rules):
-                values = rule.values(column)
-                if values is None:
-                    any_value |= 1 << number
-                for value in values or ():
-                    by_value[value] = by_value.get(value, 0) | 1 << number
-            if by_value:
-                place = Facts._fields.index(fact)
-                self._columns.append((place, {value: bits | any_value for value, bits in by_value.items()}, any_value))
+        self._names_group = _bits_where(rule.group is not None for rule in self._rules)
+        self._names_priority = _bits_where(rule.priority is not None for rule in self._rules)
+        columns = {fact: Column([rule.values(name) for rule in self._rules]) for name, fact in COLUMNS.items()}
+        self._columns = [(Facts._fields.index(fact), column) for fact, column in columns.items() if not column.is_open]
 
     def decide(self, facts: Facts) -> Decision:
         """The rules that decide. One whose condition cannot be decided does not match."""
@@ -160,12 +148,12 @@ class RuleTable:
 
     def _match_columns(self, facts: Facts) -> int:
         left = (1 << len(self._rules)) - 1
-        for place, by_value, any_value in self._columns:
-            left &= by_value.get(facts[place], any_value)
+        for place, column in self._columns:
+            left &= column.matching(facts[place])
         return left
 
 
-def _bits_of(flags: Iterable[bool]) -> int:
+def _bits_where(flags: Iterable[bool]) -> int:
     return sum(1 << number for number, flag in enumerate(flags) if flag)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from tierdesk_policy.faults import Fault, PolicyError
+from tierdesk_policy.view import Path
 
 MAX_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 20
@@ -25,8 +26,6 @@ _WORDS: Final = {"": None, "~": None, "null": None, "true": True, "false": False
 _INT: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][-+]?[0-9]{1,2})?", re.ASCII)
 _PAIR: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.ASCII | re.IGNORECASE)
-
-Path = tuple[str | int, ...]
 
 
 @dataclass(slots=True)

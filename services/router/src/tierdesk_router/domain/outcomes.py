@@ -79,17 +79,15 @@ def _progress(draft: Draft, outcome: outcomes.WorkProgressed, policy: Policy, ne
     impact = outcome.impact or draft.ticket.impact or policy.default_impact
     urgency = outcome.urgency or draft.ticket.urgency or policy.default_urgency
     if (impact, urgency) != (draft.ticket.impact, draft.ticket.urgency):
-        priority = _raise_or_lower(draft.ticket, policy, policy.priority(impact, urgency))
+        priority = _weigh(draft.ticket, policy, impact, urgency)
         draft.record(events.Reprioritised, impact=impact, urgency=urgency, priority=priority)
 
 
-def _raise_or_lower(ticket: Ticket, policy: Policy, by_matrix: int) -> int:
-    """The priority of a new impact and urgency. Where a rule had made the ticket more pressing than the matrix, it stays so
-    at least.
-    """
+def _weigh(ticket: Ticket, policy: Policy, impact: int, urgency: int) -> int:
+    """The priority of another impact and urgency; at least as pressing as a rule had made it, where one had."""
     before = policy.priority(ticket.impact or policy.default_impact, ticket.urgency or policy.default_urgency)
-    ruled = ticket.priority is not None and ticket.priority < before
-    return min(by_matrix, ticket.priority) if ruled and ticket.priority is not None else by_matrix
+    by_matrix = policy.priority(impact, urgency)
+    return by_matrix if ticket.priority is None or ticket.priority >= before else min(by_matrix, ticket.priority)
 
 
 def _pause(draft: Draft, outcome: outcomes.WorkPaused, policy: Policy, new_id: NewId) -> None:

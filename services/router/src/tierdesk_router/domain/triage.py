@@ -64,20 +64,20 @@ class Verdict:
 
 def triage(ticket: Ticket, policy: Policy, *, vip: bool = False) -> Verdict:
     """Decide by policy alone; the same ticket and policy give the same verdict."""
-    category, entry = _find_category(ticket, policy)
-    impact = ticket.impact or policy.default_impact
-    urgency = ticket.urgency or policy.default_urgency
-    priority = policy.priority(impact, urgency)
-    told = "" if ticket.impact and ticket.urgency else " (what was not said is taken from the policy)"
-    because = [entry, f"Impact {impact} and urgency {urgency}{told} make priority {priority}."]
-    if vip:
-        because.append("The requester is a VIP.")
     facts = facts_of(ticket, policy, vip=vip)
     decision = policy.rule_table.decide(facts)
+    category, priority = policy.category(facts.category), facts.priority
+    told = "" if ticket.impact and ticket.urgency else " (what was not said is taken from the policy)"
+    because = [
+        _entry(ticket, category),
+        f"Impact {facts.impact} and urgency {facts.urgency}{told} make priority {priority}.",
+    ]
+    if vip:
+        because.append("The requester is a VIP.")
     group, rule = policy.entry_group(category.id), f"category {category.id}"
     department = next((entry for entry in policy.departments if entry.id == ticket.department), None)
-    if decision.group is not None:
-        group, rule = policy.group(decision.group.group or ""), f"rule {decision.group.id}"
+    if decision.group is not None and decision.group.group is not None:
+        group, rule = policy.group(decision.group.group), f"rule {decision.group.id}"
         because.append(_told(decision.group, f"sends it to group {group.id} of tier {group.tier}"))
     elif department is not None and department.overrides:
         group, rule = policy.group(department.group), f"department {department.id}"
@@ -85,14 +85,15 @@ def triage(ticket: Ticket, policy: Policy, *, vip: bool = False) -> Verdict:
     if decision.priority is not None and decision.priority.priority is not None:
         priority = decision.priority.priority
         because.append(_told(decision.priority, f"makes it priority {priority}"))
-    return Verdict(category, impact, urgency, priority, group, rule, tuple(because))
+    return Verdict(category, facts.impact, facts.urgency, priority, group, rule, tuple(because))
 
 
 def facts_of(ticket: Ticket, policy: Policy, *, vip: bool) -> Facts:
-    """What the rules of the policy look at."""
+    """What the rules of the policy look at; what was not said is the policy's default."""
+    category = policy.find_category(ticket.category) or policy.category(policy.default_category)
     impact, urgency = ticket.impact or policy.default_impact, ticket.urgency or policy.default_urgency
     return Facts(
-        category=_find_category(ticket, policy)[0].id,
+        category=category.id,
         priority=policy.priority(impact, urgency),
         impact=impact,
         urgency=urgency,
@@ -108,14 +109,12 @@ def facts_of(ticket: Ticket, policy: Policy, *, vip: bool) -> Facts:
     )
 
 
-def _find_category(ticket: Ticket, policy: Policy) -> tuple[Category, str]:
-    """The category under which the ticket is taken, and why."""
-    known = policy.find_category(ticket.category)
-    if known is not None:
-        return known, f"The category is {known.id}, which enters at tier {known.tier}, group {known.group}."
-    category = policy.category(policy.default_category)
+def _entry(ticket: Ticket, category: Category) -> str:
+    """Under which category the ticket is taken, and why."""
+    if ticket.category == category.id:
+        return f"The category is {category.id}, which enters at tier {category.tier}, group {category.group}."
     said = "No category was given" if ticket.category is None else f"The category {ticket.category} is not known"
-    return category, f"{said}: taken as {category.id}, which enters at tier {category.tier}."
+    return f"{said}: taken as {category.id}, which enters at tier {category.tier}."
 
 
 def _told(rule: Rule, what: str) -> str:

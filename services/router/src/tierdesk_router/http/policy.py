@@ -48,7 +48,7 @@ def policy_router(database: Database, shelf: PolicyShelf, apply_policy: ApplyPol
             policy = (await shelf.in_force(connection, [who.tenant])).get(who.tenant)
         if policy is None:
             raise ProblemError(404, "No policy in force", "Apply one with PUT /v1/policy.")
-        return PolicyInForce(version=policy.version, name=policy.name, document=policy.document())
+        return _whole(policy)
 
     @router.get("/versions/{version}", summary="A policy that is or was in force")
     async def show_version(version: str, who: Annotated[Principal, Depends(require("tickets:read"))]) -> PolicyInForce:
@@ -56,7 +56,7 @@ def policy_router(database: Database, shelf: PolicyShelf, apply_policy: ApplyPol
             policy = None if "\x00" in version else await shelf.find(connection, who.tenant, version)
         if policy is None:
             raise ProblemError(404, "No such policy", "Give a version as a ticket names it, `sha256:…`.")
-        return PolicyInForce(version=policy.version, name=policy.name, document=policy.document())
+        return _whole(policy)
 
     @router.put(
         "",
@@ -87,3 +87,7 @@ def policy_router(database: Database, shelf: PolicyShelf, apply_policy: ApplyPol
         return PolicyAnswer(version=policy.version, name=policy.name, changed=changed)
 
     return router
+
+
+def _whole(policy: Policy) -> PolicyInForce:
+    return PolicyInForce(version=policy.version, name=policy.name, document=policy.document())
