@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--tickets", type=int, default=3000, help="tickets of a round (3000)")
     parser.add_argument("--history", type=int, default=100_000, help="growth: closed tickets loaded (100000)")
     parser.add_argument("--minutes", type=float, default=30.0, help="soak: how long (30)")
+    parser.add_argument("--connections", type=int, default=64, help="endpoint: clients at a time, one event each (64)")
     options = parser.parse_args()
     known = [*BENCHMARKS, *IN_MEMORY]
     unknown = [name for name in options.names if name not in known]

@@ -15,16 +15,17 @@ from .grounds import Desk, Grounds, await_ready, post, running_desk, start_modul
 from .host import Processors
 from .reports import Report
 
-CONNECTIONS = 32
+WARM_CONNECTIONS = 32
 BATCH = 500
+BATCH_CONNECTIONS = 4
 
 
 def measure(grounds: Grounds, options: argparse.Namespace, console: Console) -> None:
     """Single events and batches, answered a second."""
     report = Report("endpoint: events answered a second", console)
     with running_desk(grounds, names=("intake",)) as desk, _running_empty_route(desk) as (url, pid):
-        post(Load(desk.url, desk.key, 300, CONNECTIONS, first=10_000_000))
-        post(Load(url, desk.key, 300, CONNECTIONS))
+        post(Load(desk.url, desk.key, 300, WARM_CONNECTIONS, first=10_000_000))
+        post(Load(url, desk.key, 300, WARM_CONNECTIONS))
         for number in range(options.rounds):
             for kind, batch in (("single", 1), ("batch", BATCH)):
                 count = options.tickets * (1 if batch == 1 else 5)
@@ -33,7 +34,7 @@ def measure(grounds: Grounds, options: argparse.Namespace, console: Console) -> 
                     ("stores nothing", url, pid),
                     ("endpoint", desk.url, desk.pids["intake"]),
                 ):
-                    connections = CONNECTIONS if batch == 1 else 4
+                    connections = options.connections if batch == 1 else BATCH_CONNECTIONS
                     meter = Processors({"server": served_by})
                     done = post(Load(target, desk.key, count, connections, batch, first=first))
                     figures = {

@@ -27,6 +27,7 @@ class Connection(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes: int = 0
     _in_body: bool = False
+    _between: bool = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """The time for the first head begins."""
@@ -34,16 +35,24 @@ class Connection(HttpToolsProtocol):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        """Count what belongs to a head that has not ended; the time for a later request's head begins with its first byte."""
-        if self._head_timer is None and not self._in_body:
-            self._await_head()
+        """Count what belongs to a head that has not ended; the time for a later request's head begins with its first byte.
+
+        A request that comes in one piece, as most do, needs no timer.
+        """
+        self._between = False
         super().data_received(data)
-        if self._head_timer is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
-                self._refuse(
-                    ProblemError(431, detail=f"At most {HEAD_BYTES} bytes of request line and headers are taken.")
-                )
+        if self._in_body or self._between or self.transport.is_closing():
+            return
+        if self._head_timer is None:
+            self._await_head()
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES:
+            self._refuse(ProblemError(431, detail=f"At most {HEAD_BYTES} bytes of request line and headers are taken."))
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request is there."""
+        self._between = False
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head has ended in time."""
@@ -54,6 +63,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The body has ended; what comes next is another head."""
         self._in_body = False
+        self._between = True
         super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:

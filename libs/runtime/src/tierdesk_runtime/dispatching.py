@@ -59,11 +59,11 @@ class Dispatcher:
     def _application(self, path: str) -> ASGIApp:
         if path in self._answers:
             return self._own
-        name = next((name for prefix, name in self._prefixes if _covers(prefix, path)), None)
-        if name is None:
-            return self._own
-        service = self._services.get(name)
-        return service.entry if service is not None else _starting
+        for prefix, name in self._prefixes:
+            if _covers(prefix, path):
+                service = self._services.get(name)
+                return service.entry if service is not None else _starting
+        return self._own
 
     async def _own(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
