@@ -122,6 +122,12 @@ def _ticket(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call(f"/v1/tickets/{first.tickets[0]}?tenant={OWN}", headers=spoofed, refused=True)
 
 
+def _merge(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for name in first.names:
+        body = json.dumps({"into": first.references[0], "reason": "mine"}).encode()
+        yield Call(f"/v1/tickets/{name}/merge", body, JSON, refused=True)
+
+
 def _clocks(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/clocks/{name}", refused=True) for name in first.names)
 
@@ -205,6 +211,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/tickets"): _tickets,
     ("GET", "/v1/tickets/summary"): plain("/v1/tickets/summary"),
     ("GET", "/v1/tickets/{ticket}"): _ticket,
+    ("POST", "/v1/tickets/{ticket}/merge"): _merge,
     ("GET", "/v1/policy"): plain("/v1/policy"),
     ("GET", "/v1/policy/versions/{version}"): _policy_versions,
     ("PUT", "/v1/policy"): _policy,

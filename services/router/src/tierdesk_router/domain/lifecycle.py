@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.ticket import TicketEvent
-from tierdesk_contracts.vocabulary import Actor, ActorKind, Status, StepTried
+from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, Status, StepTried
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
 EventT = TypeVar("EventT", bound=TicketEvent)
@@ -21,6 +21,7 @@ EventT = TypeVar("EventT", bound=TicketEvent)
 _OPEN: Final = (Status.TRIAGED, Status.OFFERED, Status.ACCEPTED, Status.PAUSED)
 _ANY: Final = (Status.NEW, *_OPEN, Status.RESOLVED, Status.CLOSED, Status.CANCELLED, Status.MERGED)
 _HELD: Final = (Status.ACCEPTED, Status.PAUSED)
+_WITHIN_WORK: Final = ("carried", "invited", "joined", "contributed", "declined", "released")
 
 STEPS_KEPT: Final = 100
 """So many steps tried, the newest, stand in a ticket's row and go out with each offer; the log keeps all."""
@@ -34,6 +35,7 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     (Status.TRIAGED, "offered"): Status.OFFERED,
     (Status.OFFERED, "accepted"): Status.ACCEPTED,
     **{(held, "progressed"): held for held in _HELD},
+    **{(held, kind): held for held in _HELD for kind in _WITHIN_WORK},
     **{(held, "paused"): Status.PAUSED for held in _HELD},
     (Status.PAUSED, "resumed"): Status.ACCEPTED,
     **{(held, "resolved"): Status.RESOLVED for held in _HELD},
@@ -41,6 +43,9 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     **{(live, "withdrawn"): Status.TRIAGED for live in (Status.OFFERED, *_HELD)},
     **{(status, "closed"): Status.CLOSED for status in (Status.TRIAGED, Status.RESOLVED)},
     **{(status, "cancelled"): Status.CANCELLED for status in (Status.NEW, Status.TRIAGED)},
+    (Status.TRIAGED, "merged"): Status.MERGED,
+    **{(status, "absorbed"): status for status in (*_OPEN, Status.RESOLVED)},
+    **{(status, kind): status for status in _OPEN for kind in ("facts_requested", "described")},
     **{(status, "reopened"): Status.TRIAGED for status in (Status.RESOLVED, Status.CLOSED)},
     **{(status, "reprioritised"): status for status in _OPEN},
     **{(status, kind): status for status in _ANY for kind in ("replied", "called", "matched", "alarm")},
@@ -136,24 +141,40 @@ def _triaged(_: Ticket, event: events.Triaged) -> dict[str, Any]:
     }
 
 
-def _offered(_: Ticket, event: events.Offered) -> dict[str, Any]:
-    assignment = Assignment(
+def assignment_of(event: events.Offered | events.Invited) -> Assignment:
+    """The assignment that an offer or an invitation makes."""
+    return Assignment(
         id=event.assignment_id,
         token=event.token,
         tier=event.tier,
         group=event.group,
         vendor=event.vendor,
-        reason=event.reason,
+        reason=event.reason if isinstance(event, events.Offered) else OfferReason.INVITATION,
         attempt=event.attempt,
         offered_at=event.at,
         accept_by=event.accept_by,
+        question=event.question if isinstance(event, events.Invited) else "",
     )
-    return {"assignment": assignment, "token": event.token, "tier": event.tier, "group": event.group}
+
+
+def accepted_by(assignment: Assignment, worker: str) -> Assignment:
+    """The same assignment once a worker has it."""
+    return assignment.model_copy(update={"worker": worker, "accept_by": None})
+
+
+def _offered(_: Ticket, event: events.Offered) -> dict[str, Any]:
+    return {"assignment": assignment_of(event), "token": event.token, "tier": event.tier, "group": event.group}
+
+
+def _described(_: Ticket, event: events.Described) -> dict[str, Any]:
+    told = {name: getattr(event, name) for name in ("location", "affected", "department")}
+    change: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    return change | {"completeness": event.completeness, "missing_facts": event.missing_facts}
 
 
 def _accepted(ticket: Ticket, event: events.Accepted) -> dict[str, Any]:
     assert ticket.assignment is not None
-    return {"assignment": ticket.assignment.model_copy(update={"worker": event.worker, "accept_by": None})}
+    return {"assignment": accepted_by(ticket.assignment, event.worker)}
 
 
 def _add_steps(ticket: Ticket, steps: tuple[StepTried, ...]) -> tuple[StepTried, ...]:
@@ -165,12 +186,47 @@ def _handed_on(ticket: Ticket, event: events.Escalated | events.Transferred) -> 
     steps = event.steps_tried if isinstance(event, events.Escalated) else ()
     return {
         "assignment": None,
+        "contact_owner": ticket.contact_owner or _contact(ticket, event),
         "senders": (ticket.senders + sender)[-50:],
         "findings": event.findings or ticket.findings,
         "steps_tried": _add_steps(ticket, steps),
         "hand_offs": ticket.hand_offs + 1,
         "paused_for": None,
     }
+
+
+def _contact(ticket: Ticket, event: events.Escalated | events.Transferred | events.Carried) -> str | None:
+    """Who stays the requester's contact: the first worker in house who handed the ticket to another tier."""
+    live = ticket.assignment
+    in_house = live is not None and live.vendor is None and not isinstance(event, events.Transferred)
+    return live.worker if in_house and live is not None else None
+
+
+def _carried(ticket: Ticket, event: events.Carried) -> dict[str, Any]:
+    return {
+        "tier": event.to_tier,
+        "contact_owner": ticket.contact_owner or _contact(ticket, event),
+        "findings": event.findings or ticket.findings,
+        "steps_tried": _add_steps(ticket, event.steps_tried),
+    }
+
+
+def _invited(ticket: Ticket, event: events.Invited) -> dict[str, Any]:
+    return {"contributions": (*ticket.contributions, assignment_of(event)), "token": event.token}
+
+
+def _joined(ticket: Ticket, event: events.Joined) -> dict[str, Any]:
+    return {
+        "contributions": tuple(
+            accepted_by(one, event.worker) if one.id == event.assignment_id else one for one in ticket.contributions
+        )
+    }
+
+
+def _contribution_over(ticket: Ticket, event: events.Contributed | events.Declined | events.Released) -> dict[str, Any]:
+    steps = event.steps_tried if isinstance(event, events.Contributed) else ()
+    left = tuple(one for one in ticket.contributions if one.id != event.assignment_id)
+    return {"contributions": left, "steps_tried": _add_steps(ticket, steps)}
 
 
 def _returned(ticket: Ticket, event: events.Returned) -> dict[str, Any]:
@@ -186,6 +242,7 @@ def _returned(ticket: Ticket, event: events.Returned) -> dict[str, Any]:
 _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "triaged": _triaged,
     "offered": _offered,
+    "described": _described,
     "accepted": _accepted,
     "progressed": lambda ticket, event: {"steps_tried": _add_steps(ticket, event.steps_tried)},
     "reprioritised": lambda _, event: {
@@ -204,6 +261,13 @@ _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "closed": lambda _, event: {"closed_at": event.at},
     "reopened": lambda _, __: {"resolved_at": None, "closed_at": None},
     "escalated": _handed_on,
+    "carried": _carried,
+    "invited": _invited,
+    "joined": _joined,
+    "contributed": _contribution_over,
+    "declined": _contribution_over,
+    "released": _contribution_over,
+    "merged": lambda _, event: {"merged_into": event.into},
     "transferred": _handed_on,
     "returned": _returned,
     "withdrawn": lambda _, __: {"assignment": None, "paused_for": None},

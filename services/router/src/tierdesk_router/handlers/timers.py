@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
+from tierdesk_router.domain.contributions import expire_invitations
 from tierdesk_router.domain.offers import close_resolved, expire_offer
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
@@ -96,6 +97,7 @@ class Timers:
         for ticket in list(desk.tickets.values()):
             policy = desk.policy_of(ticket)
             draft = expire_offer(ticket, policy, now=desk.now, new_id=desk.new_id)
+            draft = draft or expire_invitations(ticket, policy, now=desk.now, new_id=desk.new_id)
             draft = draft or close_resolved(ticket, policy, now=desk.now)
             if draft is not None:
                 desk.keep(draft, policy)
