@@ -45,7 +45,7 @@ async def build(parts: Parts) -> Service:
     app = create_app(title="Tierdesk router", ring=parts.ring, settings=parts.settings)
     app.include_router(tickets_router(parts.database))
     merging = Merging(parts.database, parts.clock.now, parts.identifiers.new, shelf)
-    app.include_router(merging_router(parts.database, merging))
+    app.include_router(merging_router(parts.database, merging.merge))
     app.include_router(policy_router(parts.database, shelf, partial(apply_policy, parts, queues)))
     service = Service("router", parts, app, topology=TOPOLOGY)
     outcome_handler = outcomes.OutcomeHandler(parts.clock, parts.identifiers, shelf)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol
+from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from tierdesk_contracts.vocabulary import Actor, ActorKind, Name, Text
 from tierdesk_router.domain.merging import MergeError
 from tierdesk_router.domain.ticket import Ticket
-from tierdesk_router.handlers.merging import Merging
 from tierdesk_router.store.reading import read_ticket
 from tierdesk_runtime.http import Principal, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
@@ -26,8 +26,16 @@ class MergeRequest(BaseModel):
     reason: Text = ""
 
 
-def merging_router(database: Database, merging: Merging) -> APIRouter:
-    """The route."""
+class Merge(Protocol):
+    """Merges two tickets of a tenant, named by (tenant, identifier)."""
+
+    async def __call__(self, source: tuple[str, UUID], target: tuple[str, UUID], *, reason: str, by: Actor) -> Ticket:
+        """The ended ticket. Raises `MergeError`."""
+        ...
+
+
+def merging_router(database: Database, merge_tickets: Merge) -> APIRouter:
+    """The route, on this database."""
     router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
     @router.post(
@@ -46,7 +54,7 @@ def merging_router(database: Database, merging: Merging) -> APIRouter:
             fault: FieldFault = {"field": "into", "message": "there is no such ticket"}
             raise ProblemError(422, "Invalid request", "See errors.", errors=[fault])
         try:
-            return await merging.merge(
+            return await merge_tickets(
                 (who.tenant, source.id),
                 (who.tenant, target.id),
                 reason=request.reason,
