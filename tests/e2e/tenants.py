@@ -136,6 +136,7 @@ def follow_ups(first: First) -> list[dict[str, Any]]:
     """Words on the first tenant's tickets, all that there are."""
     kinds = (
         {"type": "requester_replied", "text": "x"},
+        {"type": "facts_told", "location": "x"},
         {"type": "confirmed"},
         {"type": "reopened", "reason": "x"},
         {"type": "cancelled"},

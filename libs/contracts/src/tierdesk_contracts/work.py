@@ -120,6 +120,7 @@ class WorkUpdated(Work):
     article_id: Name | None = None
     article_title: Line | None = None
     resumed: bool = False
+    internal: Annotated[Internal | None, Field(description="Facts were told: how it stands now, in house.")] = None
     contribution: Annotated[Contribution | None, Field(description="What an invited group did.")] = None
 
 

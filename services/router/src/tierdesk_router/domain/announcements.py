@@ -9,7 +9,7 @@ from uuid import UUID
 from tierdesk_contracts import names, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import Contract, Mode, OfferReason, Role, WithdrawReason
+from tierdesk_contracts.vocabulary import ActorKind, Contract, Mode, OfferReason, Role, WithdrawReason
 from tierdesk_policy import BusinessTimeError, Policy
 from tierdesk_router.domain.lifecycle import Draft, accepted_by, assignment_of
 from tierdesk_router.domain.refusal import Refusal
@@ -87,7 +87,7 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
             case events.Escalated() | events.Transferred() | events.Returned() | events.Resolved():
                 live = None
             case _ if live is not None and ticket.assignment is not None and ticket.assignment.id == live.id:
-                posts += _post(ticket, live, _updated(live, event))
+                posts += _post(ticket, live, _updated(draft, live, event, party))
     return posts
 
 
@@ -149,13 +149,15 @@ def _post(ticket: Ticket, live: Assignment | None, data: Contract | None) -> lis
     return [Post(data, destination_of(ticket.tenant, live.tier, live.group, live.vendor))]
 
 
-def _updated(live: Assignment, event: events.TicketEvent) -> work.WorkUpdated | None:
+def _updated(draft: Draft, live: Assignment, event: events.TicketEvent, party: Party | None) -> work.WorkUpdated | None:
     told: dict[str, object]
     match event:
         case events.Replied():
             told = {"reply": event.text}
         case events.Resumed() if event.actor.kind.value == "desk":
             told = {"resumed": True}
+        case events.Described() if event.actor.kind is ActorKind.REQUESTER and live.vendor is None:
+            told = {"internal": _internal(draft.ticket, None, party)}
         case events.Reprioritised():
             told = {"priority": event.priority}
         case events.Matched():
