@@ -47,3 +47,9 @@ def namespace_tenant(namespace: str) -> str | None:
         return None
     tenant, dot, _ = namespace.removeprefix("v-").partition(".")
     return tenant if dot else None
+
+
+def namespace_vendor(namespace: str) -> str | None:
+    """The vendor that meets the desk in this namespace; None when it is no vendor's."""
+    tenant = namespace_tenant(namespace)
+    return None if tenant is None else namespace.removeprefix(f"v-{tenant}.")

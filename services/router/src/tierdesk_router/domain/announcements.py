@@ -9,11 +9,12 @@ from uuid import UUID
 from tierdesk_contracts import names, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import Contract
+from tierdesk_contracts.vocabulary import Contract, StepTried
 from tierdesk_policy import BusinessTimeError, Policy
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
+from tierdesk_router.domain.vendor_view import VendorView
 
 
 class Destination(NamedTuple):
@@ -83,7 +84,7 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
             case events.Escalated() | events.Transferred() | events.Returned() | events.Resolved():
                 live = None
             case _ if live is not None and ticket.assignment is not None and ticket.assignment.id == live.id:
-                posts += _post(ticket, live, _updated(live, event))
+                posts += _post(ticket, live, _updated(ticket, live, event, party))
     return posts
 
 
@@ -93,23 +94,36 @@ def _post(ticket: Ticket, live: Assignment | None, data: Contract | None) -> lis
     return [Post(data, destination_of(ticket.tenant, live.tier, live.group, live.vendor))]
 
 
-def _updated(live: Assignment, event: events.TicketEvent) -> work.WorkUpdated | None:
+def _updated(
+    ticket: Ticket, live: Assignment, event: events.TicketEvent, party: Party | None
+) -> work.WorkUpdated | None:
     told: dict[str, object]
+    view = _vendor_view(ticket, live.vendor, party)
     match event:
         case events.Replied():
-            told = {"reply": event.text}
+            told = {"reply": event.text if view is None else view.redact(event.text)}
         case events.Resumed() if event.actor.kind.value == "desk":
             told = {"resumed": True}
         case events.Reprioritised():
             told = {"priority": event.priority}
-        case events.Matched():
+        case events.Matched() if view is None:  # articles are the desk's own
             told = {"article_id": event.article_id, "article_title": event.title}
         case _:
             return None
     return work.WorkUpdated.model_validate({"assignment_id": live.id, "token": live.token, **told})
 
 
-def _case(ticket: Ticket) -> work.Case:
+def _vendor_view(ticket: Ticket, vendor: str | None, party: Party | None) -> VendorView | None:
+    """How the vendor may read the ticket; None for a party in house."""
+    if vendor is None:
+        return None
+    known = () if party is None else (party.name, party.external, party.email, party.phone, party.contact)
+    return VendorView(ticket, vendor, known)
+
+
+def _case(ticket: Ticket, view: VendorView | None) -> work.Case:
+    if view is not None:
+        return view.case
     assert ticket.category is not None
     assert ticket.priority is not None
     return work.Case(
@@ -120,6 +134,10 @@ def _case(ticket: Ticket) -> work.Case:
         priority=ticket.priority,
         asset=ticket.asset,
     )
+
+
+def _steps(ticket: Ticket, view: VendorView | None) -> tuple[StepTried, ...]:
+    return ticket.steps_tried if view is None else view.steps_tried
 
 
 def _internal(ticket: Ticket, vendor: str | None, party: Party | None) -> work.Internal | None:
@@ -157,6 +175,7 @@ def promises(ticket: Ticket, policy: Policy) -> tuple[work.Deadline, ...]:
 
 
 def _offered(ticket: Ticket, event: events.Offered, policy: Policy, party: Party | None) -> work.WorkOffered:
+    view = _vendor_view(ticket, event.vendor, party)
     return work.WorkOffered(
         assignment_id=event.assignment_id,
         token=event.token,
@@ -166,8 +185,8 @@ def _offered(ticket: Ticket, event: events.Offered, policy: Policy, party: Party
         attempt=event.attempt,
         accept_by=event.accept_by,
         deadlines=promises(ticket, policy),
-        steps_tried=ticket.steps_tried,
-        case=_case(ticket),
+        steps_tried=_steps(ticket, view),
+        case=_case(ticket, view),
         internal=_internal(ticket, event.vendor, party),
     )
 
@@ -177,14 +196,15 @@ def assigned(
 ) -> work.WorkAssigned:
     """The answer to an acceptance; also to a repeated one of the same worker."""
     assert live.worker is not None
+    view = _vendor_view(ticket, live.vendor, party)
     return work.WorkAssigned(
         assignment_id=live.id,
         token=live.token,
         worker=live.worker,
         last_ordinal=last_ordinal,
         deadlines=promises(ticket, policy),
-        steps_tried=ticket.steps_tried,
-        case=_case(ticket),
+        steps_tried=_steps(ticket, view),
+        case=_case(ticket, view),
         internal=_internal(ticket, live.vendor, party),
     )
 
