@@ -53,7 +53,7 @@ class Party:
 def destination_of(tenant: str, tier: str, group: str, vendor: str | None) -> Destination:
     """Where work of a group goes: its queue in house, or its vendor's namespace."""
     if vendor is not None:
-        return Destination(names.vendor_namespace(tenant, vendor), names.VENDOR_WORK, names.VENDOR_WORK)
+        return Destination(names.vendor_namespace(tenant, vendor), names.VENDOR_OFFERS, names.VENDOR_WORK)
     return Destination("", names.WORK, names.work_key(tenant, tier, group))
 
 

@@ -11,7 +11,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry
 
 from tierdesk_contracts import outcome as outcomes
-from tierdesk_contracts.names import VENDOR_WORK, event_pattern, namespace_tenant, namespace_vendor
+from tierdesk_contracts.names import VENDOR_OFFERS, VENDOR_WORK, event_pattern, namespace_tenant, namespace_vendor
 from tierdesk_contracts.vocabulary import RejectReason
 from tierdesk_router.domain.announcements import Destination, assigned, destination_of, home_of, rejected
 from tierdesk_router.domain.outcomes import check_fence, decide_outcome
@@ -162,4 +162,4 @@ def _reply_to(row: AssignmentRow) -> Destination:
 
 
 def _vendor_inbox(namespace: str) -> Destination:
-    return Destination(namespace, VENDOR_WORK, VENDOR_WORK)
+    return Destination(namespace, VENDOR_OFFERS, VENDOR_WORK)
