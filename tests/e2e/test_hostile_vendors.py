@@ -52,17 +52,17 @@ def desk(
 @asynccontextmanager
 async def bystanders(desk: VendorDesk, scenario: str) -> AsyncIterator[SimpleNamespace]:
     """Open the tickets of others, let the vendor do its worst, and see that the others are resolved by their own people."""
-    result = SimpleNamespace(told="")
+    result = SimpleNamespace(told="", took=0.0)
     begun = time.monotonic()
     others = {
-        desk.report(category): group
+        await asyncio.to_thread(desk.report, category): group
         for category, group in (("in-house", "front"), ("honest", "honest"))
         for _ in range(BYSTANDERS)
     }
     resolving = asyncio.create_task(asyncio.to_thread(_see_resolved, desk, others))
     yield result
-    took = await resolving - begun
-    RESULTS[scenario] = f"{result.told}; {len(others)} tickets of others resolved within {took:.1f} s"
+    result.took = await resolving - begun
+    RESULTS[scenario] = f"{result.told}; {len(others)} tickets of others resolved within {result.took:.1f} s"
 
 
 def _see_resolved(desk: VendorDesk, others: dict[UUID, str]) -> float:
@@ -190,8 +190,12 @@ async def test_a_flood_of_a_vendor_delays_nobody_and_writes_a_bounded_record(des
     before = {what: await asyncio.to_thread(desk.count, what, home) for what in (tally, parked)}
     async with linked(desk, "rogue") as link:
         flood = asyncio.create_task(_flood(link))
-        async with bystanders(desk, "floods"):
-            taken = await flood
+        worst, taken = 0.0, Counter[str]()
+        while not taken:  # others come all the while
+            async with bystanders(desk, "floods") as result:
+                pass
+            worst = max(worst, result.took)
+            taken = flood.result() if flood.done() else taken
         assert taken["garbage"] > FLOOD // 4
         assert taken["foreign"] > FLOOD // 4
         for what, kind in ((tally, "foreign"), (parked, "garbage")):
@@ -203,7 +207,7 @@ async def test_a_flood_of_a_vendor_delays_nobody_and_writes_a_bounded_record(des
         assert KEPT_PER_HOUR <= recorded <= KEPT_PER_HOUR * 2  # an hour may end meanwhile
         assert answered <= KEPT_PER_HOUR * 2 + len(SCENARIOS)
     told = f"of {FLOOD} messages {taken['foreign']} refused ({recorded} recorded), {taken['garbage']} parked"
-    RESULTS["floods"] = f"{told}{RESULTS['floods']}"
+    RESULTS["floods"] = f"{told}; tickets of others, opened all the while, resolved within {worst:.1f} s"
 
 
 async def _flood(link: VendorLink) -> Counter[str]:
