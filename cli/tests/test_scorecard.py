@@ -18,7 +18,7 @@ CARD = {
     "since": "2026-03-01T00:00:00Z",
     "until": "2026-03-31T00:00:00Z",
     "figures": {
-        "offered": 9, "accepted": 7, "not_accepted_in_time": 2, "handed_back": 1, "resolved": 5, "reopened": 3,
+        "offered": 9, "accepted": 7, "not_accepted_in_time": 2, "handed_back": 1, "taken_back": 6, "resolved": 5, "reopened": 3,
         "time_to_accept": SPAN, "time_to_resolve": {"count": 0, "median_seconds": None, "p90_seconds": None, "worst_seconds": None},
     },
     "refused": {"stale": 4},
@@ -46,6 +46,7 @@ def test_the_figures_of_a_scorecard_stand_each_on_its_line(shown):
     lines = [line.split() for line in stream.getvalue().splitlines()]
     assert ["not", "accepted", "in", "time", "2"] in lines
     assert ["reopened", "after", "its", "resolution", "3"] in lines
+    assert ["taken", "back", "by", "the", "desk", "6"] in lines
     assert ["answers", "refused", "as", "stale", "4"] in lines
     assert ["to", "accept", "2", "42.0", "s", "1", "h", "1", "min", "2", "d", "7", "h"] in lines
     assert ["to", "resolve", "0", "-", "-", "-"] in lines

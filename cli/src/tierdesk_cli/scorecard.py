@@ -22,6 +22,7 @@ _FIGURES = {
     "accepted": "accepted",
     "not_accepted_in_time": "not accepted in time",
     "handed_back": "handed back",
+    "taken_back": "taken back by the desk",
     "resolved": "resolved",
     "reopened": "reopened after its resolution",
 }

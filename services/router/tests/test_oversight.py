@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
@@ -144,19 +145,26 @@ async def test_the_scorecard_tells_what_became_of_what_was_offered(router):
 
 
 async def test_an_offer_that_nobody_accepted_in_time_counts_as_missed_and_one_that_was_cancelled_does_not(router):
-    missed, cancelled = [await router.report(category="printer") for _ in range(2)]
-    for ticket in (missed, cancelled):
+    missed, cancelled, taken = [await router.report(category="printer") for _ in range(3)]
+    for ticket in (missed, cancelled, taken):
         await router.story(ticket, until="offered")
+    (live,) = await router.fetch(
+        f"SELECT id AS assignment_id, token FROM router.assignment WHERE ticket_id = '{taken}'"
+    )
+    await say(router, outcomes.WorkAccepted, SimpleNamespace(**live), taken)
+    await router.story(taken, until="accepted")
     await router.fetch(
         "UPDATE router.ticket SET offer_due_at = now() - interval '1 minute', record = "
         "jsonb_set(record, '{assignment,accept_by}', to_jsonb(now() - interval '1 minute')) "
         f"WHERE id = '{missed}'"
     )
-    await router.send(EVENTS, intake.Cancelled(reason="gone"), cancelled, sequence=2)
-    for ticket in (missed, cancelled):
+    for ticket in (cancelled, taken):
+        await router.send(EVENTS, intake.Cancelled(reason="gone"), ticket, sequence=2)
+    for ticket in (missed, cancelled, taken):
         await router.story(ticket, until="withdrawn")
     figures = (await router.request("GET", "/v1/vendors/printer/scorecard")).json()["figures"]
-    assert (figures["offered"], figures["not_accepted_in_time"], figures["accepted"]) == (3, 1, 0)
+    assert (figures["offered"], figures["not_accepted_in_time"], figures["accepted"]) == (4, 1, 1)
+    assert (figures["taken_back"], figures["handed_back"]) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +249,7 @@ visits = st.builds(
     ended_at=st.integers(10_000, 20_000).map(lambda seconds: NOW + timedelta(seconds=seconds)),
     ended_by=st.sampled_from(["resolved", "returned", "escalated", "transferred", "withdrawn"]),
     ended_why=st.none() | st.sampled_from(["not_accepted", "cancelled", "closed"]),
+    by_desk=st.booleans(),
     reopened=st.booleans(),
 )
 
@@ -250,6 +259,7 @@ def test_the_figures_of_a_scorecard_never_exceed_what_was_offered(rows):
     card = score(rows)
     assert card.offered == len(rows)
     assert card.reopened <= card.resolved
+    assert card.taken_back <= card.accepted
     assert card.resolved + card.handed_back + card.not_accepted_in_time <= card.offered
     assert card.time_to_accept.count == card.accepted
     assert card.time_to_resolve.count == card.resolved
@@ -263,6 +273,13 @@ def test_nine_of_ten_did_not_take_longer_than_the_ninetieth_percentile(seconds):
     assert sum(one <= spans.p90_seconds for one in seconds) >= 0.9 * len(seconds)
     assert sum(one < spans.p90_seconds for one in seconds) < 0.9 * len(seconds)
     assert min(seconds) <= spans.median_seconds <= spans.worst_seconds == max(seconds)
+
+
+@pytest.mark.parametrize("ended_by", ["escalated", "withdrawn"])
+def test_what_the_desk_takes_back_is_not_handed_back(ended_by):
+    taken = VendorVisit(NOW, NOW, NOW, ended_by, "cancelled", by_desk=True)
+    card = score([taken, VendorVisit(NOW, NOW, NOW, "escalated", "beyond_scope")])
+    assert (card.handed_back, card.taken_back, card.not_accepted_in_time) == (1, 1, 0)
 
 
 def test_without_a_span_there_is_no_figure():

@@ -18,13 +18,17 @@ _HANDED_BACK: Final = frozenset({"returned", "escalated", "transferred"})
 
 @dataclass(frozen=True, slots=True)
 class VendorVisit:
-    """One assignment of a vendor. `ended_by` is the kind of the event that ended it; `ended_why` its reason, if withdrawn."""
+    """One assignment of a vendor. `ended_by` is the kind of the event that ended it, `ended_why` the reason in it.
+
+    `by_desk` says that it was the desk that ended it, and not the vendor.
+    """
 
     offered_at: datetime
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
     ended_by: str | None = None
     ended_why: str | None = None
+    by_desk: bool = False
     reopened: bool = False
 
 
@@ -44,6 +48,9 @@ class Scorecard(BaseModel):
     accepted: int
     not_accepted_in_time: Annotated[int, Field(description="Withdrawn, since nobody had accepted in time.")]
     handed_back: Annotated[int, Field(description="Returned, escalated or transferred by the vendor.")]
+    taken_back: Annotated[
+        int, Field(description="Accepted, and then ended by the desk, as when the requester cancels.")
+    ]
     resolved: int
     reopened: Annotated[int, Field(description="Of those resolved, how many the requester reopened.")]
     time_to_accept: Spans
@@ -57,7 +64,8 @@ def score(visits: Sequence[VendorVisit]) -> Scorecard:
         offered=len(visits),
         accepted=sum(visit.accepted_at is not None for visit in visits),
         not_accepted_in_time=sum(_was_missed(visit) for visit in visits),
-        handed_back=sum(visit.ended_by in _HANDED_BACK for visit in visits),
+        handed_back=sum(visit.ended_by in _HANDED_BACK and not visit.by_desk for visit in visits),
+        taken_back=sum(visit.by_desk and visit.accepted_at is not None for visit in visits),
         resolved=len(resolved),
         reopened=sum(visit.reopened for visit in resolved),
         time_to_accept=measure([(visit.offered_at, visit.accepted_at) for visit in visits]),

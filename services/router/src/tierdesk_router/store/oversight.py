@@ -14,11 +14,13 @@ from tierdesk_router.domain.scorecard import VendorVisit
 _VISITS = text(
     """
     SELECT a.offered_at, a.accepted_at, a.ended_at, a.ended_by, ending.why AS ended_why,
+           coalesce(ending.by_desk, false) AS by_desk,
            coalesce(again.reopened, false) AS reopened
     FROM router.assignment a
     LEFT JOIN LATERAL (
-        SELECT l.sequence, l.event ->> 'reason' AS why FROM router.ticket_log l
-        WHERE a.ended_by IN ('withdrawn', 'resolved') AND l.tenant = a.tenant AND l.ticket_id = a.ticket_id
+        SELECT l.sequence, l.event ->> 'reason' AS why, l.event -> 'actor' ->> 'kind' = 'desk' AS by_desk
+        FROM router.ticket_log l
+        WHERE a.ended_by IS NOT NULL AND l.tenant = a.tenant AND l.ticket_id = a.ticket_id
             AND l.kind = a.ended_by AND l.event ->> 'assignment_id' = CAST(a.id AS text)
         LIMIT 1
     ) AS ending ON true
@@ -80,7 +82,9 @@ async def read_visits(
     """The vendor's assignments that were offered from `since` on and before `until`."""
     rows = await connection.execute(_VISITS, {"tenant": tenant, "vendor": vendor, "since": since, "until": until})
     return [
-        VendorVisit(row.offered_at, row.accepted_at, row.ended_at, row.ended_by, row.ended_why, row.reopened)
+        VendorVisit(
+            row.offered_at, row.accepted_at, row.ended_at, row.ended_by, row.ended_why, row.by_desk, row.reopened
+        )
         for row in rows
     ]
 
