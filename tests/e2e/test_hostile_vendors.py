@@ -181,7 +181,7 @@ async def test_a_vendor_that_answers_a_withdrawn_offer_is_told_that_it_is_stale(
     RESULTS["answers a withdrawn offer"] = f"refused as stale; {RESULTS['answers a withdrawn offer']}"
 
 
-async def test_a_flood_of_a_vendor_delays_nobody_and_writes_a_bounded_record(desk):
+async def test_a_flood_of_a_vendor_keeps_nobody_from_being_served_and_writes_a_bounded_record(desk):
     tally = "SELECT sum(number) FROM router.refusal_tally WHERE namespace = $1"
     parked = "SELECT count(*) FROM router.parked WHERE namespace = $1"
     rows = "SELECT count(*) FROM router.refused_outcome WHERE namespace = $1 AND reason = 'foreign'"
