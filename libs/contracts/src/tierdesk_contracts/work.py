@@ -34,6 +34,10 @@ class Case(Contract):
     category: Identifier
     priority: Priority
     asset: Name | None = None
+    requester: Annotated[
+        Name | None,
+        Field(description="For vendors: a pseudonym, the same in all cases of that requester which the vendor sees."),
+    ] = None
 
 
 class Internal(Contract):
