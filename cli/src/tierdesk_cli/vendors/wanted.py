@@ -27,7 +27,8 @@ INBOUND_RULES: Final = {**INBOUND_LIMITS, "overflow": "reject-publish"}
 
 EVERYTHING: Final = Rights(".*", ".*", ".*")
 _PROBES: Final = (
-    "amq.default", "amq.topic", "amq.gen-x", "amq.rabbitmq.reply-to", names.VENDOR_WORK, names.VENDOR_INBOUND, "another",
+    "amq.default", "amq.topic", "amq.gen-x", names.VENDOR_WORK, names.VENDOR_INBOUND, "another",
+    f"my-{names.VENDOR_WORK}-2", f"my-{names.VENDOR_INBOUND}-2",
 )  # fmt: skip
 """Names that tell how far a right reaches."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ from tierdesk_bus.port import BusError
 
 ABOVE_PRIORITY: Final = POLICY_PRIORITY + 1
 """Above the policy by which a declaration limits a queue: only one policy applies to a queue."""
+
+_FOR_QUEUES: Final = {"queues", "quorum_queues", "all"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class UserState:
 
 @dataclass(frozen=True, slots=True)
 class FoundQueue:
-    """A queue: the arguments it was declared with, and what policies set for it, as it is in effect."""
+    """A queue: the arguments it was declared with, and what policies set for it."""
 
     arguments: Mapping[str, object] = field(default_factory=dict)
     rules: Mapping[str, object] = field(default_factory=dict)
@@ -96,7 +98,7 @@ class AccessManagement(Management):
 
     async def give_rights(self, host: str, user: str, rights: Rights) -> None:
         """Let the user do this in the virtual host, and nothing else there."""
-        given = {"configure": rights.configure, "write": rights.write, "read": rights.read}
+        given: dict[str, object] = {"configure": rights.configure, "write": rights.write, "read": rights.read}
         await self._put(f"permissions/{segment(host)}/{segment(user)}", given)
 
     async def take_rights(self, host: str, user: str) -> None:
@@ -135,10 +137,12 @@ class AccessManagement(Management):
 
     async def _look_at_host(self, host: str) -> HostState:
         name = segment(host)
+        # Not what a queue itself tells of its policy, which is some seconds old.
+        policies, limits = await self._list(f"policies/{name}"), await self._list(f"operator-policies/{name}")
         return HostState(
             exchanges={row["name"]: row["type"] for row in await self._list(f"exchanges/{name}")},
             queues={
-                row["name"]: FoundQueue(table(row.get("arguments")), table(row.get("effective_policy_definition")))
+                row["name"]: FoundQueue(table(row.get("arguments")), rules_for(row["name"], policies, limits))
                 for row in await self._list(f"queues/{name}")
             },
             bindings=frozenset(
@@ -152,6 +156,25 @@ class AccessManagement(Management):
     async def _list(self, path: str) -> list[dict[str, Any]]:
         found = (await self._request("GET", path, None)).json()
         return found if isinstance(found, list) else []  # an object says that it is not there
+
+
+def rules_for(
+    queue: str, policies: Sequence[Mapping[str, Any]], operator_policies: Sequence[Mapping[str, Any]]
+) -> dict[str, object]:
+    """What these policies set for a queue: of each kind the matching one of the highest priority.
+
+    Where both kinds set a number, the lower one holds; of other values the operator's.
+    """
+    rules = _rules_of_kind(queue, policies)
+    for name, value in _rules_of_kind(queue, operator_policies).items():
+        mine = rules.get(name)
+        rules[name] = min(mine, value) if isinstance(mine, int) and isinstance(value, int) else value
+    return rules
+
+
+def _rules_of_kind(queue: str, policies: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    matching = [one for one in policies if one["apply-to"] in _FOR_QUEUES and re.search(one["pattern"], queue)]
+    return dict(table(max(matching, key=lambda one: one["priority"])["definition"])) if matching else {}
 
 
 def _limits(row: Mapping[str, Any]) -> dict[str, int]:
