@@ -127,9 +127,12 @@ Vendor = Callable[..., Done]
 @pytest.fixture
 def vendor(gate: Gate, tierdesk: Callable[..., Done], tmp_path: Path) -> Iterator[Vendor]:
     """Runs `tierdesk vendor`; no vendor has access before or after."""
-    yield lambda *arguments, **settings: tierdesk(
-        "vendor", *arguments, "--data", tmp_path, **(gate.settings | settings)
-    )
+
+    def run(*arguments: str | Path, **settings: str) -> Done:
+        data = () if arguments[0] == "conformance" else ("--data", tmp_path)
+        return tierdesk("vendor", *arguments, *data, **(gate.settings | settings))
+
+    yield run
     gate.remove_users()
 
 
@@ -231,6 +234,11 @@ def test_a_vendor_may_read_work_and_write_to_inbound(gate: Gate, vendor: Vendor)
         assert type(answer).__name__ == "Ack"
 
     asyncio.run(attempt(url, read_and_write))
+
+
+def test_a_vendors_own_credential_cannot_play_the_desk(gate: Gate, vendor: Vendor):
+    url = issued(vendor("add", VENDOR))
+    assert "refused" in vendor("conformance", "--url", url).check_one_line(1)
 
 
 def test_a_vendor_cannot_enter_the_desk_or_another_vendor(gate: Gate, vendor: Vendor):

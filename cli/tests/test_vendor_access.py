@@ -90,7 +90,7 @@ patterns = st.one_of(
     st.just("("),
     names,
     names.map(lambda name: f"^{name}$"),
-    st.lists(names, min_size=1).map(lambda parts: f"^({'|'.join(parts)})$"),
+    st.lists(names, min_size=2, unique=True).map(lambda parts: f"^({'|'.join(parts)})$"),
 )
 
 

@@ -12,9 +12,13 @@ import typer
 import uvloop
 from rich.console import Console
 
+from tierdesk_bus import connect as connect_bus
+from tierdesk_cli.conformance.checks import Result, Verdict, run_checks
+from tierdesk_cli.conformance.desk import playing
+from tierdesk_cli.conformance.output import print_results
 from tierdesk_cli.home import default_folder
 from tierdesk_cli.tickets import clean
-from tierdesk_cli.vendors.granting import check_server, open_gate, vendor_url
+from tierdesk_cli.vendors.granting import check_bus, check_server, open_gate, vendor_url
 from tierdesk_cli.vendors.output import Row, print_differences, print_rows, revealing
 from tierdesk_cli.vendors.wanted import Access, access_of
 
@@ -211,3 +215,41 @@ def vendor_apply(data: Data, tenant: Tenant = None, policy_file: PolicyFile = No
         _say("Every vendor's access is as the policy wants it.")
 
     _wait(apply())
+
+
+@app.command("conformance")
+def vendor_conformance(
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url",
+            envvar="TIERDESK_CONFORMANCE_URL",
+            help="The vendor's virtual host on a test broker, with a user who may do everything there.",
+        ),
+    ],
+    category: Annotated[str, typer.Option(help="The category of the work that is offered.")] = "conformance",
+    patience: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds to wait for each step; longer than one piece of work takes.")
+    ] = 30.0,
+) -> None:
+    """Play the desk for a vendor's own consumer, which runs meanwhile, and say what it does not do as it should.
+
+    Declares the queues, offers work, and reads the answers: never on a virtual host that a desk is connected to. Ends with 1
+    when a check has failed.
+
+    Example: tierdesk vendor conformance --url amqp://guest:guest@localhost/v-test.acme
+    """
+
+    async def check() -> list[Result]:
+        check_bus(url)
+        bus = await connect_bus(url, name="tierdesk vendor conformance", wait_seconds=1.0)
+        try:
+            async with playing(bus, category=category) as desk:
+                return await run_checks(desk, patience_seconds=patience)
+        finally:
+            await bus.close()
+
+    results = _wait(check())
+    print_results(results, console)
+    if any(result.verdict is Verdict.FAILED for result in results):
+        raise typer.Exit(1)
