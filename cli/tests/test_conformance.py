@@ -270,7 +270,13 @@ def test_what_fails_is_told_with_its_cure_and_ends_with_1(tierdesk, amqp_url: st
     [
         ("postgresql://nobody@127.0.0.1:1/x", 2, "vendors' credentials need RabbitMQ"),
         ("amqp://guest:guest@127.0.0.1:1/x", 1, "no connection"),
+        ("amqp://guest:secret@", 2, "--url is no address"),
+        ("amqp://guest:secret/word@127.0.0.1/x", 2, "--url is no address"),
+        ("amqp://[::1/x", 2, "--url is no address"),
+        ("somewhere", 2, "--url is no address"),
     ],
 )
 def test_a_bus_that_cannot_serve_is_told_in_one_line(tierdesk, url: str, code: int, words: str):
-    assert words in tierdesk("vendor", "conformance", "--url", url).check_one_line(code)
+    told = tierdesk("vendor", "conformance", "--url", url).check_one_line(code)
+    assert words in told
+    assert "secret" not in told

@@ -326,7 +326,9 @@ def test_the_password_can_go_to_a_file_of_its_owner_alone(gate: Gate, vendor: Ve
     assert not never.exists()
 
 
-@pytest.mark.parametrize("at", ["https://broker", "amqps://user:word@broker", "amqps://broker/host", "broker:5671"])
+@pytest.mark.parametrize(
+    "at", ["https://broker", "amqps://user:word@broker", "amqps://broker/host", "broker:5671", "amqps://[::1"]
+)
 def test_an_address_that_is_no_brokers_is_refused_before_anything_is_made(gate: Gate, vendor: Vendor, at):
     assert "--at" in vendor("add", VENDOR, "--at", at).check_one_line(2)
     assert {row["access"] for row in listed(vendor).values()} == {"none"}

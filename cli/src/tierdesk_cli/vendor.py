@@ -18,7 +18,7 @@ from tierdesk_cli.conformance.desk import playing
 from tierdesk_cli.conformance.output import print_results
 from tierdesk_cli.home import default_folder
 from tierdesk_cli.tickets import clean
-from tierdesk_cli.vendors.granting import check_bus, check_server, open_gate, vendor_url
+from tierdesk_cli.vendors.granting import check_address, check_server, open_gate, vendor_url
 from tierdesk_cli.vendors.output import Row, print_differences, print_rows, revealing
 from tierdesk_cli.vendors.wanted import Access, access_of
 
@@ -241,7 +241,7 @@ def vendor_conformance(
     """
 
     async def check() -> list[Result]:
-        check_bus(url)
+        check_address(url)
         bus = await connect_bus(url, name="tierdesk vendor conformance", wait_seconds=1.0)
         try:
             async with playing(bus, category=category) as desk:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from tierdesk_bus import connect as connect_bus
 from tierdesk_bus.access import AccessManagement, AccessState
@@ -239,11 +239,33 @@ async def open_gate(data: Path, tenant: str | None, policy_file: Path | None = N
 
 def check_server(at: str | None) -> None:
     """Raises `CommandError` for what is no address of a broker, or holds more than that."""
-    parts = urlsplit(at or "amqps://broker")
-    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname or parts.username or parts.path.strip("/"):
+    if at is not None:
+        parts = _split_address(at, "--at")
+        if parts.username or parts.path.strip("/"):
+            raise CommandError("--at names the broker alone, without a user and a virtual host", exit_code=2)
+
+
+def check_address(url: str) -> None:
+    """Raises `CommandError` for what is no address of a virtual host on RabbitMQ."""
+    if url.startswith("postgres"):
+        check_bus(url)
+    _split_address(url, "--url")
+
+
+def _split_address(url: str, option: str) -> SplitResult:
+    """Its parts. The error never repeats it: a password may stand anywhere in it."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in {"amqp", "amqps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
         raise CommandError(
-            "--at is no address of a broker; write it as amqps://broker.example.com:5671, without a user", exit_code=2
+            f"{option} is no address of a broker; write it as amqps://broker.example.com:5671, with special "
+            "characters percent-encoded",
+            exit_code=2,
         )
+    return parts
 
 
 def check_bus(url: str) -> None:
