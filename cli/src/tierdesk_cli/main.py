@@ -13,7 +13,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from tierdesk_cli import calendar, demo, explanation, parked, policy, rebuild, scorecard, tickets, up
+from tierdesk_cli import calendar, demo, explanation, parked, policy, rebuild, scorecard, tickets, up, vendor
 from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
 from tierdesk_cli.home import default_folder
@@ -36,15 +36,14 @@ parked_app = typer.Typer(
     "Mend the cause first: `tierdesk parked show ID` names it.",
     no_args_is_help=True,
 )
-vendor_app = typer.Typer(help="Outside vendors.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
-app.add_typer(vendor_app, name="vendor")
 app.add_typer(parked_app, name="parked")
 app.add_typer(calendar_app, name="calendar")
+app.add_typer(vendor.app, name="vendor")
 
 # A pipe has no width of its own; tables are for reading.
 console = Console(width=None if sys.stdout.isatty() else 160)
-scorecard.add_commands(vendor_app, console)
+scorecard.add_commands(vendor.app, console)
 Data = Annotated[Path, typer.Option("--data", help="Folder of the desk's data.", default_factory=default_folder)]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the desk; default: the one that runs on --data.")]
 Service = Annotated[str | None, typer.Option("--service", help="intake, router, sla or kb; default: all of them.")]
