@@ -6,6 +6,7 @@ from tierdesk_contracts.intake import CallOutcome
 from tierdesk_contracts.samples.story import (
     ASSIGNMENT,
     CASE,
+    CLOCK,
     DESK,
     PARTY,
     POLICY,
@@ -20,13 +21,18 @@ from tierdesk_contracts.samples.story import (
 )
 from tierdesk_contracts.ticket import (
     Accepted,
+    Acknowledged,
     CallNoted,
     CancelledByRequester,
+    ChainStarted,
+    ChainStopped,
+    ChainWaiting,
     ClockAlarm,
     Closed,
     Escalated,
     Explanation,
     Matched,
+    Notified,
     Offered,
     Opened,
     Paused,
@@ -37,6 +43,7 @@ from tierdesk_contracts.ticket import (
     Resolved,
     Resumed,
     Returned,
+    StepSkipped,
     TicketChanged,
     TicketEvent,
     Transferred,
@@ -44,6 +51,8 @@ from tierdesk_contracts.ticket import (
     Withdrawn,
 )
 from tierdesk_contracts.vocabulary import (
+    ChainCause,
+    ChainEnd,
     Channel,
     Contract,
     EscalationReason,
@@ -57,7 +66,7 @@ from tierdesk_contracts.vocabulary import (
 
 def messages() -> tuple[Contract, ...]:
     """One message; a real commit holds a few of these events, the sample holds one of each."""
-    events = (*_arriving(), *_working(), *_moving(), *_ending())
+    events = (*_arriving(), *_working(), *_moving(), *_ending(), *_climbing())
     return (
         TicketChanged(
             reference=REFERENCE,
@@ -151,4 +160,24 @@ def _ending() -> tuple[TicketEvent, ...]:
         ReopenedAgain(sequence=18, at=moment(300), actor=REQUESTER, reason="Streaks are back."),
         Closed(sequence=19, at=moment(400), actor=REQUESTER, comment="Prints like new."),
         CancelledByRequester(sequence=20, at=moment(401), actor=REQUESTER, reason="We moved."),
+    )  # fmt: skip
+
+
+def _climbing() -> tuple[TicketEvent, ...]:
+    breach = {"actor": DESK, "escalation": "breach"}
+    return (
+        ChainStarted(
+            sequence=21, at=moment(480), cause=ChainCause.CLOCK, reason="The clock resolution was breached.",
+            clock_id=CLOCK, cycle=1, **breach,
+        ),
+        Notified(
+            sequence=22, at=moment(480), step=1, round=1, role="contact-owner", to="l1-ann",
+            reason="The clock resolution was breached.", **breach,
+        ),
+        ChainWaiting(sequence=23, at=moment(480), step=2, round=1, until=moment(510), **breach),
+        StepSkipped(sequence=24, at=moment(510), step=3, round=1, why="It is of priority 1 already.", **breach),
+        Acknowledged(sequence=25, at=moment(511), actor=WORKER, note="I am on it."),
+        ChainStopped(
+            sequence=26, at=moment(511), actor=WORKER, escalation="breach", why=ChainEnd.ACKNOWLEDGED
+        ),
     )  # fmt: skip

@@ -9,9 +9,9 @@ from uuid import UUID
 from tierdesk_contracts import names, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import Contract
+from tierdesk_contracts.vocabulary import ActorKind, Contract, WithdrawReason
 from tierdesk_policy import BusinessTimeError, Policy
-from tierdesk_router.domain.lifecycle import Draft
+from tierdesk_router.domain.lifecycle import Draft, offered_assignment
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
@@ -68,7 +68,7 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
     for event in draft.events:
         match event:
             case events.Offered():
-                live = draft.ticket.assignment
+                live = offered_assignment(event)
                 posts += _post(ticket, live, _offered(ticket, event, policy, party))
             case events.Accepted() if ticket.assignment is not None and ticket.assignment.id == event.assignment_id:
                 live = ticket.assignment
@@ -79,6 +79,10 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
                         assignment_id=event.assignment_id, token=event.token, reason=event.reason
                     )
                 )  # fmt: skip
+                live = None
+            case events.Escalated() if event.actor.kind is ActorKind.DESK and live is not None:
+                taken = WithdrawReason.ESCALATED
+                posts += _post(ticket, live, work.WorkWithdrawn(assignment_id=live.id, token=live.token, reason=taken))
                 live = None
             case events.Escalated() | events.Transferred() | events.Returned() | events.Resolved():
                 live = None

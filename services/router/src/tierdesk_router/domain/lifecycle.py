@@ -13,7 +13,14 @@ from uuid import UUID
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.ticket import TicketEvent
-from tierdesk_contracts.vocabulary import Actor, ActorKind, Status, StepTried
+from tierdesk_contracts.vocabulary import (
+    Actor,
+    ActorKind,
+    Status,
+    StepTried,
+    WithdrawReason,
+)
+from tierdesk_router.domain.chain_effects import CHAIN_EFFECTS, find_ended_chains
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
 EventT = TypeVar("EventT", bound=TicketEvent)
@@ -38,11 +45,18 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     (Status.PAUSED, "resumed"): Status.ACCEPTED,
     **{(held, "resolved"): Status.RESOLVED for held in _HELD},
     **{(held, kind): Status.TRIAGED for held in _HELD for kind in ("escalated", "transferred", "returned")},
+    (Status.OFFERED, "escalated"): Status.TRIAGED,
     **{(live, "withdrawn"): Status.TRIAGED for live in (Status.OFFERED, *_HELD)},
     **{(status, "closed"): Status.CLOSED for status in (Status.TRIAGED, Status.RESOLVED)},
     **{(status, "cancelled"): Status.CANCELLED for status in (Status.NEW, Status.TRIAGED)},
     **{(status, "reopened"): Status.TRIAGED for status in (Status.RESOLVED, Status.CLOSED)},
     **{(status, "reprioritised"): status for status in _OPEN},
+    **{
+        (status, kind): status
+        for status in _OPEN
+        for kind in ("chain_started", "notified", "step_skipped", "chain_waiting", "acknowledged")
+    },
+    **{(status, "chain_stopped"): status for status in _ANY[1:]},
     **{(status, kind): status for status in _ANY for kind in ("replied", "called", "matched", "alarm")},
 }
 """(status, kind of event) → status after it. What is not here is illegal."""
@@ -70,13 +84,15 @@ class Draft:
         self.actor = actor
 
     def record(self, event_type: type[EventT], *, actor: Actor | None = None, **fields: Any) -> EventT:
-        """Append an event. Raises `IllegalMoveError`, and then nothing was recorded."""
+        """Append an event, and the ends of the chains that it stops. Raises `IllegalMoveError`, with nothing recorded."""
         kind = event_type.model_fields["kind"].default
         if (self.ticket.status, kind) not in MOVES:
             raise IllegalMoveError(self.ticket.status, kind)
         event = event_type(sequence=self.ticket.sequence + 1, at=self.at, actor=actor or self.actor, **fields)
         self.ticket = evolve(self.ticket, event)
         self.events.append(event)
+        for chain, why in find_ended_chains(self.ticket, event):
+            self.record(events.ChainStopped, actor=event.actor, escalation=chain.escalation, why=why)
         return event
 
 
@@ -136,8 +152,9 @@ def _triaged(_: Ticket, event: events.Triaged) -> dict[str, Any]:
     }
 
 
-def _offered(_: Ticket, event: events.Offered) -> dict[str, Any]:
-    assignment = Assignment(
+def offered_assignment(event: events.Offered) -> Assignment:
+    """The assignment that an offer makes."""
+    return Assignment(
         id=event.assignment_id,
         token=event.token,
         tier=event.tier,
@@ -148,12 +165,27 @@ def _offered(_: Ticket, event: events.Offered) -> dict[str, Any]:
         offered_at=event.at,
         accept_by=event.accept_by,
     )
-    return {"assignment": assignment, "token": event.token, "tier": event.tier, "group": event.group}
+
+
+def _offered(_: Ticket, event: events.Offered) -> dict[str, Any]:
+    return {"assignment": offered_assignment(event), "token": event.token, "tier": event.tier, "group": event.group}
 
 
 def _accepted(ticket: Ticket, event: events.Accepted) -> dict[str, Any]:
     assert ticket.assignment is not None
-    return {"assignment": ticket.assignment.model_copy(update={"worker": event.worker, "accept_by": None})}
+    accepted = {"worker": event.worker, "accept_by": None, "heard_at": event.at}
+    return {"assignment": ticket.assignment.model_copy(update=accepted), "unaccepted": 0}
+
+
+def _heard(ticket: Ticket, at: datetime | None) -> dict[str, Any]:
+    """The worker spoke; with `at` None its work waits for others, whose silence is not its own."""
+    assert ticket.assignment is not None
+    return {"assignment": ticket.assignment.model_copy(update={"heard_at": at, "chains_of_silence": ()})}
+
+
+def _progressed(ticket: Ticket, event: events.Progressed) -> dict[str, Any]:
+    at = None if ticket.paused_for is not None else event.at
+    return _heard(ticket, at) | {"steps_tried": _add_steps(ticket, event.steps_tried)}
 
 
 def _add_steps(ticket: Ticket, steps: tuple[StepTried, ...]) -> tuple[StepTried, ...]:
@@ -170,7 +202,15 @@ def _handed_on(ticket: Ticket, event: events.Escalated | events.Transferred) -> 
         "steps_tried": _add_steps(ticket, steps),
         "hand_offs": ticket.hand_offs + 1,
         "paused_for": None,
+        "contact_owner": ticket.contact_owner or _escalated_by(ticket, event),
     }
+
+
+def _escalated_by(ticket: Ticket, event: events.Escalated | events.Transferred) -> str | None:
+    """The worker in house who escalates it; neither a vendor nor the desk itself."""
+    if isinstance(event, events.Escalated) and event.actor.kind is ActorKind.WORKER and ticket.assignment is not None:
+        return ticket.assignment.worker
+    return None
 
 
 def _returned(ticket: Ticket, event: events.Returned) -> dict[str, Any]:
@@ -183,18 +223,23 @@ def _returned(ticket: Ticket, event: events.Returned) -> dict[str, Any]:
     }
 
 
+def _withdrawn(ticket: Ticket, event: events.Withdrawn) -> dict[str, Any]:
+    unaccepted = ticket.unaccepted + (event.reason is WithdrawReason.NOT_ACCEPTED)
+    return {"assignment": None, "paused_for": None, "unaccepted": unaccepted}
+
+
 _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "triaged": _triaged,
     "offered": _offered,
     "accepted": _accepted,
-    "progressed": lambda ticket, event: {"steps_tried": _add_steps(ticket, event.steps_tried)},
+    "progressed": _progressed,
     "reprioritised": lambda _, event: {
         "impact": event.impact,
         "urgency": event.urgency,
         "priority": event.priority,
     },
-    "paused": lambda _, event: {"paused_for": event.party.value},
-    "resumed": lambda _, __: {"paused_for": None},
+    "paused": lambda ticket, event: _heard(ticket, None) | {"paused_for": event.party.value},
+    "resumed": lambda ticket, event: _heard(ticket, event.at) | {"paused_for": None},
     "resolved": lambda ticket, event: {
         "assignment": None,
         "paused_for": None,
@@ -206,6 +251,7 @@ _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "escalated": _handed_on,
     "transferred": _handed_on,
     "returned": _returned,
-    "withdrawn": lambda _, __: {"assignment": None, "paused_for": None},
+    "withdrawn": _withdrawn,
     "matched": lambda _, event: {"article_id": event.article_id, "article_title": event.title},
+    **CHAIN_EFFECTS,
 }

@@ -1,4 +1,4 @@
-"""What happens by itself: unaccepted offers are made anew, resolved tickets close."""
+"""What happens by itself: unaccepted offers are made anew, resolved tickets close, what takes too long escalates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from tierdesk_router.domain.offers import close_resolved, expire_offer
+from tierdesk_router.domain.due import fire_due
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.tickets import Key, claim_due, put_off
@@ -95,8 +95,7 @@ class Timers:
         await load_tickets(desk, tx, set(keys), self._shelf)
         for ticket in list(desk.tickets.values()):
             policy = desk.policy_of(ticket)
-            draft = expire_offer(ticket, policy, now=desk.now, new_id=desk.new_id)
-            draft = draft or close_resolved(ticket, policy, now=desk.now)
+            draft = fire_due(ticket, policy, now=desk.now, new_id=desk.new_id)
             if draft is not None:
                 desk.keep(draft, policy)
         await desk.save(tx)
