@@ -122,6 +122,11 @@ def _ticket(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call(f"/v1/tickets/{first.tickets[0]}?tenant={OWN}", headers=spoofed, refused=True)
 
 
+def _acknowledgement(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"note": "Mine"}).encode()
+    yield from (Call(f"/v1/tickets/{name}/acknowledgement", body, JSON, refused=True) for name in first.names)
+
+
 def _clocks(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/clocks/{name}", refused=True) for name in first.names)
 
@@ -205,6 +210,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/tickets"): _tickets,
     ("GET", "/v1/tickets/summary"): plain("/v1/tickets/summary"),
     ("GET", "/v1/tickets/{ticket}"): _ticket,
+    ("POST", "/v1/tickets/{ticket}/acknowledgement"): _acknowledgement,
     ("GET", "/v1/policy"): plain("/v1/policy"),
     ("GET", "/v1/policy/versions/{version}"): _policy_versions,
     ("PUT", "/v1/policy"): _policy,

@@ -53,8 +53,12 @@ def _duplicate_ids(view: View) -> Iterator[Found]:
             name = item.get("id")
             if isinstance(name, str):
                 if name in seen:
-                    yield (part, i, "id"), f"there is a {singular} {name!r} already: {seen[name]}"
+                    yield (part, i, "id"), f"there is {_article(singular)} {singular} {name!r} already: {seen[name]}"
                 seen.setdefault(name, f"{part}.{i}")
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _references(view: View) -> Iterator[Found]:

@@ -25,6 +25,7 @@ SCOPES: Final = frozenset(
         "events:write",
         "phone:write",
         "tickets:read",
+        "tickets:write",
         "clocks:read",
         "articles:read",
         "articles:write",

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import (
+    Actor,
+    ActorKind,
     ChainCause,
     ChainEnd,
     EscalationReason,
@@ -95,6 +97,27 @@ def chain_due(ticket: Ticket, policy: Policy) -> datetime | None:
     if not ticket.chains and not policy.silences:
         return None
     return min((due.at for due in _dues(ticket, policy)), default=None)
+
+
+class NothingEscalatesError(Exception):
+    """Somebody acknowledges a ticket that has no chain running. The text says how it came."""
+
+
+def acknowledge(ticket: Ticket, *, by: str, note: str, at: datetime) -> Draft | None:
+    """Somebody takes notice, which stops every chain; None when the same was said already and stands.
+
+    Raises `NothingEscalatesError`.
+    """
+    if ticket.chains:
+        draft = Draft(ticket, at=at, actor=Actor(kind=ActorKind.WORKER, id=by))
+        draft.record(events.Acknowledged, note=note)
+        return draft
+    last = ticket.acknowledgement
+    if last is None:
+        raise NothingEscalatesError(f"nothing escalates {ticket.reference}")
+    if (last.by, last.note) != (by, note):
+        raise NothingEscalatesError(f"{last.by} has acknowledged it at {last.at:%Y-%m-%d %H:%M} UTC")
+    return None
 
 
 class _Due(NamedTuple):
