@@ -13,7 +13,19 @@ from rich.table import Table
 
 from tierdesk_cli.client import connect
 
-_QUIET = {"sequence", "at", "actor", "kind", "assignment_id", "token", "explanation", "steps_tried", "requester_id"}
+_QUIET = {
+    "sequence",
+    "at",
+    "actor",
+    "kind",
+    "assignment_id",
+    "token",
+    "explanation",
+    "steps_tried",
+    "requester_id",
+    "clock_id",
+    "cycle",
+}
 
 
 async def list_tickets(

@@ -101,6 +101,13 @@ async def test_a_chain_that_cannot_go_on_is_put_off_and_keeps_no_other_waiting(r
     assert "escalated" not in {event["kind"] for event in await router.story(tickets[1], until="alarm")}
 
 
+async def test_a_row_that_is_due_for_nothing_is_not_looked_at_again_and_again(router):
+    (ticket,) = await offered(router, 1)
+    await router.fetch("UPDATE router.ticket SET chain_due_at = now() - interval '1 minute'")
+    await wait_for(router, "SELECT 1 FROM router.ticket WHERE chain_due_at > now()")
+    assert [event["kind"] for event in await router.story(ticket, until="offered")] == ["opened", "triaged", "offered"]
+
+
 async def test_a_breach_that_is_taken_back_stops_what_it_began(router):
     await apply(router, ENDLESS)
     (ticket,) = await offered(router, 1)

@@ -98,6 +98,9 @@ class Timers:
             draft = fire_due(ticket, policy, now=desk.now, new_id=desk.new_id)
             if draft is not None:
                 desk.keep(draft, policy)
+            else:
+                # Due by its row and not by its record, as an older release leaves it that does not know the timer.
+                await put_off(tx, (ticket.tenant, ticket.id), desk.now, desk.now + timedelta(seconds=PUT_OFF_SECONDS))
         await desk.save(tx)
 
     async def _put_off(self, key: Key, error: Exception) -> None:
