@@ -13,11 +13,22 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Unpack
+from typing import TypedDict, Unpack
 
 from tierdesk_bus import connect
+from tierdesk_contracts.vocabulary import Mode, Role
 from tierdesk_contracts.work import WorkOffered
 from tierdesk_tier import Job, Options, TierConsumer, until_stopped
+
+
+class Facts(TypedDict):
+    """What somebody who is asked can tell besides how soon it is needed."""
+
+    location: str
+    contact: str
+    affected: str
+    department: str
+
 
 PEOPLE = ("Amara", "Bjarne", "Chiyo", "Dario", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jamal", "Katya", "Liam")
 PEOPLE_PER_GROUP = 3
@@ -29,6 +40,13 @@ CHECKS = (
     "Signed in with another account",
     "Swapped the cable",
 )
+FACTS: Facts = {
+    "location": "Building A, second floor",
+    "contact": "extension 4711",
+    "affected": "One team cannot work",
+    "department": "operations",
+}
+"""What people answer who are asked for the facts of an incident description."""
 FIXES = ("Reinstalled the driver", "Corrected the setting", "Freed disk space", "Renewed the certificate")
 CAUSES = ("An update had reset it", "The setting was never made", "The disk was full", "The certificate had expired")
 
@@ -41,6 +59,7 @@ class Team:
     group: str
     people: tuple[str, ...]
     next_tier: str | None
+    experts: tuple[str, ...]
     colleagues: tuple[str, ...]
     seed: int
     speed: float
@@ -54,6 +73,9 @@ class Team:
         chance = random.Random(f"{self.seed} {job.assignment_id}")
         await self.think(chance)
         check = chance.choice(CHECKS)
+        if job.role is Role.CONTRIBUTOR:
+            await job.contribute(f"{check}: {chance.choice(CAUSES).lower()}.", steps_tried=[check])
+            return
         already_tried = len(job.steps_tried)
         moves = chance.random() * 2**already_tried  # the more was tried, the less it is passed around
         if job.refused is not None or moves >= 0.4:
@@ -64,10 +86,35 @@ class Team:
         elif moves < 0.12 and self.colleagues:
             await job.transfer(chance.choice(self.colleagues), findings="One for your group.", steps_tried=[check])
         elif self.next_tier is not None:
-            findings = f"{check}: no change. The cause must lie deeper."
-            await job.escalate("cause_unclear", findings=findings, steps_tried=[check], to_tier=self.next_tier)
+            await self.pass_on(job, chance, check)
         else:
             await self.solve(job, chance, check)
+
+    async def pass_on(self, job: Job, chance: random.Random, check: str) -> None:
+        """Have higher tiers take part, in the way of the ticket's category, with the description complete."""
+        findings = f"{check}: no change. The cause must lie deeper."
+        missing = () if job.internal is None else job.internal.missing_facts
+        if missing:
+            await job.progress("Asked for what the description lacked.", urgency=2, **FACTS)
+        if job.mode is Mode.SWARM:
+            await job.invite(chance.choice(self.experts), f"{findings} What do you make of it?")
+            await self.hear(job)
+            await self.solve(job, chance, check)
+        elif job.mode is Mode.CARRY_THROUGH:
+            await job.carry("cause_unclear", findings=findings, steps_tried=[check], to_tier=self.next_tier)
+            await self.solve(job, chance, check)
+        else:
+            await job.escalate("cause_unclear", findings=findings, steps_tried=[check], to_tier=self.next_tier)
+
+    async def hear(self, job: Job) -> None:
+        """Wait a little for what the invited expert says."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS / self.speed):
+                async for update in job.updates:
+                    if update.contribution is not None and update.contribution.word != "joined":
+                        return
+        except TimeoutError:
+            return
 
     async def solve(self, job: Job, chance: random.Random, check: str) -> None:
         """See it through to the end."""
@@ -110,6 +157,7 @@ def teams(groups: Sequence[str], *, seed: int, speed: float) -> list[Team]:
                 group=group,
                 people=tuple(PEOPLE[(start + place) % len(PEOPLE)] for place in range(PEOPLE_PER_GROUP)),
                 next_tier=higher[0] if higher else None,
+                experts=tuple(other for its_tier, other in pairs if its_tier in higher),
                 colleagues=tuple(other for its_tier, other in pairs if its_tier == tier and other != group),
                 seed=seed,
                 speed=speed,

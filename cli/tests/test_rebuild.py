@@ -79,7 +79,7 @@ def test_a_dry_run_counts_and_changes_nothing_and_then_everything_goes_out_again
     key = Secrets.load(desk.folder / "secrets.json").local_key()
     with httpx2.Client(base_url=desk.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False) as client:
         kinds = [event["kind"] for event in client.get(f"/v1/tickets/{reference}").json()["log"]]
-    assert kinds == ["opened", "triaged", "offered", "withdrawn", "offered"]
+    assert kinds == ["opened", "triaged", "facts_requested", "offered", "withdrawn", "offered"]
     end = time.monotonic() + 30
     while "outbox 0 " not in (told := tierdesk("doctor", "--data", desk.folder).out):
         assert time.monotonic() < end, told

@@ -127,6 +127,12 @@ def _acknowledgement(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/tickets/{name}/acknowledgement", body, JSON, refused=True) for name in first.names)
 
 
+def _merge(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for name in first.names:
+        body = json.dumps({"into": first.references[0], "reason": "mine"}).encode()
+        yield Call(f"/v1/tickets/{name}/merge", body, JSON, refused=True)
+
+
 def _clocks(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/clocks/{name}", refused=True) for name in first.names)
 
@@ -211,6 +217,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/tickets/summary"): plain("/v1/tickets/summary"),
     ("GET", "/v1/tickets/{ticket}"): _ticket,
     ("POST", "/v1/tickets/{ticket}/acknowledgement"): _acknowledgement,
+    ("POST", "/v1/tickets/{ticket}/merge"): _merge,
     ("GET", "/v1/policy"): plain("/v1/policy"),
     ("GET", "/v1/policy/versions/{version}"): _policy_versions,
     ("PUT", "/v1/policy"): _policy,

@@ -114,7 +114,14 @@ class Desk:
         self._identifiers = Identifiers()
 
     def report(self, category: str) -> str:
-        event = {"type": "problem_reported", "requester": {"party": "ann"}, "title": "Broken", "category": category}
+        event = {
+            "type": "problem_reported",
+            "requester": {"party": "ann"},
+            "title": "Broken",
+            "category": category,
+            "contact": "extension 18",
+            "affected": "Accounts",
+        }
         answer = self.http.post(f"{self.services['intake'].url}/v1/events", json=event)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["ticket"])

@@ -15,7 +15,7 @@ HOLD_SECONDS: Final = 2.5
 POLICY: Final = """
 name: fault test
 tiers:
-  - {id: l0, name: Self-service}
+  - {id: l0, name: Self-service, hands_on_incomplete: true}
   - {id: l1, name: Generalists}
   - {id: l2, name: Specialists}
   - {id: l4, name: Vendors}
@@ -48,7 +48,7 @@ async def _work(job: Job, *, hands_on_every: int | None, hold_all: float) -> Non
     await job.progress(note=f"looked at {number} as {job.assignment_id}")
     await asyncio.sleep(hold_all or (HOLD_SECONDS if number % HOLD_EVERY == 0 else 0.0))
     if hands_on_every is not None and number % hands_on_every == 0:
-        await job.escalate("beyond_scope", findings=f"{number} is not for us")
+        await job.escalate("beyond_scope", findings=f"{number} is not for us", override="The load asks for nothing.")
     else:
         await job.resolve(how=f"solved {number}")
 

@@ -98,14 +98,14 @@ def _tell(event: dict[str, Any]) -> str:
     parts = [
         f"{name} {_brief(value)}"
         for name, value in event.items()
-        if name not in _QUIET and value not in ("", None, False)
+        if name not in _QUIET and value not in ("", None, False, [])
     ]
     parts += [f"tried: {step['step']}" for step in event.get("steps_tried", [])]
     return ", ".join(parts)
 
 
 def _brief(value: Any) -> str:
-    text = str(value)
+    text = " and ".join(str(one) for one in value) if isinstance(value, list) else str(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 

@@ -168,12 +168,12 @@ def test_a_new_kind_of_ticket_event_passes_and_a_removed_one_breaks() -> None:
     old = SCHEMAS["ticket.changed.v1"]
     new = copy.deepcopy(old)
     branches = new["$defs"]["TicketChanged"]["properties"]["events"]["items"]["oneOf"]
-    new["$defs"]["Merged"] = copy.deepcopy(new["$defs"]["Closed"])
-    new["$defs"]["Merged"]["properties"]["kind"]["const"] = "merged"
-    branches.insert(0, {"$ref": "#/$defs/Merged"})
-    branches[-1]["allOf"][1]["properties"]["kind"]["not"]["enum"].append("merged")
+    new["$defs"]["Beamed"] = copy.deepcopy(new["$defs"]["Closed"])
+    new["$defs"]["Beamed"]["properties"]["kind"]["const"] = "beamed"
+    branches.insert(0, {"$ref": "#/$defs/Beamed"})
+    branches[-1]["allOf"][1]["properties"]["kind"]["not"]["enum"].append("beamed")
     assert breaking_changes(old, new) == []
-    assert breaking_changes(new, old) == ["message.data.events[]: no longer takes merged"]
+    assert breaking_changes(new, old) == ["message.data.events[]: no longer takes beamed"]
 
 
 def test_an_event_that_loses_or_changes_its_kind_breaks() -> None:

@@ -143,6 +143,26 @@ async def test_a_lost_step_whose_successor_is_refused_after_the_end_is_said_agai
     assert ticket.steps == ["accepted", "progressed", "resolved"]
 
 
+async def test_a_last_step_that_is_refused_for_the_gap_again_and_again_meets_no_silence(desk, at_work):
+    """Each time the job is over when the refusal comes, and what is begun again knows the last refusal alone."""
+    desk.ignore = lambda outcome: isinstance(outcome, WorkResolved)
+    ticket = await desk.offer()
+    async with at_work(Fixing()):
+        for times in (1, 2, 3):
+            await desk.until(lambda times=times: resolved(ticket) == times)
+            await asyncio.sleep(0.5)
+            if times == 3:
+                desk.ignore = lambda outcome: False
+            await desk.reject(ticket, desk.envelopes[-1], RejectReason.GAP, "an ordinal never came")
+        await desk.until(lambda: ticket.is_over)
+    assert ticket.steps == ["accepted", "progressed", "resolved"]
+    assert len({envelope.id for envelope in desk.envelopes}) == len(desk.envelopes)
+
+
+def resolved(ticket) -> int:
+    return sum(isinstance(outcome, WorkResolved) for outcome in ticket.received)
+
+
 async def test_a_step_that_came_late_takes_effect_once_though_its_successor_was_refused_for_the_gap(desk, at_work):
     """The job was over when the refusal came, so it is run again, and the desk has its first step already."""
     desk.ignore = lambda outcome: isinstance(outcome, (WorkProgressed, WorkResolved))

@@ -28,7 +28,7 @@ from tierdesk_store import migrate
 DESK = """
 name: test desk
 tiers:
-  - {id: l0, name: Self-service}
+  - {id: l0, name: Self-service, hands_on_incomplete: true}
   - {id: l1, name: Generalists}
   - {id: l2, name: Specialists}
   - {id: l4, name: Vendors}
@@ -45,6 +45,8 @@ categories:
   - {id: how-to, name: How to, tier: l0, group: self-service}
   - {id: laptop, name: Laptop, tier: l2, group: workplace}
   - {id: printer, name: Printer machine, tier: l4, group: printer-vendor}
+  - {id: crisis, name: Crisis, tier: l1, group: service-desk, mode: swarm}
+  - {id: trusted, name: Trusted, tier: l1, group: service-desk, mode: carry_through}
 default_category: usage
 departments:
   - {id: networks, name: Networks, group: network, overrides: true}
@@ -114,6 +116,8 @@ class RunningRouter:
         """Publish an outcome as a party in house."""
         message_id, tenant = fields.pop("message_id", None), fields.pop("tenant", "main")
         told = {"assignment_id": offer.assignment_id, "token": offer.token, "worker": "bob", "ordinal": 1} | fields
+        if kind is outcomes.WorkEscalated:
+            told = {"override": "a test tells no facts"} | told
         return await self.send(OUTCOMES, kind.model_validate(told), ticket, message_id=message_id, tenant=tenant)
 
     async def story(self, ticket: UUID, *, until: str, tenant: str = "main") -> list[dict[str, Any]]:

@@ -41,8 +41,9 @@ class Story:
         self.restarts = restarts
         self.posts = []
         report = intake.ProblemReported(
-            reference="TD-TEST-0001", requester=intake.Requester(party="ann"), title="It is broken", category=category
-        )
+            reference="TD-TEST-0001", requester=intake.Requester(party="ann"), title="It is broken", category=category,
+            contact="extension 18", location="Building B", affected="Accounts",
+        )  # fmt: skip
         draft = open_by(
             report, tenant="main", ticket_id=UUID(int=1), requester_id=UUID(int=2), at=START, policy=self.policy,
             new_id=self.new_id,

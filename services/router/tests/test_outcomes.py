@@ -12,10 +12,10 @@ from tierdesk_contracts import intake, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.vocabulary import RejectReason, Status
 from tierdesk_router.domain.announcements import Party, announce
+from tierdesk_router.domain.description import facts_told, score_description
 from tierdesk_router.domain.outcomes import check_fence, decide_outcome
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.requests import open_by
-from tierdesk_router.domain.triage import facts_told, score_description
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -46,6 +46,8 @@ class Desk:
 
     def act(self, kind, worker="bob", *, live=None, **fields):
         live = live or self.ticket.assignment
+        if kind is outcomes.WorkEscalated:
+            fields = {"override": "a test tells no facts"} | fields
         outcome = kind(assignment_id=live.id, token=live.token, worker=worker, ordinal=1, **fields)
         decided = decide_outcome(self.ticket, outcome, at=NOW, policy=self.policy, new_id=self.new_id)
         self.ticket = decided.draft.ticket

@@ -25,7 +25,7 @@ async def test_a_report_is_triaged_offered_accepted_and_resolved_and_the_log_tel
     assert (assigned.worker, assigned.last_ordinal) == ("bob", 1)
     await router.act(outcomes.WorkResolved, offer, ticket, ordinal=2, how="told them")
     log = await router.story(ticket, until="resolved")
-    assert kinds(log) == ["opened", "triaged", "offered", "accepted", "resolved"]
+    assert kinds(log) == ["opened", "triaged", "facts_requested", "offered", "accepted", "resolved"]
     await router.send(EVENTS, intake.Confirmed(), ticket, sequence=2)
     assert kinds(await router.story(ticket, until="closed"))[-1] == "closed"
     registry = router.service.metrics.registry
@@ -42,7 +42,7 @@ async def test_outcomes_that_come_in_any_order_and_twice_are_applied_once_in_the
     await asyncio.sleep(0.3)
     await router.act(outcomes.WorkAccepted, offer, ticket)
     log = await router.story(ticket, until="resolved")
-    assert kinds(log)[3:] == ["accepted", "progressed", "resolved"]
+    assert kinds(log)[4:] == ["accepted", "progressed", "resolved"]
 
 
 async def test_the_second_worker_is_told_who_owns_it(router):

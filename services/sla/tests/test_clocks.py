@@ -1,6 +1,7 @@
 """What starts, stops, moves and ends a clock."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -202,6 +203,7 @@ def test_a_withdrawn_offer_ends_its_visit_without_a_verdict(story, clock_of):
 
 def test_a_merged_ticket_has_no_running_clock(story, timeline_of):
     story.begun().tell(events.Withdrawn, 3, assignment="first", token=1, reason="merged")
+    story.tell(events.Merged, 3, into=UUID(int=7), reference="TD-TEST-0007")
     assert not any(clock.is_open for clock in timeline_of(story).clocks)
 
 

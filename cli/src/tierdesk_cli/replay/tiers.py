@@ -60,7 +60,15 @@ def replay_policy(tiers: dict[str, str]) -> Policy:
         "tiers": [{"id": tier, "name": tier.upper()} for tier in used],
         "groups": [{"id": group, "tier": tier, "name": group} for group, tier in sorted(tiers.items())],
         "edges": [[one, other] for one in used for other in used if one != other],
-        "categories": [{"id": "incident", "name": "Incident", "tier": "l1", "group": UNASSIGNED}],
+        "categories": [
+            {
+                "id": "incident",
+                "name": "Incident",
+                "tier": "l1",
+                "group": UNASSIGNED,
+                "description_facts": ["requester"],
+            }
+        ],
         "departments": [{"id": group, "name": group, "group": group, "overrides": True} for group in sorted(tiers)],
         "calendars": [
             {

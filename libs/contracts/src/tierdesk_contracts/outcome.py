@@ -41,11 +41,15 @@ class WorkAccepted(Outcome):
 
 
 class WorkProgressed(Outcome):
-    """`outcome.progressed.v1`: a note, an answer to the requester, steps tried, or facts put right."""
+    """`outcome.progressed.v1`: a note, an answer to the requester, steps tried, or facts told and put right."""
 
     note: Text = ""
     answer: Annotated[Text, Field(description="Public: goes to the requester.")] = ""
     steps_tried: Steps = ()
+    location: Annotated[Name | None, Field(description="Where from.")] = None
+    contact: Annotated[Name | None, Field(description="How to reach the requester now.")] = None
+    affected: Annotated[Text | None, Field(description="Whom and what it stops.")] = None
+    department: Annotated[Identifier | None, Field(description="The best-suited department.")] = None
     impact: Level | None = None
     urgency: Level | None = None
 
@@ -76,7 +80,8 @@ class WorkEscalated(Outcome):
     """`outcome.escalated.v1`: to another tier, up or down, along an edge of the policy.
 
     Without `to_tier` it goes to the next tier that the policy allows; without `to_group`, to that tier's group for
-    the ticket's category.
+    the ticket's category. Upwards it is refused while the incident description is incomplete, unless `override` says
+    why it must go all the same.
     """
 
     reason: EscalationReason
@@ -84,6 +89,37 @@ class WorkEscalated(Outcome):
     steps_tried: Steps = ()
     to_tier: Identifier | None = None
     to_group: Identifier | None = None
+    override: Annotated[Text, Field(description="Why it goes with an incomplete description; kept in the log.")] = ""
+
+
+class WorkCarried(Outcome):
+    """`outcome.carried.v1`: the owner carries it to another tier and stays its owner.
+
+    For categories of the mode `carry_through`, where nothing is handed on. Targets and `override` are as in `WorkEscalated`;
+    where a vendor works the tier, the vendor is invited.
+    """
+
+    reason: EscalationReason
+    findings: Text = ""
+    steps_tried: Steps = ()
+    to_tier: Identifier | None = None
+    override: Text = ""
+
+
+class WorkInvited(Outcome):
+    """`outcome.invited.v1`: the owner asks another group, of any tier, to contribute; the ticket does not move."""
+
+    to_group: Identifier
+    question: Annotated[
+        Text, Field(min_length=1, description="What is wanted; all that an invited vendor is told of it.")
+    ]
+
+
+class WorkContributed(Outcome):
+    """`outcome.contributed.v1`: an invited worker has done its part; ends the contribution."""
+
+    findings: Annotated[Text, Field(min_length=1)]
+    steps_tried: Steps = ()
 
 
 class WorkTransferred(Outcome):

@@ -117,6 +117,26 @@ class Progressed(TicketEvent):
     steps_tried: tuple[StepTried, ...] = ()
 
 
+class FactsRequested(TicketEvent):
+    """The requester is asked, once, for the facts that the incident description lacks."""
+
+    kind: Literal["facts_requested"] = "facts_requested"
+    missing_facts: tuple[Name, ...]
+    question: Text
+
+
+class Described(TicketEvent):
+    """Facts of the incident description were told or put right; how to reach the requester is never written here."""
+
+    kind: Literal["described"] = "described"
+    told: tuple[Name, ...]
+    location: Name | None = None
+    affected: Text | None = None
+    department: Identifier | None = None
+    completeness: Annotated[float, Field(ge=0, le=1)]
+    missing_facts: tuple[Name, ...] = ()
+
+
 class Reprioritised(TicketEvent):
     """Impact or urgency turned out to be other than told, or it took too long and the desk made it more pressing."""
 
@@ -184,6 +204,86 @@ class Escalated(TicketEvent):
     steps_tried: tuple[StepTried, ...] = ()
     to_tier: Identifier
     to_group: Identifier
+    override: Annotated[Text, Field(description="Why it went with an incomplete description.")] = ""
+
+
+class Carried(TicketEvent):
+    """Its owner carried it to another tier and stays its owner."""
+
+    kind: Literal["carried"] = "carried"
+    assignment_id: UUID
+    reason: EscalationReason
+    findings: Text = ""
+    steps_tried: tuple[StepTried, ...] = ()
+    to_tier: Identifier
+    override: Text = ""
+
+
+class Invited(TicketEvent):
+    """Its owner asked another group to contribute."""
+
+    kind: Literal["invited"] = "invited"
+    assignment_id: UUID
+    token: Count
+    tier: Identifier
+    group: Identifier
+    vendor: Identifier | None = None
+    question: Text
+    attempt: Count = 1
+    accept_by: Instant | None = None
+
+
+class Joined(TicketEvent):
+    """An invited worker contributes from now on."""
+
+    kind: Literal["joined"] = "joined"
+    assignment_id: UUID
+    worker: Name
+
+
+class Contributed(TicketEvent):
+    """An invited worker has done its part."""
+
+    kind: Literal["contributed"] = "contributed"
+    assignment_id: UUID
+    findings: Text
+    steps_tried: tuple[StepTried, ...] = ()
+
+
+class Declined(TicketEvent):
+    """An invited group will not contribute."""
+
+    kind: Literal["declined"] = "declined"
+    assignment_id: UUID
+    reason: ReturnReason
+    findings: Text = ""
+
+
+class Released(TicketEvent):
+    """An invitation or a contribution is over by the desk's decision."""
+
+    kind: Literal["released"] = "released"
+    assignment_id: UUID
+    token: Count
+    reason: WithdrawReason
+
+
+class Merged(TicketEvent):
+    """It goes on in another ticket."""
+
+    kind: Literal["merged"] = "merged"
+    into: UUID
+    reference: Annotated[Name, Field(description="Of the ticket in which it goes on.")]
+    reason: Text = ""
+
+
+class Absorbed(TicketEvent):
+    """Another ticket goes on in this one."""
+
+    kind: Literal["absorbed"] = "absorbed"
+    ticket: UUID
+    reference: Annotated[Name, Field(description="Of the ticket that was merged into this one.")]
+    reason: Text = ""
 
 
 class Transferred(TicketEvent):
@@ -329,8 +429,9 @@ def _keep(value: Any) -> Any:
 _KINDS: dict[str, type[TicketEvent]] = {
     cls.model_fields["kind"].default: cls
     for cls in (
-        Opened, Triaged, Offered, Accepted, Progressed, Reprioritised, Paused, Resumed, Resolved, Closed, ReopenedAgain,
-        CancelledByRequester, Escalated, Transferred, Returned, Withdrawn, Replied, CallNoted, Matched, ClockAlarm,
+        Opened, Triaged, FactsRequested, Described, Offered, Accepted, Progressed, Reprioritised, Paused, Resumed,
+        Resolved, Closed, ReopenedAgain, CancelledByRequester, Escalated, Carried, Transferred, Returned, Withdrawn,
+        Invited, Joined, Contributed, Declined, Released, Merged, Absorbed, Replied, CallNoted, Matched, ClockAlarm,
         ChainStarted, Notified, StepSkipped, ChainWaiting, ChainStopped, Acknowledged,
     )
 }  # fmt: skip
@@ -358,6 +459,16 @@ AnyTicketEvent = Annotated[
     | Annotated[Transferred, Tag("transferred")]
     | Annotated[Returned, Tag("returned")]
     | Annotated[Withdrawn, Tag("withdrawn")]
+    | Annotated[FactsRequested, Tag("facts_requested")]
+    | Annotated[Described, Tag("described")]
+    | Annotated[Carried, Tag("carried")]
+    | Annotated[Invited, Tag("invited")]
+    | Annotated[Joined, Tag("joined")]
+    | Annotated[Contributed, Tag("contributed")]
+    | Annotated[Declined, Tag("declined")]
+    | Annotated[Released, Tag("released")]
+    | Annotated[Merged, Tag("merged")]
+    | Annotated[Absorbed, Tag("absorbed")]
     | Annotated[Replied, Tag("replied")]
     | Annotated[CallNoted, Tag("called")]
     | Annotated[Matched, Tag("matched")]

@@ -130,6 +130,30 @@ class OfferReason(OpenEnum):
     KNOWLEDGE = "knowledge"
     OVERDUE = "overdue"
     """It took too long, so the desk asks anew by policy."""
+    INVITATION = "invitation"
+    """The owner invites the group to contribute; the ticket does not move."""
+    UNKNOWN = "unknown"
+
+
+class Mode(OpenEnum):
+    """How work of a category is passed on."""
+
+    TIERED = "tiered"
+    """Each tier hands the ticket to the next."""
+    SWARM = "swarm"
+    """One owner invites experts; the ticket does not move."""
+    CARRY_THROUGH = "carry_through"
+    """One owner keeps the ticket to its end, through all tiers."""
+    UNKNOWN = "unknown"
+
+
+class Role(OpenEnum):
+    """What an assignment is for the ticket."""
+
+    OWNER = "owner"
+    """It moves the ticket."""
+    CONTRIBUTOR = "contributor"
+    """It helps the owner, and moves nothing."""
     UNKNOWN = "unknown"
 
 
@@ -144,6 +168,8 @@ class WithdrawReason(OpenEnum):
     MERGED = "merged"
     CLOSED = "closed"
     KNOWLEDGE = "knowledge"
+    OWNER_DONE = "owner_done"
+    """The owner to whom it contributed has resolved the ticket or handed it on."""
     OVERDUE = "overdue"
     """It took too long, so the desk takes it back by policy."""
     UNKNOWN = "unknown"
@@ -193,6 +219,8 @@ class RejectReason(OpenEnum):
     """The policy has no such edge, or the ticket's state does not allow the step."""
     GAP = "gap"
     """An earlier ordinal never came."""
+    INCOMPLETE = "incomplete"
+    """The incident description lacks facts: tell them, or say why it is handed on without."""
     REPEATED = "repeated"
     """Another outcome was applied under this ordinal."""
     UNKNOWN = "unknown"

@@ -13,10 +13,12 @@ from tierdesk_contracts.vocabulary import (
     Identifier,
     Instant,
     Line,
+    Mode,
     Name,
     OfferReason,
     Priority,
     RejectReason,
+    Role,
     StepTried,
     Text,
     WithdrawReason,
@@ -63,7 +65,15 @@ class Work(Contract):
     token: Count
 
 
-class WorkOffered(Work):
+class Part(Work):
+    """What a group or its worker is asked for: to own the ticket, or to contribute to another's work on it."""
+
+    role: Role = Role.OWNER
+    question: Annotated[Text, Field(description="What an invited group is asked; empty for an owner.")] = ""
+    mode: Annotated[Mode, Field(description="How an owner may pass it on.")] = Mode.TIERED
+
+
+class WorkOffered(Part):
     """`work.offered.v1`: here is work for this group."""
 
     tier: Identifier
@@ -77,7 +87,7 @@ class WorkOffered(Work):
     internal: Internal | None = None
 
 
-class WorkAssigned(Work):
+class WorkAssigned(Part):
     """`work.assigned.v1`: this worker owns it now.
 
     Sent again when the owner accepts again, as after a crash; `last_ordinal` says which of its outcomes are applied,
@@ -92,6 +102,16 @@ class WorkAssigned(Work):
     internal: Internal | None = None
 
 
+class Contribution(Contract):
+    """What became of an invitation."""
+
+    group: Identifier
+    worker: Name | None = None
+    word: Annotated[str, Field(pattern="^(joined|noted|contributed|declined|not_accepted)$")]
+    text: Text = ""
+    steps_tried: tuple[StepTried, ...] = ()
+
+
 class WorkUpdated(Work):
     """`work.updated.v1`: something about the work changed. Fields that are absent did not change."""
 
@@ -100,6 +120,7 @@ class WorkUpdated(Work):
     article_id: Name | None = None
     article_title: Line | None = None
     resumed: bool = False
+    contribution: Annotated[Contribution | None, Field(description="What an invited group did.")] = None
 
 
 class WorkWithdrawn(Work):

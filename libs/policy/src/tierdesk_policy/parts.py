@@ -85,11 +85,31 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
 
+class Mode(StrEnum):
+    """How work of a category is passed on; the words of `tierdesk_contracts.vocabulary.Mode`."""
+
+    TIERED = "tiered"
+    """Each tier hands the ticket to the next."""
+    SWARM = "swarm"
+    """One owner invites experts; the ticket does not move."""
+    CARRY_THROUGH = "carry_through"
+    """One owner keeps the ticket to its end, through all tiers."""
+
+
+def is_tiered(mode: Mode) -> bool:
+    """Whether it is the usual mode, which a document need not name; see `is_empty`."""
+    return mode is Mode.TIERED
+
+
 class Tier(Part):
-    """A height of the desk; its place in the list of tiers is how high."""
+    """A height of the desk; its place in the list of tiers is how high.
+
+    With `hands_on_incomplete` it hands tickets up as they are, as a bot must, who cannot ask for what a description lacks.
+    """
 
     id: Identifier
     name: Title
+    hands_on_incomplete: Annotated[bool, Field(strict=True, exclude_if=is_empty)] = False
 
 
 class OfferRule(Part):
@@ -132,6 +152,7 @@ class Category(Part):
     fact_weights: dict[Fact, Annotated[float, Field(strict=True, gt=0, le=100)]] = Field(default_factory=dict)
     knowledge: bool = True
     """Whether a documented problem of this category may go to the knowledge group instead of its entry group."""
+    mode: Annotated[Mode, Field(exclude_if=is_tiered)] = Mode.TIERED
 
     def weight(self, fact: Fact) -> float:
         """How much a required fact counts."""

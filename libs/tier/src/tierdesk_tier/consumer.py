@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from tierdesk_bus import HOME, Bus, Consumer, Delivery
 from tierdesk_contracts import MessageError, parse, seal
 from tierdesk_contracts.outcome import WorkAccepted
-from tierdesk_contracts.vocabulary import EscalationReason, ReturnReason
+from tierdesk_contracts.vocabulary import EscalationReason, Mode, ReturnReason, Role
 from tierdesk_contracts.work import WorkOffered
 from tierdesk_tier.assignment import Assignment
 from tierdesk_tier.job import Job
@@ -247,8 +247,8 @@ class TierConsumer:
                 return
         log.error("%s is handed on: the work function was run %d times, %s", job.case.reference, ATTEMPTS, failure)
         findings = f"{job.worker} could not work on it: {failure}."
-        if assignment.refused is None:
-            await job.escalate(EscalationReason.BEYOND_SCOPE, findings=findings)
+        if assignment.refused is None and job.role is Role.OWNER and job.mode is Mode.TIERED:
+            await job.escalate(EscalationReason.BEYOND_SCOPE, findings=findings, override="Its worker failed.")
         else:
             await job.give_back(ReturnReason.NOT_OURS, findings=findings)
 

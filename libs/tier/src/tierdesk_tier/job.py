@@ -9,7 +9,10 @@ from uuid import UUID
 
 from tierdesk_contracts.outcome import (
     Outcome,
+    WorkCarried,
+    WorkContributed,
     WorkEscalated,
+    WorkInvited,
     WorkPaused,
     WorkProgressed,
     WorkResolved,
@@ -17,12 +20,12 @@ from tierdesk_contracts.outcome import (
     WorkReturned,
     WorkTransferred,
 )
-from tierdesk_contracts.vocabulary import EscalationReason, OpenEnum, PauseParty, ReturnReason, StepTried
+from tierdesk_contracts.vocabulary import EscalationReason, Mode, OpenEnum, PauseParty, ReturnReason, Role, StepTried
 from tierdesk_contracts.work import Case, Deadline, Internal, OutcomeRejected, WorkAssigned, WorkUpdated
 from tierdesk_tier.errors import WorkLostError, WorkOverError
 from tierdesk_tier.ledger import Ledger
 
-ENDINGS: Final = (WorkResolved, WorkEscalated, WorkTransferred, WorkReturned)
+ENDINGS: Final = (WorkResolved, WorkEscalated, WorkTransferred, WorkReturned, WorkContributed)
 """After one of these the work is no longer this worker's."""
 
 Steps = Iterable[StepTried | str]
@@ -79,6 +82,21 @@ class Job:
         return self._assigned.internal
 
     @property
+    def role(self) -> Role:
+        """Whether this worker owns the ticket, or contributes to the work of another who does."""
+        return self._assigned.role
+
+    @property
+    def question(self) -> str:
+        """What a contributor is asked; empty for an owner."""
+        return self._assigned.question
+
+    @property
+    def mode(self) -> Mode:
+        """How an owner may pass it on: `escalate` where it is tiered, `invite` in a swarm, `carry` where it is carried through."""
+        return self._assigned.mode
+
+    @property
     def deadlines(self) -> tuple[Deadline, ...]:
         """The promises that hold for it."""
         return self._assigned.deadlines
@@ -104,10 +122,27 @@ class Job:
         steps_tried: Steps = (),
         impact: int | None = None,
         urgency: int | None = None,
+        location: str | None = None,
+        contact: str | None = None,
+        affected: str | None = None,
+        department: str | None = None,
     ) -> None:
-        """Tell of progress: a note for the desk, an answer to the requester, steps tried, facts put right."""
+        """Tell of progress: a note for the desk, an answer to the requester, steps tried, facts told or put right.
+
+        Facts that `internal.missing_facts` names must be told before the ticket may go up. Vendors tell impact and
+        urgency alone.
+        """
         await self._step(
-            WorkProgressed, note=note, answer=answer, steps_tried=_steps(steps_tried), impact=impact, urgency=urgency
+            WorkProgressed,
+            note=note,
+            answer=answer,
+            steps_tried=_steps(steps_tried),
+            impact=impact,
+            urgency=urgency,
+            location=location,
+            contact=contact,
+            affected=affected,
+            department=department,
         )
 
     async def answer(self, text: str, *, steps_tried: Steps = ()) -> None:
@@ -138,8 +173,12 @@ class Job:
         steps_tried: Steps = (),
         to_tier: str | None = None,
         to_group: str | None = None,
+        override: str = "",
     ) -> None:
-        """Hand on to another tier, by default the next one up. Ends the job."""
+        """Hand on to another tier, by default the next one up. Ends the job.
+
+        Upwards it is refused while the description lacks facts, unless `override` says why it must go all the same.
+        """
         await self._step(
             WorkEscalated,
             reason=_word(EscalationReason, reason),
@@ -147,7 +186,35 @@ class Job:
             steps_tried=_steps(steps_tried),
             to_tier=to_tier,
             to_group=to_group,
+            override=override,
         )
+
+    async def carry(
+        self,
+        reason: EscalationReason | str,
+        *,
+        findings: str = "",
+        steps_tried: Steps = (),
+        to_tier: str | None = None,
+        override: str = "",
+    ) -> None:
+        """Carry it to another tier, by default the next one up, and stay its owner, where `mode` is `carry_through`."""
+        await self._step(
+            WorkCarried,
+            reason=_word(EscalationReason, reason),
+            findings=findings,
+            steps_tried=_steps(steps_tried),
+            to_tier=to_tier,
+            override=override,
+        )
+
+    async def invite(self, to_group: str, question: str) -> None:
+        """Ask another group, of any tier, to contribute. What becomes of it comes as `updates` with a `contribution`."""
+        await self._step(WorkInvited, to_group=to_group, question=question)
+
+    async def contribute(self, findings: str, *, steps_tried: Steps = ()) -> None:
+        """Tell the owner what an invited worker found. Ends the job."""
+        await self._step(WorkContributed, findings=findings, steps_tried=_steps(steps_tried))
 
     async def transfer(self, to_group: str, *, findings: str = "", steps_tried: Steps = ()) -> None:
         """Hand on to another group of the same tier. Ends the job."""

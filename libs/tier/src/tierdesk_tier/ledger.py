@@ -24,6 +24,8 @@ from tierdesk_contracts.vocabulary import RejectReason
 from tierdesk_contracts.work import OutcomeRejected
 from tierdesk_tier.sending import Sender
 
+MOST_REPEATS: Final = 200
+"""So often in a row the same outcome may be refused for a gap, of half a minute each."""
 _SPACE: Final = UUID("9a2d2f0e-6c5b-5d1e-8f5b-2f3f8b1c7a40")
 
 
@@ -110,16 +112,26 @@ class Ledger:
     def _next(self) -> int:
         return max(self._said, default=self._applied) + 1
 
+    def _unread_id(self, outcome: Outcome) -> UUID:
+        """The identifier under which the desk has not read this yet, as far as is known here.
+
+        One refused for a gap is followed by the next, made from it. Work that was begun again knows the latest refusal
+        alone, not those before it; so it is looked for further down the line.
+        """
+        unread = candidate = outcome_id(outcome)
+        for _ in range(MOST_REPEATS if self._refusals else 0):
+            refusal = self._refusals.get(candidate)
+            following = uuid5(_SPACE, f"{candidate} again")
+            if refusal is not None:
+                unread = following if refusal.reason is RejectReason.GAP else candidate
+            candidate = following
+        return unread
+
     async def _publish(self, outcome: Outcome, *, advance: bool = True) -> None:
-        message_id = outcome_id(outcome)
-        while (refusal := self._refusals.get(message_id)) is not None:
-            if refusal.reason is RejectReason.REPEATED:
-                outcome = outcome.model_copy(update={"ordinal": max(self._next, refusal.last_ordinal + 1)})
-                message_id = outcome_id(outcome)
-            elif refusal.reason is RejectReason.GAP:
-                message_id = uuid5(_SPACE, f"{message_id} again")
-            else:
-                break
+        message_id = self._unread_id(outcome)
+        while (refusal := self._refusals.get(message_id)) is not None and refusal.reason is RejectReason.REPEATED:
+            outcome = outcome.model_copy(update={"ordinal": max(self._next, refusal.last_ordinal + 1)})
+            message_id = self._unread_id(outcome)
         envelope = seal(
             outcome,
             message_id=message_id,

@@ -14,8 +14,10 @@ from tierdesk_contracts.names import EVENTS, OUTCOMES, VENDOR_INBOUND, WORK
 from tierdesk_policy import load_policy_file
 from tierdesk_router.handlers import intake, notices, outcomes
 from tierdesk_router.handlers.acknowledging import acknowledge_ticket
+from tierdesk_router.handlers.merging import Merging
 from tierdesk_router.handlers.policies import WorkQueues, apply_policy, vendor_namespaces
 from tierdesk_router.handlers.timers import Timers, count_put_off
+from tierdesk_router.http.merging import merging_router
 from tierdesk_router.http.policy import policy_router
 from tierdesk_router.http.tickets import tickets_router
 from tierdesk_router.store.policies import PolicyShelf
@@ -43,6 +45,8 @@ async def build(parts: Parts) -> Service:
     queues = WorkQueues(parts.bus)
     app = create_app(title="Tierdesk router", ring=parts.ring, settings=parts.settings)
     app.include_router(tickets_router(parts.database, partial(acknowledge_ticket, parts, shelf)))
+    merging = Merging(parts.database, parts.clock.now, parts.identifiers.new, shelf)
+    app.include_router(merging_router(parts.database, merging.merge))
     app.include_router(policy_router(parts.database, shelf, partial(apply_policy, parts, queues)))
     service = Service("router", parts, app, topology=TOPOLOGY)
     outcome_handler = outcomes.OutcomeHandler(parts.clock, parts.identifiers, shelf)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tierdesk_contracts.outcome import (
     WorkAccepted,
+    WorkCarried,
+    WorkContributed,
     WorkEscalated,
+    WorkInvited,
     WorkPaused,
     WorkProgressed,
     WorkResolved,
@@ -12,7 +15,7 @@ from tierdesk_contracts.outcome import (
     WorkReturned,
     WorkTransferred,
 )
-from tierdesk_contracts.samples.story import ASSIGNMENT, STEPS
+from tierdesk_contracts.samples.story import ASSIGNMENT, STEPS, identifier
 from tierdesk_contracts.vocabulary import Contract, EscalationReason, PauseParty, ReturnReason
 
 _TOKEN = 5
@@ -31,6 +34,10 @@ def messages() -> tuple[Contract, ...]:
             note="Technician booked.",
             answer="A technician comes at two o'clock.",
             steps_tried=STEPS,
+            location="Building B, floor 3",
+            contact="+44 20 7946 0123",
+            affected="Accounts, 14 people",
+            department="facilities",
             impact=2,
             urgency=2,
         ),
@@ -63,6 +70,34 @@ def messages() -> tuple[Contract, ...]:
             steps_tried=STEPS,
             to_tier="l2",
             to_group="workplace",
+            override="The requester is on a flight until tomorrow.",
+        ),
+        WorkCarried(
+            assignment_id=ASSIGNMENT,
+            token=_TOKEN,
+            worker=_WORKER,
+            ordinal=5,
+            reason=EscalationReason.COMPLEX_CONFIGURATION,
+            findings="The trays are right; the print server must be looked at.",
+            steps_tried=STEPS,
+            to_tier="l3",
+            override="Nobody can be reached before Monday.",
+        ),
+        WorkInvited(
+            assignment_id=ASSIGNMENT,
+            token=_TOKEN,
+            worker=_WORKER,
+            ordinal=5,
+            to_group="platform",
+            question="Which driver does the print server hand out?",
+        ),
+        WorkContributed(
+            assignment_id=identifier(9),
+            token=_TOKEN + 1,
+            worker="l3-mia",
+            ordinal=2,
+            findings="It hands out the driver of the old model.",
+            steps_tried=STEPS,
         ),
         WorkTransferred(
             assignment_id=ASSIGNMENT,

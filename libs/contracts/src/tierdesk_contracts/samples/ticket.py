@@ -20,23 +20,33 @@ from tierdesk_contracts.samples.story import (
     moment,
 )
 from tierdesk_contracts.ticket import (
+    Absorbed,
     Accepted,
     Acknowledged,
     CallNoted,
     CancelledByRequester,
+    Carried,
     ChainStarted,
     ChainStopped,
     ChainWaiting,
     ClockAlarm,
     Closed,
+    Contributed,
+    Declined,
+    Described,
     Escalated,
     Explanation,
+    FactsRequested,
+    Invited,
+    Joined,
     Matched,
+    Merged,
     Notified,
     Offered,
     Opened,
     Paused,
     Progressed,
+    Released,
     ReopenedAgain,
     Replied,
     Reprioritised,
@@ -66,7 +76,7 @@ from tierdesk_contracts.vocabulary import (
 
 def messages() -> tuple[Contract, ...]:
     """One message; a real commit holds a few of these events, the sample holds one of each."""
-    events = (*_arriving(), *_working(), *_moving(), *_ending(), *_climbing())
+    events = (*_arriving(), *_working(), *_moving(), *_ending(), *_contributing(), *_climbing())
     return (
         TicketChanged(
             reference=REFERENCE,
@@ -142,7 +152,7 @@ def _moving() -> tuple[TicketEvent, ...]:
         Escalated(
             sequence=15, at=moment(35), actor=WORKER, assignment_id=identifier(6),
             reason=EscalationReason.NEEDS_VENDOR, findings="The drum is worn, not the toner.", steps_tried=STEPS,
-            to_tier="l4", to_group="printer-vendor",
+            to_tier="l4", to_group="printer-vendor", override="The requester is on a flight until tomorrow.",
         ),
         Withdrawn(
             sequence=16, at=moment(65), actor=DESK, assignment_id=identifier(7), token=15,
@@ -163,21 +173,64 @@ def _ending() -> tuple[TicketEvent, ...]:
     )  # fmt: skip
 
 
+def _contributing() -> tuple[TicketEvent, ...]:
+    """What a real ticket has before its end; here after it, so that the numbers of the others stay."""
+    asked, declined, unheard = identifier(9), identifier(10), identifier(11)
+    return (
+        FactsRequested(
+            sequence=21, at=moment(402), actor=DESK, missing_facts=("department",),
+            question="Please tell us which department suits best.",
+        ),
+        Described(
+            sequence=22, at=moment(403), actor=WORKER, told=("location", "impact", "department"),
+            location="Building B, floor 4", affected="Accounts, 15 people", department="facilities", completeness=1.0,
+            missing_facts=(),
+        ),
+        Invited(
+            sequence=23, at=moment(404), actor=WORKER, assignment_id=asked, token=24, tier="l4", group="printer-vendor",
+            vendor="acme-print", question="Is the drum within its warranty?", attempt=1, accept_by=moment(434),
+        ),
+        Joined(sequence=24, at=moment(405), actor=VENDOR, assignment_id=asked, worker="acme-1"),
+        Contributed(
+            sequence=25, at=moment(406), actor=VENDOR, assignment_id=asked, findings="It is, until May.", steps_tried=STEPS,
+        ),
+        Declined(
+            sequence=26, at=moment(407), actor=WORKER, assignment_id=declined, reason=ReturnReason.NOT_OURS,
+            findings="We keep servers.",
+        ),
+        Released(
+            sequence=27, at=moment(408), actor=DESK, assignment_id=unheard, token=25, reason=WithdrawReason.NOT_ACCEPTED
+        ),
+        Carried(
+            sequence=28, at=moment(409), actor=WORKER, assignment_id=ASSIGNMENT,
+            reason=EscalationReason.COMPLEX_CONFIGURATION, findings="The print server must be looked at.",
+            steps_tried=STEPS, to_tier="l3", override="Nobody can be reached before Monday.",
+        ),
+        Absorbed(
+            sequence=29, at=moment(410), actor=DESK, ticket=identifier(12), reference="TD-3QXK-7M2P",
+            reason="Reported twice.",
+        ),
+        Merged(
+            sequence=30, at=moment(411), actor=DESK, into=identifier(13), reference="TD-9WDA-4F6H", reason="Reported twice.",
+        ),
+    )  # fmt: skip
+
+
 def _climbing() -> tuple[TicketEvent, ...]:
     breach = {"actor": DESK, "escalation": "breach"}
     return (
         ChainStarted(
-            sequence=21, at=moment(480), cause=ChainCause.CLOCK, reason="The clock resolution was breached.",
+            sequence=31, at=moment(480), cause=ChainCause.CLOCK, reason="The clock resolution was breached.",
             clock_id=CLOCK, cycle=1, **breach,
         ),
         Notified(
-            sequence=22, at=moment(480), step=1, round=1, role="contact-owner", to="l1-ann",
+            sequence=32, at=moment(480), step=1, round=1, role="contact-owner", to="l1-ann",
             reason="The clock resolution was breached.", **breach,
         ),
-        ChainWaiting(sequence=23, at=moment(480), step=2, round=1, until=moment(510), **breach),
-        StepSkipped(sequence=24, at=moment(510), step=3, round=1, why="It is of priority 1 already.", **breach),
-        Acknowledged(sequence=25, at=moment(511), actor=WORKER, note="I am on it."),
+        ChainWaiting(sequence=33, at=moment(480), step=2, round=1, until=moment(510), **breach),
+        StepSkipped(sequence=34, at=moment(510), step=3, round=1, why="It is of priority 1 already.", **breach),
+        Acknowledged(sequence=35, at=moment(511), actor=WORKER, note="I am on it."),
         ChainStopped(
-            sequence=26, at=moment(511), actor=WORKER, escalation="breach", why=ChainEnd.ACKNOWLEDGED
+            sequence=36, at=moment(511), actor=WORKER, escalation="breach", why=ChainEnd.ACKNOWLEDGED
         ),
     )  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tierdesk_contracts.samples.story import ASSIGNMENT, CASE, DEADLINES, INTERNAL, STEPS, identifier, moment
-from tierdesk_contracts.vocabulary import Contract, OfferReason, RejectReason, WithdrawReason
-from tierdesk_contracts.work import OutcomeRejected, WorkAssigned, WorkOffered, WorkUpdated, WorkWithdrawn
+from tierdesk_contracts.vocabulary import Contract, Mode, OfferReason, RejectReason, Role, WithdrawReason
+from tierdesk_contracts.work import Contribution, OutcomeRejected, WorkAssigned, WorkOffered, WorkUpdated, WorkWithdrawn
 
 
 def messages() -> tuple[Contract, ...]:
@@ -26,6 +26,9 @@ def messages() -> tuple[Contract, ...]:
         WorkAssigned(
             assignment_id=ASSIGNMENT,
             token=5,
+            role=Role.CONTRIBUTOR,
+            question="Is the drum within its warranty?",
+            mode=Mode.SWARM,
             worker="acme-1",
             last_ordinal=1,
             deadlines=DEADLINES,
@@ -40,6 +43,13 @@ def messages() -> tuple[Contract, ...]:
             article_id="KB-12",
             article_title="Streaks on paper",
             resumed=True,
+            contribution=Contribution(
+                group="platform",
+                worker="l3-mia",
+                word="contributed",
+                text="It hands out the driver of the old model.",
+                steps_tried=STEPS,
+            ),
         ),
         WorkWithdrawn(assignment_id=ASSIGNMENT, token=5, reason=WithdrawReason.CANCELLED),
         OutcomeRejected(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from tierdesk_contracts import names, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import ActorKind, Contract, WithdrawReason
+from tierdesk_contracts.vocabulary import ActorKind, Contract, Mode, OfferReason, Role, WithdrawReason
 from tierdesk_policy import BusinessTimeError, Policy
-from tierdesk_router.domain.lifecycle import Draft, offered_assignment
+from tierdesk_router.domain.lifecycle import Draft, accepted_by, assignment_of
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
@@ -65,11 +65,15 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
     """The messages that the draft's events owe to tiers, in order."""
     posts: list[Post] = []
     ticket, live = draft.ticket, draft.before.assignment
+    parts = {part.id: part for part in draft.before.contributions}
     for event in draft.events:
+        if (part := _part_after(event, parts)) is not None:
+            posts += _tell_of_part(ticket, live, part, event, policy, party)
+            continue
         match event:
             case events.Offered():
-                live = offered_assignment(event)
-                posts += _post(ticket, live, _offered(ticket, event, policy, party))
+                live = assignment_of(event)
+                posts += _post(ticket, live, _offer_of(ticket, live, policy, party))
             case events.Accepted() if ticket.assignment is not None and ticket.assignment.id == event.assignment_id:
                 live = ticket.assignment
                 posts += _post(ticket, live, assigned(ticket, live, 1, policy, party))
@@ -89,6 +93,58 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
             case _ if live is not None and ticket.assignment is not None and ticket.assignment.id == live.id:
                 posts += _post(ticket, live, _updated(live, event))
     return posts
+
+
+def _part_after(event: events.TicketEvent, parts: dict[UUID, Assignment]) -> Assignment | None:
+    """The invitation or contribution that an event is about, as it is then; None for any other event."""
+    if isinstance(event, events.Invited):
+        parts[event.assignment_id] = assignment_of(event)
+    part = parts.get(getattr(event, "assignment_id", UUID(int=0)))
+    if part is not None and isinstance(event, events.Joined):
+        part = parts[part.id] = accepted_by(part, event.worker)
+    return part
+
+
+def _tell_of_part(
+    ticket: Ticket, owner: Assignment | None, part: Assignment, event: events.TicketEvent, policy: Policy,
+    party: Party | None,
+) -> list[Post]:  # fmt: skip
+    """What the invited group, and what the owner hears."""
+    posts: list[Post] = []
+    match event:
+        case events.Invited():
+            return _post(ticket, part, _offer_of(ticket, part, policy, party))
+        case events.Joined():
+            posts = _post(ticket, part, assigned(ticket, part, 1, policy, party))
+        case events.Released():
+            posts = _post(
+                ticket, part,
+                work.WorkWithdrawn(assignment_id=part.id, token=part.token, reason=event.reason),
+            )  # fmt: skip
+    word = _contribution(part, event)
+    if owner is None or word is None:
+        return posts
+    told = work.WorkUpdated(assignment_id=owner.id, token=owner.token, contribution=word)
+    return posts + _post(ticket, owner, told)
+
+
+def _contribution(part: Assignment, event: events.TicketEvent) -> work.Contribution | None:
+    """What the owner hears of it. Only owners in house invite, so nothing here is for a vendor's eyes."""
+    match event:
+        case events.Joined():
+            word, text = "joined", ""
+        case events.Progressed():
+            word, text = "noted", event.note
+        case events.Contributed():
+            word, text = "contributed", event.findings
+        case events.Declined():
+            word, text = "declined", event.findings
+        case events.Released() if event.reason is WithdrawReason.NOT_ACCEPTED:
+            word, text = "not_accepted", ""
+        case _:
+            return None
+    steps = event.steps_tried if isinstance(event, events.Progressed | events.Contributed) else ()
+    return work.Contribution(group=part.group, worker=part.worker, word=word, text=text, steps_tried=steps)
 
 
 def _post(ticket: Ticket, live: Assignment | None, data: Contract | None) -> list[Post]:
@@ -160,19 +216,30 @@ def promises(ticket: Ticket, policy: Policy) -> tuple[work.Deadline, ...]:
     return tuple(found)
 
 
-def _offered(ticket: Ticket, event: events.Offered, policy: Policy, party: Party | None) -> work.WorkOffered:
+def _asked(ticket: Ticket, part: Assignment, policy: Policy) -> dict[str, Any]:
+    """What the holder of an assignment is asked for."""
+    assert ticket.category is not None
+    return {
+        "role": Role.CONTRIBUTOR if part.reason is OfferReason.INVITATION else Role.OWNER,
+        "question": part.question,
+        "mode": Mode(policy.category(ticket.category).mode.value),
+    }
+
+
+def _offer_of(ticket: Ticket, part: Assignment, policy: Policy, party: Party | None) -> work.WorkOffered:
     return work.WorkOffered(
-        assignment_id=event.assignment_id,
-        token=event.token,
-        tier=event.tier,
-        group=event.group,
-        reason=event.reason,
-        attempt=event.attempt,
-        accept_by=event.accept_by,
+        assignment_id=part.id,
+        token=part.token,
+        **_asked(ticket, part, policy),
+        tier=part.tier,
+        group=part.group,
+        reason=part.reason,
+        attempt=part.attempt,
+        accept_by=part.accept_by,
         deadlines=promises(ticket, policy),
         steps_tried=ticket.steps_tried,
         case=_case(ticket),
-        internal=_internal(ticket, event.vendor, party),
+        internal=_internal(ticket, part.vendor, party),
     )
 
 
@@ -184,6 +251,7 @@ def assigned(
     return work.WorkAssigned(
         assignment_id=live.id,
         token=live.token,
+        **_asked(ticket, live, policy),
         worker=live.worker,
         last_ordinal=last_ordinal,
         deadlines=promises(ticket, policy),

@@ -30,6 +30,8 @@ def _end_of(chain: Chain, ticket: Ticket, event: TicketEvent) -> ChainEnd | None
             return ChainEnd.ACKNOWLEDGED
         case events.Accepted() if chain.cause is ChainCause.UNACCEPTED:
             return ChainEnd.ACCEPTED
+        case events.Joined() | events.Contributed() | events.Declined():
+            return None  # of a guest: the owner is as silent as before
         case _ if chain.cause is ChainCause.SILENT and event.actor.kind in _WORKERS:
             return ChainEnd.HEARD
     return None

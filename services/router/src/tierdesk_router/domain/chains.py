@@ -22,10 +22,10 @@ from tierdesk_contracts.vocabulary import (
     Status,
     WithdrawReason,
 )
-from tierdesk_policy import CONTACT_OWNER, BusinessTimeError, Escalation, Group, Policy, Step
-from tierdesk_router.domain.escalation import find_way_back, find_way_up
+from tierdesk_policy import CONTACT_OWNER, BusinessTimeError, Escalation, Group, Mode, Policy, Step
+from tierdesk_router.domain.escalation import check_mode, find_way_back, find_way_up
 from tierdesk_router.domain.lifecycle import MOVES, Draft
-from tierdesk_router.domain.offers import DESK, NewId, offer, withdraw
+from tierdesk_router.domain.offers import DESK, NewId, offer, release_contributions, withdraw
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Chain, Ticket
 
@@ -222,6 +222,8 @@ def _hand_on(draft: Draft, policy: Policy, target: Group, new_id: NewId) -> None
     live = draft.ticket.assignment
     if live is None:
         raise Refusal(RejectReason.FORBIDDEN, "nobody has it or is asked for it")
+    check_mode(draft.ticket, policy, Mode.TIERED)
+    release_contributions(draft)
     draft.record(
         events.Escalated,
         actor=DESK,

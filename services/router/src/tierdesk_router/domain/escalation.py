@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tierdesk_contracts.vocabulary import RejectReason
-from tierdesk_policy import Group, Policy, UnknownNameError
+from tierdesk_policy import Group, Mode, Policy, UnknownNameError
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Ticket
 
@@ -72,6 +74,21 @@ def find_way_back(ticket: Ticket, policy: Policy) -> Group:
         RejectReason.FORBIDDEN,
         f"no edge leads down from {ticket.tier} to people in house; there are edges to {_ways(ticket.tier, policy)}",
     )
+
+
+_INSTEAD: Final = {
+    Mode.TIERED: "is handed from tier to tier: escalate it instead",
+    Mode.SWARM: "is swarmed, the ticket does not move: invite the group instead",
+    Mode.CARRY_THROUGH: "is carried through by its owner: carry it instead, or invite the group",
+}
+
+
+def check_mode(ticket: Ticket, policy: Policy, wanted: Mode) -> None:
+    """Raise `Refusal(FORBIDDEN)` when work of the ticket's category is passed on in another way."""
+    assert ticket.category is not None
+    category = policy.category(ticket.category)
+    if category.mode is not wanted:
+        raise Refusal(RejectReason.FORBIDDEN, f"the category {category.id} {_INSTEAD[category.mode]}")
 
 
 def find_transfer(ticket: Ticket, policy: Policy, to_group: str) -> Group:

@@ -13,13 +13,7 @@ from uuid import UUID
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.ticket import TicketEvent
-from tierdesk_contracts.vocabulary import (
-    Actor,
-    ActorKind,
-    Status,
-    StepTried,
-    WithdrawReason,
-)
+from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, Status, StepTried, WithdrawReason
 from tierdesk_router.domain.chain_effects import CHAIN_EFFECTS, find_ended_chains
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
@@ -28,6 +22,7 @@ EventT = TypeVar("EventT", bound=TicketEvent)
 _OPEN: Final = (Status.TRIAGED, Status.OFFERED, Status.ACCEPTED, Status.PAUSED)
 _ANY: Final = (Status.NEW, *_OPEN, Status.RESOLVED, Status.CLOSED, Status.CANCELLED, Status.MERGED)
 _HELD: Final = (Status.ACCEPTED, Status.PAUSED)
+_WITHIN_WORK: Final = ("carried", "invited", "joined", "contributed", "declined", "released")
 
 STEPS_KEPT: Final = 100
 """So many steps tried, the newest, stand in a ticket's row and go out with each offer; the log keeps all."""
@@ -41,6 +36,7 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     (Status.TRIAGED, "offered"): Status.OFFERED,
     (Status.OFFERED, "accepted"): Status.ACCEPTED,
     **{(held, "progressed"): held for held in _HELD},
+    **{(held, kind): held for held in _HELD for kind in _WITHIN_WORK},
     **{(held, "paused"): Status.PAUSED for held in _HELD},
     (Status.PAUSED, "resumed"): Status.ACCEPTED,
     **{(held, "resolved"): Status.RESOLVED for held in _HELD},
@@ -49,6 +45,9 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     **{(live, "withdrawn"): Status.TRIAGED for live in (Status.OFFERED, *_HELD)},
     **{(status, "closed"): Status.CLOSED for status in (Status.TRIAGED, Status.RESOLVED)},
     **{(status, "cancelled"): Status.CANCELLED for status in (Status.NEW, Status.TRIAGED)},
+    (Status.TRIAGED, "merged"): Status.MERGED,
+    **{(status, "absorbed"): status for status in (*_OPEN, Status.RESOLVED)},
+    **{(status, kind): status for status in _OPEN for kind in ("facts_requested", "described")},
     **{(status, "reopened"): Status.TRIAGED for status in (Status.RESOLVED, Status.CLOSED)},
     **{(status, "reprioritised"): status for status in _OPEN},
     **{
@@ -152,40 +151,56 @@ def _triaged(_: Ticket, event: events.Triaged) -> dict[str, Any]:
     }
 
 
-def offered_assignment(event: events.Offered) -> Assignment:
-    """The assignment that an offer makes."""
+def assignment_of(event: events.Offered | events.Invited) -> Assignment:
+    """The assignment that an offer or an invitation makes."""
     return Assignment(
         id=event.assignment_id,
         token=event.token,
         tier=event.tier,
         group=event.group,
         vendor=event.vendor,
-        reason=event.reason,
+        reason=event.reason if isinstance(event, events.Offered) else OfferReason.INVITATION,
         attempt=event.attempt,
         offered_at=event.at,
         accept_by=event.accept_by,
+        question=event.question if isinstance(event, events.Invited) else "",
     )
 
 
+def accepted_by(assignment: Assignment, worker: str) -> Assignment:
+    """The same assignment once a worker has it."""
+    return assignment.model_copy(update={"worker": worker, "accept_by": None})
+
+
 def _offered(_: Ticket, event: events.Offered) -> dict[str, Any]:
-    return {"assignment": offered_assignment(event), "token": event.token, "tier": event.tier, "group": event.group}
+    return {"assignment": assignment_of(event), "token": event.token, "tier": event.tier, "group": event.group}
+
+
+def _described(_: Ticket, event: events.Described) -> dict[str, Any]:
+    told = {name: getattr(event, name) for name in ("location", "affected", "department")}
+    change: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    return change | {"completeness": event.completeness, "missing_facts": event.missing_facts}
 
 
 def _accepted(ticket: Ticket, event: events.Accepted) -> dict[str, Any]:
     assert ticket.assignment is not None
-    accepted = {"worker": event.worker, "accept_by": None, "heard_at": event.at}
-    return {"assignment": ticket.assignment.model_copy(update=accepted), "unaccepted": 0}
+    accepted = accepted_by(ticket.assignment, event.worker).model_copy(update={"heard_at": event.at})
+    return {"assignment": accepted, "unaccepted": 0}
 
 
 def _heard(ticket: Ticket, at: datetime | None) -> dict[str, Any]:
-    """The worker spoke; with `at` None its work waits for others, whose silence is not its own."""
+    """The owner spoke; with `at` None its work waits for others, whose silence is not its own."""
     assert ticket.assignment is not None
     return {"assignment": ticket.assignment.model_copy(update={"heard_at": at, "chains_of_silence": ()})}
 
 
+def _said(ticket: Ticket, event: TicketEvent) -> dict[str, Any]:
+    """The owner said something, and goes on as before."""
+    return _heard(ticket, None if ticket.paused_for is not None else event.at)
+
+
 def _progressed(ticket: Ticket, event: events.Progressed) -> dict[str, Any]:
-    at = None if ticket.paused_for is not None else event.at
-    return _heard(ticket, at) | {"steps_tried": _add_steps(ticket, event.steps_tried)}
+    return _said(ticket, event) | {"steps_tried": _add_steps(ticket, event.steps_tried)}
 
 
 def _add_steps(ticket: Ticket, steps: tuple[StepTried, ...]) -> tuple[StepTried, ...]:
@@ -197,20 +212,49 @@ def _handed_on(ticket: Ticket, event: events.Escalated | events.Transferred) -> 
     steps = event.steps_tried if isinstance(event, events.Escalated) else ()
     return {
         "assignment": None,
+        "contact_owner": ticket.contact_owner or _contact(ticket, event),
         "senders": (ticket.senders + sender)[-50:],
         "findings": event.findings or ticket.findings,
         "steps_tried": _add_steps(ticket, steps),
         "hand_offs": ticket.hand_offs + 1,
         "paused_for": None,
-        "contact_owner": ticket.contact_owner or _escalated_by(ticket, event),
     }
 
 
-def _escalated_by(ticket: Ticket, event: events.Escalated | events.Transferred) -> str | None:
-    """The worker in house who escalates it; neither a vendor nor the desk itself."""
-    if isinstance(event, events.Escalated) and event.actor.kind is ActorKind.WORKER and ticket.assignment is not None:
-        return ticket.assignment.worker
-    return None
+def _contact(ticket: Ticket, event: events.Escalated | events.Transferred | events.Carried) -> str | None:
+    """Who stays the requester's contact: the first worker in house who handed the ticket to another tier."""
+    live = ticket.assignment
+    if live is None or live.vendor is not None or isinstance(event, events.Transferred):
+        return None
+    return live.worker if event.actor.kind is not ActorKind.DESK else None
+
+
+def _carried(ticket: Ticket, event: events.Carried) -> dict[str, Any]:
+    return _said(ticket, event) | {
+        "tier": event.to_tier,
+        "contact_owner": ticket.contact_owner or _contact(ticket, event),
+        "findings": event.findings or ticket.findings,
+        "steps_tried": _add_steps(ticket, event.steps_tried),
+    }
+
+
+def _invited(ticket: Ticket, event: events.Invited) -> dict[str, Any]:
+    change = _said(ticket, event) if event.actor.kind is not ActorKind.DESK else {}
+    return change | {"contributions": (*ticket.contributions, assignment_of(event)), "token": event.token}
+
+
+def _joined(ticket: Ticket, event: events.Joined) -> dict[str, Any]:
+    return {
+        "contributions": tuple(
+            accepted_by(one, event.worker) if one.id == event.assignment_id else one for one in ticket.contributions
+        )
+    }
+
+
+def _contribution_over(ticket: Ticket, event: events.Contributed | events.Declined | events.Released) -> dict[str, Any]:
+    steps = event.steps_tried if isinstance(event, events.Contributed) else ()
+    left = tuple(one for one in ticket.contributions if one.id != event.assignment_id)
+    return {"contributions": left, "steps_tried": _add_steps(ticket, steps)}
 
 
 def _returned(ticket: Ticket, event: events.Returned) -> dict[str, Any]:
@@ -231,6 +275,7 @@ def _withdrawn(ticket: Ticket, event: events.Withdrawn) -> dict[str, Any]:
 _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "triaged": _triaged,
     "offered": _offered,
+    "described": _described,
     "accepted": _accepted,
     "progressed": _progressed,
     "reprioritised": lambda _, event: {
@@ -249,6 +294,13 @@ _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "closed": lambda _, event: {"closed_at": event.at},
     "reopened": lambda _, __: {"resolved_at": None, "closed_at": None},
     "escalated": _handed_on,
+    "carried": _carried,
+    "invited": _invited,
+    "joined": _joined,
+    "contributed": _contribution_over,
+    "declined": _contribution_over,
+    "released": _contribution_over,
+    "merged": lambda _, event: {"merged_into": event.into},
     "transferred": _handed_on,
     "returned": _returned,
     "withdrawn": _withdrawn,

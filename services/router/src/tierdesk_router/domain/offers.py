@@ -25,10 +25,6 @@ def offer(draft: Draft, group: Group, policy: Policy, *, reason: OfferReason, at
     if reason is OfferReason.NOT_ACCEPTED:
         previous = next(event for event in reversed(draft.events) if isinstance(event, events.Withdrawn))
         attempt = _attempts_so_far(draft, previous, group) + 1
-    try:
-        accept_by = policy.calendar(group.calendar).add(at, policy.offer_rule(group.id).accept_within_seconds)
-    except BusinessTimeError:
-        accept_by = None
     draft.record(
         events.Offered,
         actor=DESK,
@@ -39,8 +35,16 @@ def offer(draft: Draft, group: Group, policy: Policy, *, reason: OfferReason, at
         vendor=group.vendor,
         reason=reason,
         attempt=attempt,
-        accept_by=accept_by,
+        accept_by=due_to_accept(group, policy, at),
     )
+
+
+def due_to_accept(group: Group, policy: Policy, at: datetime) -> datetime | None:
+    """Until when a group has time to accept, in its own hours; None where its calendar never comes that far."""
+    try:
+        return policy.calendar(group.calendar).add(at, policy.offer_rule(group.id).accept_within_seconds)
+    except BusinessTimeError:
+        return None
 
 
 def _attempts_so_far(draft: Draft, withdrawn: events.Withdrawn, group: Group) -> int:
@@ -85,10 +89,17 @@ def _offer_anew(ticket: Ticket, group: Group, policy: Policy, *, now: datetime, 
 
 
 def withdraw(draft: Draft, reason: WithdrawReason) -> None:
-    """Take the live assignment back, if there is one."""
+    """Take the owning assignment back, if there is one, and with it all contributions."""
+    release_contributions(draft, reason)
     assignment = draft.ticket.assignment
     if assignment is not None:
         draft.record(events.Withdrawn, actor=DESK, assignment_id=assignment.id, token=assignment.token, reason=reason)
+
+
+def release_contributions(draft: Draft, reason: WithdrawReason = WithdrawReason.OWNER_DONE) -> None:
+    """Take all invitations and contributions back, before the owner's assignment ends."""
+    for part in draft.ticket.contributions:
+        draft.record(events.Released, actor=DESK, assignment_id=part.id, token=part.token, reason=reason)
 
 
 def close_resolved(ticket: Ticket, policy: Policy, *, now: datetime) -> Draft | None:

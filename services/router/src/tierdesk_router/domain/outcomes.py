@@ -10,21 +10,27 @@ from typing import Any, Final
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, RejectReason
-from tierdesk_policy import Policy
-from tierdesk_router.domain.escalation import find_target, find_transfer
+from tierdesk_policy import Mode, Policy
+from tierdesk_router.domain.contributions import contribute, find_invited, invite
+from tierdesk_router.domain.description import check_description, describe_by_progress, describe_by_steps
+from tierdesk_router.domain.escalation import check_mode, find_target, find_transfer
 from tierdesk_router.domain.lifecycle import Draft, IllegalMoveError
-from tierdesk_router.domain.offers import NewId, offer
+from tierdesk_router.domain.offers import NewId, offer, release_contributions
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
+_VENDORS_PART: Final = "The desk carries this case itself and asks for your part of it."
+
 
 def check_fence(ticket: Ticket, outcome: outcomes.Outcome) -> Assignment:
-    """The live assignment, if (assignment, token, worker) still own it. Raises `Refusal`."""
-    live = ticket.assignment
-    if live is None or live.id != outcome.assignment_id or live.token != outcome.token:
+    """The live assignment, owning or contributing, if it is (assignment, token, worker)'s. Raises `Refusal`."""
+    named = (outcome.assignment_id, outcome.token)
+    parts = (ticket.assignment, *ticket.contributions)
+    live = next((part for part in parts if part is not None and (part.id, part.token) == named), None)
+    if live is None:
         raise Refusal(RejectReason.STALE, f"token {outcome.token} is void; the ticket's token is {ticket.token}")
     if live.worker is not None and live.worker != outcome.worker:
-        raise Refusal(RejectReason.NOT_OWNER, f"{live.worker} owns it")
+        raise Refusal(RejectReason.NOT_OWNER, f"{live.worker} has it")
     return live
 
 
@@ -47,11 +53,15 @@ def decide_outcome(
     live = check_fence(ticket, outcome)
     kind = ActorKind.WORKER if live.vendor is None else ActorKind.VENDOR
     draft = Draft(ticket, at=at, actor=Actor(kind=kind, id=outcome.worker))
+    owns = ticket.assignment is not None and ticket.assignment.id == live.id
     if live.worker is None:
-        draft.record(events.Accepted, assignment_id=live.id, worker=outcome.worker)
+        draft.record(events.Accepted if owns else events.Joined, assignment_id=live.id, worker=outcome.worker)
     accepted, count = draft.ticket, len(draft.events)
     try:
-        _OUTCOMES[type(outcome)](draft, outcome, policy, new_id)
+        if owns:
+            _OUTCOMES[type(outcome)](draft, outcome, policy, new_id)
+        else:
+            contribute(draft, live, outcome, policy)
     except IllegalMoveError as error:
         refusal = Refusal(RejectReason.FORBIDDEN, str(error))
     except Refusal as error:
@@ -69,6 +79,10 @@ def _accept(draft: Draft, outcome: outcomes.WorkAccepted, policy: Policy, new_id
 
 def _progress(draft: Draft, outcome: outcomes.WorkProgressed, policy: Policy, new_id: NewId) -> None:
     del new_id
+    assert draft.ticket.assignment is not None
+    told = (outcome.location, outcome.contact, outcome.affected, outcome.department)
+    if draft.ticket.assignment.vendor is not None and any(told):
+        raise Refusal(RejectReason.FORBIDDEN, "facts about the requester are told in house: put them into the note")
     draft.record(
         events.Progressed,
         assignment_id=outcome.assignment_id,
@@ -76,6 +90,7 @@ def _progress(draft: Draft, outcome: outcomes.WorkProgressed, policy: Policy, ne
         answer=outcome.answer,
         steps_tried=outcome.steps_tried,
     )
+    describe_by_progress(draft, policy, outcome)
     impact = outcome.impact or draft.ticket.impact or policy.default_impact
     urgency = outcome.urgency or draft.ticket.urgency or policy.default_urgency
     if (impact, urgency) != (draft.ticket.impact, draft.ticket.urgency):
@@ -101,8 +116,9 @@ def _resume(draft: Draft, outcome: outcomes.WorkResumed, policy: Policy, new_id:
 
 
 def _resolve(draft: Draft, outcome: outcomes.WorkResolved, policy: Policy, new_id: NewId) -> None:
-    del policy, new_id
-    _note_steps(draft, outcome)
+    del new_id
+    _note_steps(draft, outcome, policy)
+    release_contributions(draft)
     draft.record(
         events.Resolved,
         assignment_id=outcome.assignment_id,
@@ -113,7 +129,11 @@ def _resolve(draft: Draft, outcome: outcomes.WorkResolved, policy: Policy, new_i
 
 
 def _escalate(draft: Draft, outcome: outcomes.WorkEscalated, policy: Policy, new_id: NewId) -> None:
+    check_mode(draft.ticket, policy, Mode.TIERED)
     target = find_target(draft.ticket, policy, to_tier=outcome.to_tier, to_group=outcome.to_group)
+    describe_by_steps(draft, policy, outcome.steps_tried)
+    check_description(draft.ticket, policy, to_tier=target.tier, override=outcome.override)
+    release_contributions(draft)
     draft.record(
         events.Escalated,
         assignment_id=outcome.assignment_id,
@@ -122,13 +142,51 @@ def _escalate(draft: Draft, outcome: outcomes.WorkEscalated, policy: Policy, new
         steps_tried=outcome.steps_tried,
         to_tier=target.tier,
         to_group=target.id,
+        override=outcome.override,
     )
     offer(draft, target, policy, reason=OfferReason.ESCALATION, at=draft.at, new_id=new_id)
 
 
+def _carry(draft: Draft, outcome: outcomes.WorkCarried, policy: Policy, new_id: NewId) -> None:
+    check_mode(draft.ticket, policy, Mode.CARRY_THROUGH)
+    _check_in_house(draft.ticket)
+    target = find_target(draft.ticket, policy, to_tier=outcome.to_tier, to_group=None)
+    describe_by_steps(draft, policy, outcome.steps_tried)
+    check_description(draft.ticket, policy, to_tier=target.tier, override=outcome.override)
+    draft.record(
+        events.Carried,
+        assignment_id=outcome.assignment_id,
+        reason=outcome.reason,
+        findings=outcome.findings,
+        steps_tried=outcome.steps_tried,
+        to_tier=target.tier,
+        override=outcome.override,
+    )
+    if target.vendor is not None and all(one.group != target.id for one in draft.ticket.contributions):
+        invite(draft, target, policy, question=_VENDORS_PART, at=draft.at, new_id=new_id)
+
+
+def _invite(draft: Draft, outcome: outcomes.WorkInvited, policy: Policy, new_id: NewId) -> None:
+    _check_in_house(draft.ticket)
+    group = find_invited(draft.ticket, policy, outcome.to_group)
+    invite(draft, group, policy, question=outcome.question, at=draft.at, new_id=new_id)
+
+
+def _check_in_house(ticket: Ticket) -> None:
+    """What others find is told to the owner in full, and so not to a vendor."""
+    if ticket.assignment is not None and ticket.assignment.vendor is not None:
+        raise Refusal(RejectReason.FORBIDDEN, "a vendor invites nobody: hand it back with what you found")
+
+
+def _contribute(draft: Draft, outcome: outcomes.WorkContributed, policy: Policy, new_id: NewId) -> None:
+    del draft, outcome, policy, new_id
+    raise Refusal(RejectReason.FORBIDDEN, "its owner does not contribute: resolve it, or hand it on")
+
+
 def _transfer(draft: Draft, outcome: outcomes.WorkTransferred, policy: Policy, new_id: NewId) -> None:
     target = find_transfer(draft.ticket, policy, outcome.to_group)
-    _note_steps(draft, outcome)
+    _note_steps(draft, outcome, policy)
+    release_contributions(draft)
     draft.record(events.Transferred, assignment_id=outcome.assignment_id, findings=outcome.findings, to_group=target.id)
     offer(draft, target, policy, reason=OfferReason.TRANSFER, at=draft.at, new_id=new_id)
 
@@ -138,7 +196,8 @@ def _give_back(draft: Draft, outcome: outcomes.WorkReturned, policy: Policy, new
     if not senders:
         raise Refusal(RejectReason.FORBIDDEN, "nobody handed it on: transfer or escalate it instead")
     sender = policy.group(senders[-1])
-    _note_steps(draft, outcome)
+    _note_steps(draft, outcome, policy)
+    release_contributions(draft)
     draft.record(
         events.Returned,
         assignment_id=outcome.assignment_id,
@@ -151,10 +210,11 @@ def _give_back(draft: Draft, outcome: outcomes.WorkReturned, policy: Policy, new
 
 
 def _note_steps(
-    draft: Draft, outcome: outcomes.WorkResolved | outcomes.WorkTransferred | outcomes.WorkReturned
+    draft: Draft, outcome: outcomes.WorkResolved | outcomes.WorkTransferred | outcomes.WorkReturned, policy: Policy
 ) -> None:
     if outcome.steps_tried:
         draft.record(events.Progressed, assignment_id=outcome.assignment_id, steps_tried=outcome.steps_tried)
+        describe_by_steps(draft, policy, outcome.steps_tried)
 
 
 _OUTCOMES: Final[dict[type[Any], Callable[[Draft, Any, Policy, NewId], None]]] = {
@@ -164,6 +224,9 @@ _OUTCOMES: Final[dict[type[Any], Callable[[Draft, Any, Policy, NewId], None]]] =
     outcomes.WorkResumed: _resume,
     outcomes.WorkResolved: _resolve,
     outcomes.WorkEscalated: _escalate,
+    outcomes.WorkCarried: _carry,
+    outcomes.WorkInvited: _invite,
+    outcomes.WorkContributed: _contribute,
     outcomes.WorkTransferred: _transfer,
     outcomes.WorkReturned: _give_back,
 }

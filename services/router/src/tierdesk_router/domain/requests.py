@@ -14,10 +14,11 @@ from tierdesk_contracts import intake
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import MAX_TEXT, Actor, ActorKind, Channel, OfferReason, Status, WithdrawReason
 from tierdesk_policy import Policy
+from tierdesk_router.domain.description import facts_told, request_facts, score_description
 from tierdesk_router.domain.lifecycle import Draft, open_ticket
 from tierdesk_router.domain.offers import DESK, NewId, offer, withdraw
 from tierdesk_router.domain.ticket import Ticket
-from tierdesk_router.domain.triage import explain, facts_told, knowledge_group, score_description, triage
+from tierdesk_router.domain.triage import explain, knowledge_group, triage
 
 Opening = intake.ProblemReported | intake.Alerted | intake.Called
 
@@ -58,6 +59,8 @@ def open_by(
         missing_facts=complete.missing,
         explanation=explain(verdict, policy),
     )
+    if not isinstance(message, intake.Alerted):  # a machine has told all it knows
+        request_facts(draft, DESK)
     offer(draft, verdict.group, policy, reason=OfferReason.TRIAGE, at=at, new_id=new_id)
     return draft
 

@@ -11,7 +11,7 @@ from tierdesk_contracts.vocabulary import ChainCause, Channel, OfferReason, Stat
 
 
 class Assignment(BaseModel):
-    """The owning assignment: work offered to one group, under one token, to at most one worker."""
+    """Work offered to one group, under one token, to at most one worker: to own the ticket, or to contribute."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,6 +25,8 @@ class Assignment(BaseModel):
     offered_at: datetime
     accept_by: datetime | None = None
     worker: str | None = None
+    question: str = ""
+    """What an invited group is asked; empty for the owning assignment."""
     heard_at: datetime | None = None
     """When its worker last said anything. None before the acceptance, and while the work is paused: it waits for others."""
     chains_of_silence: tuple[str, ...] = ()
@@ -60,8 +62,10 @@ class Acknowledgement(BaseModel):
 class Ticket(BaseModel):
     """Where a ticket stands. Personal data are not here: `requester_id` refers to them.
 
-    `assignment` is the live one; without it, no party has the ticket. `senders` is the path of groups that handed it
-    on, the last one first to get it back. `last_at` is the business time of the last act of a party.
+    `assignment` is the owning one; without it, no party has the ticket. `contributions` are the live assignments of
+    those whom its owner has invited. `senders` is the path of groups that handed it on, the last one first to get it
+    back. `contact_owner` is who handed it up first: the requester's contact in house, whoever works on it.
+    `last_at` is the business time of the last act of a party.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -98,6 +102,9 @@ class Ticket(BaseModel):
     article_title: str | None = None
     token: int = 0
     assignment: Assignment | None = None
+    contributions: tuple[Assignment, ...] = ()
+    contact_owner: str | None = None
+    merged_into: UUID | None = None
     senders: tuple[str, ...] = ()
     hand_offs: int = 0
     paused_for: str | None = None
@@ -109,5 +116,3 @@ class Ticket(BaseModel):
     """The escalations under way, at most one of a name."""
     acknowledgement: Acknowledgement | None = None
     """The last one, until another chain begins."""
-    contact_owner: str | None = None
-    """The worker in house who escalated it, and stays its requester's contact."""

@@ -1,52 +1,12 @@
-"""Triage: category, priority, completeness of the description, and the group that shall have the ticket first."""
+"""Triage: category, priority, and the group that shall have the ticket first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.intake import AlertReport, Called, ProblemReport
-from tierdesk_policy import Category, Fact, Facts, Group, Policy, Rule
+from tierdesk_policy import Category, Facts, Group, Policy, Rule
 from tierdesk_router.domain.ticket import Ticket
-
-_TOLD: Final[dict[Fact, Callable[[ProblemReport], bool]]] = {
-    Fact.REQUESTER: lambda _: True,
-    Fact.LOCATION: lambda report: report.location is not None,
-    Fact.CONTACT: lambda report: bool(report.contact or report.requester.email or report.requester.phone),
-    Fact.STEPS_TRIED: lambda report: bool(report.steps_tried),
-    Fact.IMPACT: lambda report: report.impact is not None or bool(report.affected),
-    Fact.DEPARTMENT: lambda report: report.department is not None,
-    Fact.URGENCY: lambda report: report.urgency is not None,
-}
-
-
-def facts_told(report: ProblemReport | AlertReport | Called) -> frozenset[Fact]:
-    """Which of the seven facts a report tells. A machine or a caller is always somebody who can be asked."""
-    if isinstance(report, ProblemReport):
-        return frozenset(fact for fact, told in _TOLD.items() if told(report))
-    told = {Fact.REQUESTER, Fact.CONTACT}
-    if isinstance(report, AlertReport):
-        told |= {fact for fact, value in ((Fact.IMPACT, report.impact), (Fact.URGENCY, report.urgency)) if value}
-        told |= {Fact.LOCATION} if report.asset else set()
-    return frozenset(told)
-
-
-@dataclass(frozen=True, slots=True)
-class Completeness:
-    """How much of what its category asks for a description tells."""
-
-    share: float
-    missing: tuple[str, ...]
-
-
-def score_description(category: Category, told: frozenset[Fact]) -> Completeness:
-    """The weighted share of the facts that `category` asks for, and those that lack."""
-    asked = category.description_facts
-    total = sum(category.weight(fact) for fact in asked)
-    share = sum(category.weight(fact) for fact in asked if fact in told) / total if total else 1.0
-    return Completeness(round(share, 4), tuple(fact.value for fact in asked if fact not in told))
 
 
 @dataclass(frozen=True, slots=True)

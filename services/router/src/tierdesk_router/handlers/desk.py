@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from tierdesk_router.domain.chains import chain_due
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.offers import close_due
 from tierdesk_router.domain.ticket import Ticket
-from tierdesk_router.store.parties import find_parties
+from tierdesk_router.store.parties import find_parties, save_contacts
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.tickets import (
     AssignmentRow,
@@ -49,6 +49,7 @@ class Desk:
     parties: dict[Key, Party] = field(default_factory=dict)
     requesters: dict[tuple[str, str], Party] = field(default_factory=dict)
     ordinals: dict[Key, int] = field(default_factory=dict)
+    contacts: dict[Key, str] = field(default_factory=dict)
     _drafts: dict[Key, list[Draft]] = field(default_factory=dict)
     _posts: list[tuple[Key, Post, str | None]] = field(default_factory=list)
     _traceparents: dict[Key, str | None] = field(default_factory=dict)
@@ -72,6 +73,13 @@ class Desk:
         self.tickets[key] = draft.ticket
         self.versions[draft.ticket.tenant, policy.version] = policy
 
+    def keep_contact(self, ticket: Ticket, contact: str) -> None:
+        """How to reach the requester from now on: personal data, kept with the party and in no log."""
+        key = (ticket.tenant, ticket.requester_id)
+        self.contacts[key] = contact
+        if key in self.parties:
+            self.parties[key] = replace(self.parties[key], contact=contact)
+
     def tell(self, ticket: Key, data: Contract, destination: Destination) -> None:
         """Answer a tier, without any change of the ticket."""
         self._posts.append((ticket, Post(data, destination), self.traceparent))
@@ -86,6 +94,7 @@ class Desk:
         merged = [_merge(drafts) for drafts in self._drafts.values()]
         await save_tickets(tx, [_saving(draft, self.policy_of(draft.ticket)) for draft in merged])
         await save_ordinals(tx, self.ordinals)
+        await save_contacts(tx, self.contacts)
         for draft in merged:
             if draft.events:
                 self._publish_change(tx, draft)
@@ -145,8 +154,10 @@ def _saving(draft: Draft, policy: Policy) -> Saving:
 
 
 def _offer_due(draft: Draft) -> datetime | None:
-    assignment = draft.ticket.assignment
-    return None if assignment is None or assignment.worker is not None else assignment.accept_by
+    """When the first of those who are asked has let its time to accept pass."""
+    ticket = draft.ticket
+    asked = (ticket.assignment, *ticket.contributions)
+    return min((one.accept_by for one in asked if one is not None and one.accept_by is not None), default=None)
 
 
 async def load_tickets(desk: Desk, tx: Transaction, keys: set[Key], shelf: PolicyShelf) -> None:

@@ -14,6 +14,7 @@ from tierdesk_contracts import intake
 from tierdesk_contracts.names import event_pattern
 from tierdesk_policy import Policy
 from tierdesk_router.domain.announcements import Party
+from tierdesk_router.domain.merging import pass_on_reply
 from tierdesk_router.domain.requests import answer_request, open_by
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.handlers.desk import Desk, load_tickets
@@ -66,7 +67,22 @@ class IntakeHandler:
         desk.parties = {(tenant, party.id): party for (tenant, _), party in desk.requesters.items()}
         keys = {(message.envelope.tenant, _ticket_id(message)) for message in messages}
         await load_tickets(desk, tx, keys, self._shelf)
+        await self._load_successors(desk, tx)
         return desk
+
+    async def _load_successors(self, desk: Desk, tx: Transaction) -> None:
+        """Lock the tickets in which merged ones go on, and those in which these do: a chain is followed to its end.
+
+        They are locked after the others, out of the order; who runs into another's locks does all again.
+        """
+        while successors := {
+            (ticket.tenant, ticket.merged_into)
+            for ticket in desk.tickets.values()
+            if ticket.merged_into is not None and (ticket.tenant, ticket.merged_into) not in desk.tickets
+        }:
+            known = desk.tickets
+            await load_tickets(desk, tx, successors, self._shelf)
+            desk.tickets = known | desk.tickets
 
     def decide(self, state: Desk, message: Received) -> None:
         """Open the ticket, or answer a request on it."""
@@ -82,6 +98,8 @@ class IntakeHandler:
                 raise PermanentError(
                     f"{envelope.type} opens a ticket, and {ticket.reference} is open already"
                 ) from error
+            if isinstance(envelope.data, intake.RequesterReplied):
+                self._pass_on(state, ticket, envelope.data)
         else:
             policy = self._policy(state, envelope.tenant)
             party = _requester(envelope.data)
@@ -103,6 +121,15 @@ class IntakeHandler:
         await state.save(tx)
         for channel in state.opened_channels():
             tx.after_commit(partial(self._created, channel))
+
+    @staticmethod
+    def _pass_on(state: Desk, ticket: Ticket, reply: intake.RequesterReplied) -> None:
+        successor = ticket
+        while successor.merged_into is not None:
+            successor = state.tickets[successor.tenant, successor.merged_into]
+        if successor is not ticket:
+            at = event_time(state.now, successor, state.now)
+            state.keep(pass_on_reply(ticket, successor, reply, at=at), state.policy_of(successor))
 
     @staticmethod
     def _policy(state: Desk, tenant: str) -> Policy:

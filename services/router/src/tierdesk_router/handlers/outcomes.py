@@ -11,6 +11,7 @@ from tierdesk_contracts.vocabulary import RejectReason
 from tierdesk_router.domain.announcements import Destination, assigned, destination_of, home_of, rejected
 from tierdesk_router.domain.outcomes import check_fence, decide_outcome
 from tierdesk_router.domain.refusal import Refusal
+from tierdesk_router.domain.ticket import Assignment
 from tierdesk_router.handlers.desk import Desk, load_assignments
 from tierdesk_router.handlers.intake import event_time
 from tierdesk_router.store.policies import PolicyShelf
@@ -23,7 +24,19 @@ from tierdesk_store.negative_controls import UNSAFE
 QUEUE: Final = "router.outcomes"
 TYPES: Final = frozenset(
     f"outcome.{stem}.v1"
-    for stem in ("accepted", "progressed", "paused", "resumed", "resolved", "escalated", "transferred", "returned")
+    for stem in (
+        "accepted",
+        "progressed",
+        "paused",
+        "resumed",
+        "resolved",
+        "escalated",
+        "carried",
+        "invited",
+        "contributed",
+        "transferred",
+        "returned",
+    )
 )
 PATTERNS: Final = tuple(event_pattern(name) for name in sorted(TYPES))
 GAP_SECONDS: Final = 30.0
@@ -71,7 +84,7 @@ class OutcomeHandler:
         last = state.last_ordinal(row)
         if outcome.ordinal <= last:
             if isinstance(outcome, outcomes.WorkAccepted) and live.worker == outcome.worker:
-                self._assign_again(state, row, last)
+                self._assign_again(state, row, live, last)
                 return
             raise Refusal(RejectReason.REPEATED, f"ordinal {outcome.ordinal} is applied already; go on with {last + 1}")
         if outcome.ordinal > last + 1:
@@ -83,17 +96,18 @@ class OutcomeHandler:
         policy = state.policy_of(ticket)
         at = max(live.offered_at, event_time(message.envelope.time, ticket, state.now))
         decided = decide_outcome(ticket, outcome, at=at, policy=policy, new_id=state.new_id)
+        if isinstance(outcome, outcomes.WorkProgressed) and outcome.contact and decided.refusal is None:
+            state.keep_contact(ticket, outcome.contact)
         state.keep(decided.draft, policy)
         state.ordinals[row.tenant, row.id] = outcome.ordinal
         if decided.refusal is not None:
             self._refuse(state, message, decided.refusal, row)
 
     @staticmethod
-    def _assign_again(state: Desk, row: AssignmentRow, last: int) -> None:
+    def _assign_again(state: Desk, row: AssignmentRow, live: Assignment, last: int) -> None:
         ticket = state.tickets[row.tenant, row.ticket_id]
-        assert ticket.assignment is not None
         party = state.parties.get((ticket.tenant, ticket.requester_id))
-        answer = assigned(ticket, ticket.assignment, last, state.policy_of(ticket), party)
+        answer = assigned(ticket, live, last, state.policy_of(ticket), party)
         state.tell((row.tenant, row.ticket_id), answer, _reply_to(row))
 
     @staticmethod

@@ -25,6 +25,13 @@ _KEEP = text(
     RETURNING tenant, id, external, name, email, phone, contact
     """
 )
+_SAVE_CONTACTS = text(
+    """
+    UPDATE router.party SET contact = told.contact
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[]), CAST(:contacts AS text[])) AS told(tenant, id, contact)
+    WHERE party.tenant = told.tenant AND party.id = told.id
+    """
+)
 _FIND_NAMED = text(
     """
     SELECT found.tenant, found.id, found.external, found.name, found.email, found.phone, found.contact
@@ -82,6 +89,20 @@ async def find_parties(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Party]
     return {
         (row.tenant, row.id): Party(row.id, row.external, row.name, row.email, row.phone, row.contact) for row in rows
     }
+
+
+async def save_contacts(tx: Transaction, contacts: dict[Key, str]) -> None:
+    """Remember how these requesters, by identifier, are reached from now on."""
+    if contacts:
+        keys = sorted(contacts)
+        await tx.execute(
+            _SAVE_CONTACTS,
+            {
+                "tenants": [key[0] for key in keys],
+                "ids": [key[1] for key in keys],
+                "contacts": [contacts[key] for key in keys],
+            },
+        )
 
 
 def _by_name(rows: Iterable[Row[Any]]) -> dict[tuple[str, str], Party]:

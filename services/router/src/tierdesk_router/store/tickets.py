@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts import ticket as events
-from tierdesk_router.domain.lifecycle import Draft
-from tierdesk_router.domain.ticket import Ticket
+from tierdesk_router.domain.lifecycle import Draft, assignment_of
+from tierdesk_router.domain.ticket import Assignment, Ticket
 from tierdesk_store import Transaction
 
 Key = tuple[str, UUID]
@@ -286,23 +286,25 @@ def _log_rows(draft: Draft) -> list[dict[str, Any]]:
     ]
 
 
+_ENDINGS = (
+    events.Escalated, events.Transferred, events.Returned, events.Withdrawn, events.Resolved, events.Contributed,
+    events.Declined, events.Released,
+)  # fmt: skip
+
+
 def _assignment_rows(draft: Draft) -> list[dict[str, Any]]:
     """The assignments that the draft's events touched, each as it is after them."""
     rows: dict[UUID, dict[str, Any]] = {}
-    live = draft.before.assignment
-    if live is not None:
-        rows[live.id] = _assignment_row(draft, live.id, live.token, live.tier, live.group, live.vendor, live.offered_at)
+    for live in (draft.before.assignment, *draft.before.contributions):
+        if live is not None:
+            rows[live.id] = _assignment_row(draft, live)
     touched: set[UUID] = set()
     for event in draft.events:
-        if isinstance(event, events.Offered):
-            rows[event.assignment_id] = _assignment_row(
-                draft, event.assignment_id, event.token, event.tier, event.group, event.vendor, event.at
-            )
-        elif isinstance(event, events.Accepted):
+        if isinstance(event, events.Offered | events.Invited):
+            rows[event.assignment_id] = _assignment_row(draft, assignment_of(event))
+        elif isinstance(event, events.Accepted | events.Joined):
             rows[event.assignment_id] |= {"worker": event.worker, "accepted_at": event.at}
-        elif isinstance(
-            event, events.Escalated | events.Transferred | events.Returned | events.Withdrawn | events.Resolved
-        ):
+        elif isinstance(event, _ENDINGS):
             rows[event.assignment_id] |= {"ended_at": event.at, "ended_by": event.kind}
         else:
             continue
@@ -310,19 +312,17 @@ def _assignment_rows(draft: Draft) -> list[dict[str, Any]]:
     return [rows[key] for key in touched]
 
 
-def _assignment_row(
-    draft: Draft, assignment_id: UUID, token: int, tier: str, group: str, vendor: str | None, offered_at: datetime
-) -> dict[str, Any]:
+def _assignment_row(draft: Draft, assignment: Assignment) -> dict[str, Any]:
     return {
         "tenant": draft.ticket.tenant,
-        "id": assignment_id,
+        "id": assignment.id,
         "ticket_id": draft.ticket.id,
-        "token": token,
-        "tier": tier,
-        "group_id": group,
-        "vendor": vendor,
+        "token": assignment.token,
+        "tier": assignment.tier,
+        "group_id": assignment.group,
+        "vendor": assignment.vendor,
         "worker": None,
-        "offered_at": offered_at,
+        "offered_at": assignment.offered_at,
         "accepted_at": None,
         "ended_at": None,
         "ended_by": None,

@@ -208,8 +208,6 @@ def _left(timeline: Timeline, event: Any, policy: Policy) -> Timeline:
 
 
 def _withdrawn(timeline: Timeline, event: events.Withdrawn, policy: Policy) -> Timeline:
-    if event.reason is WithdrawReason.MERGED:
-        return _fallen_away(timeline, event, policy)
     # Of an offer that nobody accepted, the next offer tells whether the visit goes on.
     return timeline if event.reason is WithdrawReason.NOT_ACCEPTED else _left(timeline, event, policy)
 
@@ -239,6 +237,7 @@ _STEPS: Final[Mapping[str, Callable[[Timeline, Any, Policy], Timeline]]] = {
     "closed": _closed,
     "reopened": _reopened,
     "cancelled": _fallen_away,
+    "merged": _fallen_away,
     "escalated": _left,
     "transferred": _left,
     "returned": _left,

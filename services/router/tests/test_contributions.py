@@ -1,0 +1,198 @@
+"""Swarm and carry-through: others take part, and the ticket stays with its owner."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from tierdesk_contracts import intake, work
+from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts.vocabulary import RejectReason, Role, Status, WithdrawReason
+from tierdesk_router.domain.announcements import announce
+from tierdesk_router.domain.contributions import MOST_CONTRIBUTIONS, expire_invitations
+from tierdesk_router.domain.outcomes import decide_outcome
+from tierdesk_router.domain.refusal import Refusal
+from tierdesk_router.domain.requests import answer_request, open_by
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def desk(policy):
+    return Desk(policy)
+
+
+class Desk:
+    def __init__(self, policy) -> None:
+        numbers = itertools.count(100)
+        self.policy = policy
+        self.new_id = lambda: UUID(int=next(numbers))
+        self.posts = []
+
+    def open(self, category):
+        report = intake.ProblemReported(
+            reference="TD-TEST-0001", requester=intake.Requester(party="ann", email="a@b.example"), title="Broken",
+            category=category, contact="4711", affected="all", impact=1,
+        )  # fmt: skip
+        self.take(
+            open_by(
+                report, tenant="main", ticket_id=UUID(int=1), requester_id=UUID(int=2), at=NOW, policy=self.policy,
+                new_id=self.new_id,
+            )
+        )  # fmt: skip
+
+    def take(self, draft):
+        self.posts = announce(draft, self.policy, None)
+        self.ticket = draft.ticket
+        return draft
+
+    def act(self, kind, worker="bob", *, live=None, **fields):
+        live = live or self.ticket.assignment
+        outcome = kind(assignment_id=live.id, token=live.token, worker=worker, ordinal=1, **fields)
+        decided = decide_outcome(self.ticket, outcome, at=NOW, policy=self.policy, new_id=self.new_id)
+        self.take(decided.draft)
+        return decided
+
+    def invite(self, group="network"):
+        decided = self.act(outcomes.WorkInvited, to_group=group, question="Is it the net?")
+        assert decided.refusal is None
+        return self.ticket.contributions[-1]
+
+    def told(self, group):
+        """What the last step told this group."""
+        return [post.data for post in self.posts if post.destination.key.endswith(group)]
+
+
+def test_a_swarm_moves_no_ticket_and_its_owner_hears_what_the_expert_found(desk):
+    desk.open("crisis")
+    part = desk.invite()
+    (offer,) = desk.told("network")
+    assert isinstance(offer, work.WorkOffered)
+    assert (offer.role, offer.question) == (Role.CONTRIBUTOR, "Is it the net?")
+    desk.act(outcomes.WorkAccepted, "mia", live=part)
+    (assigned,) = desk.told("network")
+    assert (assigned.worker, assigned.role) == ("mia", Role.CONTRIBUTOR)
+    (update,) = desk.told("service-desk")
+    assert (update.contribution.word, update.contribution.worker) == ("joined", "mia")
+    desk.act(outcomes.WorkContributed, "mia", live=part, findings="A loop in the switch.")
+    (update,) = desk.told("service-desk")
+    assert update.contribution.text == "A loop in the switch."
+    assert desk.ticket.contributions == ()
+    assert (desk.ticket.tier, desk.ticket.group, desk.ticket.assignment.worker) == ("l1", "service-desk", "bob")
+    assert desk.ticket.hand_offs == 0
+
+
+def test_in_a_swarm_nothing_is_escalated(desk):
+    desk.open("crisis")
+    decided = desk.act(outcomes.WorkEscalated, reason="beyond_scope")
+    assert decided.refusal.reason is RejectReason.FORBIDDEN
+    assert "invite" in decided.refusal.detail
+
+
+def test_carried_through_all_tiers_it_keeps_its_owner_and_the_vendor_is_invited(desk):
+    desk.open("trusted")
+    desk.act(outcomes.WorkAccepted)
+    owner = desk.ticket.assignment
+    for tier in ("l2", "l4"):
+        assert desk.act(outcomes.WorkCarried, reason="beyond_scope", findings="secret", to_tier=tier).refusal is None
+        assert desk.ticket.tier == tier
+        assert desk.ticket.assignment == owner
+    (part,) = desk.ticket.contributions
+    assert part.vendor == "printer"
+    (offer,) = [post.data for post in desk.posts if post.destination.namespace]
+    assert "secret" not in offer.model_dump_json()
+    assert desk.act(outcomes.WorkResolved, how="done").refusal is None
+
+
+def test_what_is_handed_from_tier_to_tier_is_not_carried(desk):
+    desk.open("laptop")
+    assert "escalate it" in desk.act(outcomes.WorkCarried, reason="beyond_scope").refusal.detail
+
+
+def test_a_contributor_who_knows_of_no_contributions_solves_its_part_and_nothing_more(desk):
+    desk.open("crisis")
+    part = desk.invite()
+    desk.act(outcomes.WorkResolved, "mia", live=part, how="Swapped it.", root_cause="Worn")
+    assert desk.ticket.status is Status.ACCEPTED
+    (update,) = [data for data in desk.told("service-desk") if data.contribution.word == "contributed"]
+    assert update.contribution.text == "Swapped it.\nRoot cause: Worn"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (outcomes.WorkEscalated, {"reason": "beyond_scope"}),
+        (outcomes.WorkTransferred, {"to_group": "duty"}),
+        (outcomes.WorkInvited, {"to_group": "workplace", "question": "?"}),
+        (outcomes.WorkCarried, {"reason": "beyond_scope"}),
+        (outcomes.WorkProgressed, {"answer": "Hello requester"}),
+    ],
+)
+def test_a_contributor_moves_nothing_and_answers_nobody(desk, kind, fields):
+    desk.open("crisis")
+    part = desk.invite()
+    decided = desk.act(kind, "mia", live=part, **fields)
+    assert decided.refusal.reason is RejectReason.FORBIDDEN
+    assert [event.kind for event in decided.draft.events] == ["joined"]
+
+
+def test_a_second_worker_does_not_take_a_contribution_over(desk):
+    desk.open("crisis")
+    part = desk.invite()
+    desk.act(outcomes.WorkAccepted, "mia", live=part)
+    with pytest.raises(Refusal) as refused:
+        desk.act(outcomes.WorkContributed, "leo", live=part, findings="me too")
+    assert refused.value.reason is RejectReason.NOT_OWNER
+
+
+def test_when_the_owner_has_done_contributors_are_released_and_say_nothing_more(desk):
+    desk.open("crisis")
+    part = desk.invite()
+    desk.act(outcomes.WorkAccepted, "mia", live=part)
+    desk.act(outcomes.WorkResolved, how="done")
+    (withdrawn,) = desk.told("network")
+    assert isinstance(withdrawn, work.WorkWithdrawn)
+    assert withdrawn.reason is WithdrawReason.OWNER_DONE
+    with pytest.raises(Refusal) as refused:
+        desk.act(outcomes.WorkContributed, "mia", live=part, findings="late")
+    assert refused.value.reason is RejectReason.STALE
+
+
+def test_a_cancelled_ticket_releases_its_contributors(desk):
+    desk.open("crisis")
+    desk.invite()
+    draft = answer_request(desk.ticket, intake.Cancelled(), at=NOW, policy=desk.policy, new_id=desk.new_id)
+    assert [event.kind for event in draft.events] == ["released", "withdrawn", "cancelled"]
+
+
+def test_an_invitation_that_nobody_accepts_is_made_anew_and_then_the_owner_is_told(desk):
+    desk.open("crisis")
+    part = desk.invite("duty")
+    words = []
+    for _ in range(3):
+        part = desk.ticket.contributions[0]
+        soon = part.accept_by - timedelta(seconds=1)
+        assert expire_invitations(desk.ticket, desk.policy, now=soon, new_id=desk.new_id) is None
+        desk.take(expire_invitations(desk.ticket, desk.policy, now=part.accept_by, new_id=desk.new_id))
+        words += [data.contribution.word for data in desk.told("service-desk")]
+    assert desk.ticket.contributions == ()
+    assert words == ["not_accepted"] * 3
+    assert desk.ticket.assignment.worker == "bob"
+
+
+def test_a_group_is_invited_once_at_a_time_and_not_more_than_so_many(desk, policy):
+    desk.open("crisis")
+    desk.invite()
+    again = desk.act(outcomes.WorkInvited, to_group="network", question="and?")
+    assert "invited already" in again.refusal.detail
+    parts = tuple(desk.ticket.contributions[0] for _ in range(MOST_CONTRIBUTIONS))
+    desk.ticket = desk.ticket.model_copy(update={"contributions": parts})
+    assert "wait" in desk.act(outcomes.WorkInvited, to_group="duty", question="?").refusal.detail
+
+
+def test_a_vendor_that_owns_a_ticket_invites_nobody(desk):
+    desk.open("printer")
+    assert "vendor" in desk.act(outcomes.WorkInvited, "vic", to_group="network", question="?").refusal.detail

@@ -1,0 +1,162 @@
+"""The incident description: what is asked for, what is told, and what may not be handed up without it."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tierdesk_contracts import intake
+from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts.vocabulary import RejectReason, StepTried
+from tierdesk_policy import Fact, Policy
+from tierdesk_router.domain.description import score_description
+from tierdesk_router.domain.outcomes import decide_outcome
+from tierdesk_router.domain.requests import open_by
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def desk(policy):
+    return Desk(policy)
+
+
+class Desk:
+    def __init__(self, policy) -> None:
+        numbers = itertools.count(100)
+        self.policy = policy
+        self.new_id = lambda: UUID(int=next(numbers))
+
+    def open(self, report=None, **fields):
+        report = report or intake.ProblemReported(
+            reference="TD-TEST-0001", requester=intake.Requester(party="ann"), title="Broken", **fields
+        )
+        draft = open_by(
+            report, tenant="main", ticket_id=UUID(int=1), requester_id=UUID(int=2), at=NOW, policy=self.policy,
+            new_id=self.new_id,
+        )  # fmt: skip
+        self.ticket = draft.ticket
+        return draft
+
+    def act(self, kind, **fields):
+        live = self.ticket.assignment
+        outcome = kind(assignment_id=live.id, token=live.token, worker="bob", ordinal=1, **fields)
+        decided = decide_outcome(self.ticket, outcome, at=NOW, policy=self.policy, new_id=self.new_id)
+        self.ticket = decided.draft.ticket
+        return decided
+
+
+def kinds(draft) -> list[str]:
+    return [event.kind for event in draft.events]
+
+
+def test_what_is_missing_is_asked_for_once_when_the_ticket_is_opened(desk):
+    draft = desk.open(category="usage")
+    (asked,) = [event for event in draft.events if event.kind == "facts_requested"]
+    assert set(asked.missing_facts) == {"contact", "location"}
+    assert "how we can reach you" in asked.question
+    assert "where you are" in asked.question
+    later = desk.act(outcomes.WorkProgressed, note="still nothing known")
+    assert "facts_requested" not in kinds(later.draft)
+
+
+def test_nothing_is_asked_when_nothing_is_missing(desk):
+    assert "facts_requested" not in kinds(desk.open(category="usage", contact="4711", location="B3"))
+
+
+def test_a_machine_is_asked_nothing(desk):
+    alert = intake.Alerted(reference="TD-TEST-0001", source="probe", fingerprint="1", title="Down")
+    assert "facts_requested" not in kinds(desk.open(alert))
+
+
+def test_an_incomplete_description_is_not_handed_up_and_the_missing_facts_are_named(desk):
+    desk.open(category="usage", contact="4711")
+    decided = desk.act(outcomes.WorkEscalated, reason="cause_unclear")
+    assert decided.refusal.reason is RejectReason.INCOMPLETE
+    assert "location" in decided.refusal.detail
+    assert "contact" not in decided.refusal.detail
+    assert desk.ticket.assignment.worker == "bob"
+    assert desk.ticket.tier == "l1"
+
+
+def test_once_the_missing_facts_are_told_it_goes_up(desk):
+    desk.open(category="usage")
+    told = desk.act(outcomes.WorkProgressed, contact="4711", location="B3")
+    (described,) = [event for event in told.draft.events if event.kind == "described"]
+    assert set(described.told) == {"contact", "location"}
+    assert desk.ticket.completeness == 1.0
+    assert desk.ticket.location == "B3"
+    assert desk.act(outcomes.WorkEscalated, reason="cause_unclear").refusal is None
+
+
+def test_how_to_reach_the_requester_stands_in_no_event(desk):
+    desk.open(category="usage")
+    told = desk.act(outcomes.WorkProgressed, contact="canary-4711", location="B3")
+    assert "canary" not in "".join(event.model_dump_json() for event in told.draft.events)
+    assert "canary" not in desk.ticket.model_dump_json()
+
+
+def test_with_a_reason_it_goes_up_all_the_same_and_the_log_says_why(desk):
+    desk.open(category="usage")
+    decided = desk.act(outcomes.WorkEscalated, reason="outage_risk", override="The building burns.")
+    (escalated,) = [event for event in decided.draft.events if event.kind == "escalated"]
+    assert escalated.override == "The building burns."
+    assert desk.ticket.missing_facts
+
+
+def test_the_way_down_asks_for_nothing(desk):
+    desk.open(category="laptop")
+    assert desk.ticket.missing_facts
+    assert desk.act(outcomes.WorkEscalated, reason="findings", to_tier="l1").refusal is None
+
+
+@pytest.mark.parametrize("category", ["how-to", "printer"])
+def test_bots_of_a_tier_that_may_and_vendors_hand_on_what_they_have(desk, category):
+    desk.open(category=category)
+    assert desk.ticket.missing_facts
+    decided = desk.act(outcomes.WorkEscalated, reason="beyond_scope", to_tier="l1")
+    assert decided.refusal is None
+
+
+def test_steps_tried_that_come_with_the_escalation_count_as_told(desk, policy):
+    document = policy.document()
+    document["categories"][0]["description_facts"] = ["steps_tried"]
+    desk.policy = Policy.from_document(document)
+    desk.open(category="usage")
+    assert desk.ticket.missing_facts == ("steps_tried",)
+    decided = desk.act(outcomes.WorkEscalated, reason="cause_unclear", steps_tried=(StepTried(step="pinged it"),))
+    assert decided.refusal is None
+
+
+def test_a_vendor_tells_no_facts_about_the_requester(desk):
+    desk.open(category="printer")
+    decided = desk.act(outcomes.WorkProgressed, location="B3")
+    assert decided.refusal.reason is RejectReason.FORBIDDEN
+    assert desk.ticket.location is None
+
+
+def test_who_handed_it_up_first_stays_the_contact(desk):
+    desk.open(category="usage", contact="4711", location="B3")
+    desk.act(outcomes.WorkEscalated, reason="cause_unclear")
+    assert desk.ticket.contact_owner == "bob"
+    live = desk.ticket.assignment
+    outcome = outcomes.WorkEscalated(
+        assignment_id=live.id, token=live.token, worker="mia", ordinal=1, reason="needs_vendor", to_tier="l4"
+    )
+    decided = decide_outcome(desk.ticket, outcome, at=NOW, policy=desk.policy, new_id=desk.new_id)
+    assert decided.draft.ticket.contact_owner == "bob"
+
+
+@given(told=st.sets(st.sampled_from(list(Fact))), more=st.sets(st.sampled_from(list(Fact))))
+def test_who_tells_more_is_never_scored_lower(policy, told, more):
+    for category in policy.categories:
+        before = score_description(category, frozenset(told))
+        after = score_description(category, frozenset(told | more))
+        assert 0 <= before.share <= after.share <= 1
+        assert set(after.missing) <= set(before.missing)
+        assert (after.share == 1) == (not after.missing)
