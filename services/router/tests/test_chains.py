@@ -74,8 +74,9 @@ class Story:
         heed_clock(draft, self.policy, data, word, new_id=self.new_id)
         return self.keep(draft)
 
-    def act(self, kind, worker="bob", **fields):
-        live = self.ticket.assignment
+    def act(self, kind, worker="bob", *, guest=False, **fields):
+        parts = self.ticket.contributions
+        live = (parts[-1] if parts else None) if guest else self.ticket.assignment
         if live is None:
             return []
         outcome = kind(assignment_id=live.id, token=live.token, worker=live.worker or worker, ordinal=1, **fields)
@@ -168,6 +169,10 @@ MOVES = st.one_of(
                 (outcomes.WorkEscalated, {"reason": "needs_vendor", "to_tier": "l4"}),
                 (outcomes.WorkEscalated, {"reason": "findings", "to_tier": "l1"}),
                 (outcomes.WorkReturned, {"reason": "not_ours"}),
+                (outcomes.WorkInvited, {"to_group": "network", "question": "Is it the net?"}),
+                (outcomes.WorkCarried, {"reason": "beyond_scope"}),
+                (outcomes.WorkAccepted, {"guest": True}),
+                (outcomes.WorkContributed, {"guest": True, "findings": "It is not."}),
             ]
         ),
     ),
@@ -203,7 +208,7 @@ def play(story: Story, move):
                 return []
 
 
-CATEGORIES = st.sampled_from(["usage", "laptop", "printer", "how-to"])
+CATEGORIES = st.sampled_from(["usage", "laptop", "printer", "how-to", "crisis", "trusted"])
 
 
 @given(escalations=chains(), moves=st.lists(MOVES, max_size=20), category=CATEGORIES)
@@ -549,6 +554,32 @@ def test_no_supplier_gets_what_its_contract_does_not_cover_by_a_step(policy):
     story.hear_clock()
     assert [kind for kind, *_ in story.told("step_skipped", "escalated")] == ["step_skipped"]
     assert story.ticket.tier == "l2"
+
+
+@pytest.mark.parametrize(("category", "why"), [("crisis", "is swarmed"), ("trusted", "is carried through")])
+def test_what_stays_with_its_owner_is_not_taken_away_by_a_step(policy, category, why):
+    ways = [{"next_tier": True}, {"send_back": True}, {"notify": "lead"}]
+    story = Story(policy, [{"id": "late", "on": {"clock": ["resolution"]}, "steps": ways}], category=category)
+    story.act(outcomes.WorkAccepted)
+    story.act(outcomes.WorkInvited, to_group="network", question="Is it the net?")
+    story.hear_clock()
+    assert why in story.told("step_skipped")[0][1]
+    assert story.told("notified") == [("notified", "lead", None)]
+    assert (story.ticket.assignment.worker, len(story.ticket.contributions)) == ("bob", 1)
+
+
+def test_a_guest_that_speaks_does_not_break_the_silence_of_the_owner(policy):
+    chain = [SILENT[0] | {"vendors": ["printer"], "id": "vendor"}, {k: SILENT[0][k] for k in ("id", "on", "steps")}]
+    story = Story(policy, chain, category="crisis")
+    story.act(outcomes.WorkAccepted)
+    story.act(outcomes.WorkInvited, to_group="network", question="Is it the net?")
+    story.wait(240)
+    assert [chain.escalation for chain in story.ticket.chains] == ["silent"]
+    story.act(outcomes.WorkAccepted, "guest", guest=True)
+    story.act(outcomes.WorkContributed, "guest", guest=True, findings="It is not.")
+    assert story.told("chain_stopped") == []
+    story.act(outcomes.WorkProgressed, note="I see.")
+    assert story.told("chain_stopped") == [("chain_stopped", "heard")]
 
 
 def test_a_ticket_without_chains_is_never_due(policy):
