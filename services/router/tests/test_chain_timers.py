@@ -33,7 +33,7 @@ async def breach(router, ticket, *, clock_id=None, kind=notice.ClockBreached):
 
 
 async def offered(router, number):
-    tickets = [await router.report(category="usage") for _ in range(number)]
+    tickets = [await router.report(category="usage", contact="extension 18", location="B") for _ in range(number)]
     for ticket in tickets:
         await router.story(ticket, until="offered")
     return tickets
