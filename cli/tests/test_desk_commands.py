@@ -86,6 +86,12 @@ def test_a_name_that_reaches_for_another_path(desk, ask, name):
     assert ask("tickets", name).check_one_line(1).endswith(": Not Found")
 
 
+def test_a_ticket_that_does_not_escalate_needs_no_acknowledgement(desk, ask):
+    reference = post(desk, "Nothing is late")
+    told = ask("acknowledge", reference, "--note", "I am on it.").check_one_line(1)
+    assert told.endswith(f"Nothing to acknowledge; nothing escalates {reference}.")
+
+
 def test_a_status_that_is_none_and_a_key_of_nobody(desk, ask):
     assert "status: " in ask("tickets", "--status", "lost").check_one_line(1)
     told = ask("tickets", "--key", "tierdesk_local_nobody").check_one_line(1)

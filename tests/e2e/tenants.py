@@ -124,6 +124,11 @@ def _ticket(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call(f"/v1/tickets/{first.tickets[0]}?tenant={OWN}", headers=spoofed, refused=True)
 
 
+def _acknowledgement(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"note": "Mine"}).encode()
+    yield from (Call(f"/v1/tickets/{name}/acknowledgement", body, JSON, refused=True) for name in first.names)
+
+
 def _merge(first: First, _desk: WholeDesk) -> Iterator[Call]:
     for name in first.names:
         body = json.dumps({"into": first.references[0], "reason": "mine"}).encode()
@@ -223,6 +228,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/tickets"): _tickets,
     ("GET", "/v1/tickets/summary"): plain("/v1/tickets/summary"),
     ("GET", "/v1/tickets/{ticket}"): _ticket,
+    ("POST", "/v1/tickets/{ticket}/acknowledgement"): _acknowledgement,
     ("POST", "/v1/tickets/{ticket}/merge"): _merge,
     ("GET", "/v1/vendors"): plain("/v1/vendors"),
     ("GET", "/v1/vendors/{vendor}/scorecard"): _vendors("scorecard"),

@@ -116,6 +116,21 @@ def tickets_command(
         _wait(tickets.show_ticket(data, url, key, console, ticket))
 
 
+@app.command("acknowledge")
+def acknowledge_command(
+    data: Data,
+    ticket: Annotated[str, typer.Argument(help="A reference or identifier.")],
+    note: Annotated[str, typer.Option(help="What you say to it; it stands in the ticket's log.")] = "",
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Take notice of a ticket that escalates: nobody further is told, and the desk goes on with no step of it.
+
+    Ends with 1 when nothing escalates it. Needs a key with the scope tickets:write.
+    """
+    _wait(tickets.acknowledge_ticket(data, url, key, console, ticket, note))
+
+
 @app.command("doctor")
 def doctor_command(data: Data, *, url: Url = None, as_json: Json = False) -> None:
     """Check database, schemas, bus, queues, clocks and the desk itself, and say what to do about what is wrong.

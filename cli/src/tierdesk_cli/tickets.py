@@ -1,4 +1,4 @@
-"""`tierdesk tickets`: a list, and the story of one ticket."""
+"""`tierdesk tickets`: a list, and the story of one ticket; `tierdesk acknowledge`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ from rich.table import Table
 
 from tierdesk_cli.client import connect
 
-_QUIET = {"sequence", "at", "actor", "kind", "assignment_id", "token", "explanation", "steps_tried", "requester_id"}
+_QUIET = {
+    "sequence",
+    "at",
+    "actor",
+    "kind",
+    "assignment_id",
+    "token",
+    "explanation",
+    "steps_tried",
+    "requester_id",
+    "clock_id",
+    "cycle",
+}
 
 
 async def list_tickets(
@@ -45,6 +57,19 @@ async def show_ticket(data: Path, url: str | None, key: str | None, console: Con
     async with connect(data, url, key) as desk:
         story = await desk.get(f"/v1/tickets/{quote(name, safe='')}")
     print_story(story, console)
+
+
+async def acknowledge_ticket(
+    data: Path, url: str | None, key: str | None, console: Console, name: str, note: str
+) -> None:
+    """Stop what escalates a ticket, and say what that was."""
+    path = f"/v1/tickets/{quote(name, safe='')}/acknowledgement"
+    async with connect(data, url, key) as desk:
+        answer = (await desk.request("POST", path, json={"note": note})).json()
+    stopped = ", ".join(answer["escalations"])
+    console.print(
+        f"{answer['reference']} is acknowledged by {clean(answer['by'])}; stopped: {stopped}", highlight=False
+    )
 
 
 def print_story(story: dict[str, Any], console: Console) -> None:

@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from tierdesk_contracts.intake import CallOutcome
 from tierdesk_contracts.vocabulary import (
     Actor,
+    ChainCause,
+    ChainEnd,
     Channel,
     Contract,
     Count,
@@ -137,7 +139,7 @@ class Described(TicketEvent):
 
 
 class Reprioritised(TicketEvent):
-    """Impact or urgency turned out to be other than told."""
+    """Impact or urgency turned out to be other than told, or it took too long and the desk made it more pressing."""
 
     kind: Literal["reprioritised"] = "reprioritised"
     impact: Level
@@ -349,6 +351,70 @@ class ClockAlarm(TicketEvent):
     due_at: Instant
 
 
+StepNumber = Annotated[Count, Field(description="The number of the step in its chain of the policy.")]
+Round = Annotated[Count, Field(description="How often the chain has come by this step, this time included.")]
+
+
+class ChainStarted(TicketEvent):
+    """Something took too long, and a chain of escalation begins: it has the name that the policy gives it."""
+
+    kind: Literal["chain_started"] = "chain_started"
+    escalation: Identifier
+    cause: ChainCause
+    reason: Annotated[Line, Field(description="What took too long, in a sentence.")]
+    clock_id: Annotated[UUID | None, Field(description="The clock that spoke, and in which of its cycles.")] = None
+    cycle: Count | None = None
+
+
+class Notified(TicketEvent):
+    """Somebody is to be told that it takes too long."""
+
+    kind: Literal["notified"] = "notified"
+    escalation: Identifier
+    step: StepNumber
+    round: Round
+    role: Identifier
+    to: Annotated[Name | None, Field(description="Who is meant, where the desk knows; else whoever has the role.")] = (
+        None
+    )
+    reason: Line
+
+
+class StepSkipped(TicketEvent):
+    """A step of a chain had no effect."""
+
+    kind: Literal["step_skipped"] = "step_skipped"
+    escalation: Identifier
+    step: StepNumber
+    round: Round
+    why: Text
+
+
+class ChainWaiting(TicketEvent):
+    """A chain sleeps until then."""
+
+    kind: Literal["chain_waiting"] = "chain_waiting"
+    escalation: Identifier
+    step: StepNumber
+    round: Round
+    until: Instant
+
+
+class ChainStopped(TicketEvent):
+    """A chain of escalation is over."""
+
+    kind: Literal["chain_stopped"] = "chain_stopped"
+    escalation: Identifier
+    why: ChainEnd
+
+
+class Acknowledged(TicketEvent):
+    """Somebody has taken notice and cares for it, which stops what escalates."""
+
+    kind: Literal["acknowledged"] = "acknowledged"
+    note: Text = ""
+
+
 class UnknownEvent(TicketEvent):
     """An event of a later release: kept, counted, and without effect."""
 
@@ -367,6 +433,7 @@ _KINDS: dict[str, type[TicketEvent]] = {
         Opened, Triaged, FactsRequested, Described, Offered, Accepted, Progressed, Reprioritised, Paused, Resumed,
         Resolved, Closed, ReopenedAgain, CancelledByRequester, Escalated, Carried, Transferred, Returned, Withdrawn,
         Invited, Joined, Contributed, Declined, Released, Merged, Absorbed, Replied, CallNoted, Matched, ClockAlarm,
+        ChainStarted, Notified, StepSkipped, ChainWaiting, ChainStopped, Acknowledged,
     )
 }  # fmt: skip
 
@@ -407,6 +474,12 @@ AnyTicketEvent = Annotated[
     | Annotated[CallNoted, Tag("called")]
     | Annotated[Matched, Tag("matched")]
     | Annotated[ClockAlarm, Tag("alarm")]
+    | Annotated[ChainStarted, Tag("chain_started")]
+    | Annotated[Notified, Tag("notified")]
+    | Annotated[StepSkipped, Tag("step_skipped")]
+    | Annotated[ChainWaiting, Tag("chain_waiting")]
+    | Annotated[ChainStopped, Tag("chain_stopped")]
+    | Annotated[Acknowledged, Tag("acknowledged")]
     | Annotated[UnknownEvent, BeforeValidator(_keep), Tag("unknown")],
     Discriminator(_kind_of),
 ]

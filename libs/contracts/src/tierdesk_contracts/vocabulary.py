@@ -104,6 +104,8 @@ class EscalationReason(OpenEnum):
     NEEDS_VENDOR = "needs_vendor"
     FINDINGS = "findings"
     """A higher tier or a vendor hands back with what it found."""
+    OVERDUE = "overdue"
+    """It took too long, so the desk hands it on by policy."""
     UNKNOWN = "unknown"
 
 
@@ -126,6 +128,8 @@ class OfferReason(OpenEnum):
     NOT_ACCEPTED = "not_accepted"
     REOPENED = "reopened"
     KNOWLEDGE = "knowledge"
+    OVERDUE = "overdue"
+    """It took too long, so the desk asks anew by policy."""
     INVITATION = "invitation"
     """The owner invites the group to contribute; the ticket does not move."""
     UNKNOWN = "unknown"
@@ -166,6 +170,39 @@ class WithdrawReason(OpenEnum):
     KNOWLEDGE = "knowledge"
     OWNER_DONE = "owner_done"
     """The owner to whom it contributed has resolved the ticket or handed it on."""
+    OVERDUE = "overdue"
+    """It took too long, so the desk takes it back by policy."""
+    UNKNOWN = "unknown"
+
+
+class ChainCause(OpenEnum):
+    """What began a chain of escalation."""
+
+    CLOCK = "clock"
+    """A clock warned, or was breached."""
+    UNACCEPTED = "unaccepted"
+    """Offers were not accepted."""
+    SILENT = "silent"
+    """Nothing was heard of accepted work."""
+    UNKNOWN = "unknown"
+
+
+class ChainEnd(OpenEnum):
+    """Why a chain of escalation ended."""
+
+    FINISHED = "finished"
+    """All of its steps are taken."""
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    MERGED = "merged"
+    RETRACTED = "retracted"
+    """The breach that began it did not happen after all."""
+    ACCEPTED = "accepted"
+    """Somebody took what nobody had accepted."""
+    HEARD = "heard"
+    """Whoever was silent has spoken."""
     UNKNOWN = "unknown"
 
 

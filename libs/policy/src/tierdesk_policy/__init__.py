@@ -2,6 +2,7 @@
 
 from tierdesk_policy.business_time import BusinessCalendar, BusinessTimeError, CalendarRules, resolve_local
 from tierdesk_policy.differences import Difference, find_differences, find_moved_entries
+from tierdesk_policy.escalations import CONTACT_OWNER, Escalation, Step, Trigger
 from tierdesk_policy.faults import Fault, PolicyError, UnknownNameError
 from tierdesk_policy.loading import load_policy, load_policy_file, review_policy, review_policy_file
 from tierdesk_policy.model import Policy
@@ -24,6 +25,7 @@ from tierdesk_policy.parts import (
 from tierdesk_policy.rules import Decision, Facts, Judgement, Rule, RuleTable
 
 __all__ = [
+    "CONTACT_OWNER",
     "ELAPSED",
     "BusinessCalendar",
     "BusinessTimeError",
@@ -34,6 +36,7 @@ __all__ = [
     "Decision",
     "Department",
     "Difference",
+    "Escalation",
     "Fact",
     "Facts",
     "Fault",
@@ -46,8 +49,10 @@ __all__ = [
     "PolicyError",
     "Rule",
     "RuleTable",
+    "Step",
     "Target",
     "Tier",
+    "Trigger",
     "UnknownNameError",
     "Vendor",
     "WaitsFor",

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from tierdesk_policy.calendar_checks import find_calendar_faults
+from tierdesk_policy.escalation_checks import find_escalation_faults
 from tierdesk_policy.parts import DEFAULT_FACTS, ELAPSED, MOST_TARGETS
 from tierdesk_policy.rule_checks import find_rule_faults, has_skills
 from tierdesk_policy.view import PARTS, Found, View, listed
@@ -28,6 +29,10 @@ _REFERENCES: Final = (
     ("targets", "categories", "categories"),
     ("targets", "tiers", "tiers"),
     ("targets", "vendors", "vendors"),
+    ("escalations", "calendar", "calendars"),
+    ("escalations", "categories", "categories"),
+    ("escalations", "tiers", "tiers"),
+    ("escalations", "vendors", "vendors"),
 )
 
 
@@ -37,6 +42,7 @@ def find_faults(document: Mapping[str, Any]) -> Iterator[Found]:
     for check in _CHECKS:
         yield from check(view)
     yield from find_rule_faults(view)
+    yield from find_escalation_faults(view)
     yield from find_calendar_faults(document)
 
 
@@ -47,8 +53,12 @@ def _duplicate_ids(view: View) -> Iterator[Found]:
             name = item.get("id")
             if isinstance(name, str):
                 if name in seen:
-                    yield (part, i, "id"), f"there is a {singular} {name!r} already: {seen[name]}"
+                    yield (part, i, "id"), f"there is {_article(singular)} {singular} {name!r} already: {seen[name]}"
                 seen.setdefault(name, f"{part}.{i}")
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _references(view: View) -> Iterator[Found]:
@@ -163,7 +173,7 @@ def _priorities(view: View) -> Iterator[Found]:
         for j, priority in enumerate(listed(row)):
             if isinstance(priority, int) and priority > len(names):
                 yield ("matrix", i, j), beyond
-    for part in ("targets", "rules"):
+    for part in ("targets", "rules", "escalations"):
         for i, item in view.items(part):
             for j, priority in enumerate(listed(item.get("priorities"))):
                 if isinstance(priority, int) and priority > len(names):

@@ -16,6 +16,7 @@ _ORDERED: Final = {
     "calendars": "",
     "vendors": "",
     "rules": "which decides first",
+    "escalations": "",
 }
 """The parts that are compared by name, and what their order means."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from pydantic import Field, JsonValue
 
 from tierdesk_policy.business_time import BusinessCalendar
+from tierdesk_policy.escalations import MOST_ESCALATIONS, Escalation
 from tierdesk_policy.faults import UnknownNameError
 from tierdesk_policy.parts import (
     ELAPSED,
@@ -87,6 +88,8 @@ class Policy(Part):
     """The first that matches a new ticket decides where it goes; without one, its department or category does."""
     vips: Annotated[tuple[Title, ...], Field(max_length=MOST_VIPS, exclude_if=is_empty)] = ()
     """Requesters whom rules may favour: names in the client's directory, addresses, numbers; `@domain` for all of it."""
+    escalations: Annotated[tuple[Escalation, ...], Field(max_length=MOST_ESCALATIONS, exclude_if=is_empty)] = ()
+    """Chains of steps for what takes too long. Several may run for one ticket, each once at a time."""
     close_after_seconds: Annotated[Seconds, Field(alias="close_after")] = 5 * 86_400
     """Elapsed time after which a resolved ticket closes by itself."""
     reopen_within_seconds: Annotated[Seconds, Field(alias="reopen_within")] = 14 * 86_400
@@ -179,6 +182,15 @@ class Policy(Part):
             name.lower() in self._vips or name.lower().partition("@")[1:] in self._vip_domains for name in names if name
         )
 
+    def escalation(self, escalation_id: str) -> Escalation:
+        """The escalation of this name. Raises UnknownNameError."""
+        return _find(self._escalations_by_id, "escalation", escalation_id)
+
+    @cached_property
+    def silences(self) -> tuple[Escalation, ...]:
+        """The escalations that begin when nothing is heard of accepted work."""
+        return tuple(escalation for escalation in self.escalations if escalation.on.silent_seconds is not None)
+
     @cached_property
     def rule_table(self) -> RuleTable:
         """The rules, ready to decide."""
@@ -231,6 +243,10 @@ class Policy(Part):
     @cached_property
     def _vendors_by_id(self) -> dict[str, Vendor]:
         return {vendor.id: vendor for vendor in self.vendors}
+
+    @cached_property
+    def _escalations_by_id(self) -> dict[str, Escalation]:
+        return {escalation.id: escalation for escalation in self.escalations}
 
     @cached_property
     def _compiled_calendars(self) -> dict[str, BusinessCalendar]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tierdesk_policy.escalation_checks import find_escalation_remarks
 from tierdesk_policy.rule_checks import find_rule_remarks
 from tierdesk_policy.view import Found, View
 
@@ -14,6 +15,7 @@ def find_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
     yield from _matrix(document)
     yield from _rounds(document)
     yield from find_rule_remarks(View(document))
+    yield from find_escalation_remarks(View(document))
 
 
 def _matrix(document: Mapping[str, Any]) -> Iterator[Found]:

@@ -22,6 +22,7 @@ PARTS: Final = {
     "calendars": "calendar",
     "vendors": "vendor",
     "rules": "rule",
+    "escalations": "escalation",
 }
 """The lists whose items have an `id`, each with the word for one item."""
 

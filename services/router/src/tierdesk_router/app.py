@@ -13,6 +13,7 @@ from tierdesk_bus import Binding, BusError, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, VENDOR_INBOUND, WORK
 from tierdesk_policy import load_policy_file
 from tierdesk_router.handlers import intake, notices, outcomes
+from tierdesk_router.handlers.acknowledging import acknowledge_ticket
 from tierdesk_router.handlers.merging import Merging
 from tierdesk_router.handlers.policies import WorkQueues, apply_policy, vendor_namespaces
 from tierdesk_router.handlers.timers import Timers, count_put_off
@@ -44,7 +45,7 @@ async def build(parts: Parts) -> Service:
     shelf = PolicyShelf()
     queues = WorkQueues(parts.bus)
     app = create_app(title="Tierdesk router", ring=parts.ring, settings=parts.settings)
-    app.include_router(tickets_router(parts.database))
+    app.include_router(tickets_router(parts.database, partial(acknowledge_ticket, parts, shelf)))
     merging = Merging(parts.database, parts.clock.now, parts.identifiers.new, shelf)
     app.include_router(merging_router(parts.database, merging.merge))
     app.include_router(oversight_router(parts.database, shelf, parts.clock))

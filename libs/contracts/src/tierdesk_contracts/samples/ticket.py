@@ -6,6 +6,7 @@ from tierdesk_contracts.intake import CallOutcome
 from tierdesk_contracts.samples.story import (
     ASSIGNMENT,
     CASE,
+    CLOCK,
     DESK,
     PARTY,
     POLICY,
@@ -21,9 +22,13 @@ from tierdesk_contracts.samples.story import (
 from tierdesk_contracts.ticket import (
     Absorbed,
     Accepted,
+    Acknowledged,
     CallNoted,
     CancelledByRequester,
     Carried,
+    ChainStarted,
+    ChainStopped,
+    ChainWaiting,
     ClockAlarm,
     Closed,
     Contributed,
@@ -36,6 +41,7 @@ from tierdesk_contracts.ticket import (
     Joined,
     Matched,
     Merged,
+    Notified,
     Offered,
     Opened,
     Paused,
@@ -47,6 +53,7 @@ from tierdesk_contracts.ticket import (
     Resolved,
     Resumed,
     Returned,
+    StepSkipped,
     TicketChanged,
     TicketEvent,
     Transferred,
@@ -54,6 +61,8 @@ from tierdesk_contracts.ticket import (
     Withdrawn,
 )
 from tierdesk_contracts.vocabulary import (
+    ChainCause,
+    ChainEnd,
     Channel,
     Contract,
     EscalationReason,
@@ -67,7 +76,7 @@ from tierdesk_contracts.vocabulary import (
 
 def messages() -> tuple[Contract, ...]:
     """One message; a real commit holds a few of these events, the sample holds one of each."""
-    events = (*_arriving(), *_working(), *_moving(), *_ending(), *_contributing())
+    events = (*_arriving(), *_working(), *_moving(), *_ending(), *_contributing(), *_climbing())
     return (
         TicketChanged(
             reference=REFERENCE,
@@ -203,5 +212,25 @@ def _contributing() -> tuple[TicketEvent, ...]:
         ),
         Merged(
             sequence=30, at=moment(411), actor=DESK, into=identifier(13), reference="TD-9WDA-4F6H", reason="Reported twice.",
+        ),
+    )  # fmt: skip
+
+
+def _climbing() -> tuple[TicketEvent, ...]:
+    breach = {"actor": DESK, "escalation": "breach"}
+    return (
+        ChainStarted(
+            sequence=31, at=moment(480), cause=ChainCause.CLOCK, reason="The clock resolution was breached.",
+            clock_id=CLOCK, cycle=1, **breach,
+        ),
+        Notified(
+            sequence=32, at=moment(480), step=1, round=1, role="contact-owner", to="l1-ann",
+            reason="The clock resolution was breached.", **breach,
+        ),
+        ChainWaiting(sequence=33, at=moment(480), step=2, round=1, until=moment(510), **breach),
+        StepSkipped(sequence=34, at=moment(510), step=3, round=1, why="It is of priority 1 already.", **breach),
+        Acknowledged(sequence=35, at=moment(511), actor=WORKER, note="I am on it."),
+        ChainStopped(
+            sequence=36, at=moment(511), actor=WORKER, escalation="breach", why=ChainEnd.ACKNOWLEDGED
         ),
     )  # fmt: skip

@@ -73,8 +73,8 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
             continue
         match event:
             case events.Offered():
-                live = draft.ticket.assignment
-                posts += _post(ticket, live, _offer_of(ticket, assignment_of(event), policy, party))
+                live = assignment_of(event)
+                posts += _post(ticket, live, _offer_of(ticket, live, policy, party))
             case events.Accepted() if ticket.assignment is not None and ticket.assignment.id == event.assignment_id:
                 live = ticket.assignment
                 posts += _post(ticket, live, assigned(ticket, live, 1, policy, party))
@@ -84,6 +84,10 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
                         assignment_id=event.assignment_id, token=event.token, reason=event.reason
                     )
                 )  # fmt: skip
+                live = None
+            case events.Escalated() if event.actor.kind is ActorKind.DESK and live is not None:
+                taken = WithdrawReason.ESCALATED
+                posts += _post(ticket, live, work.WorkWithdrawn(assignment_id=live.id, token=live.token, reason=taken))
                 live = None
             case events.Escalated() | events.Transferred() | events.Returned() | events.Resolved():
                 live = None

@@ -36,6 +36,46 @@ def find_target(ticket: Ticket, policy: Policy, *, to_tier: str | None, to_group
     return group
 
 
+def find_way_up(ticket: Ticket, policy: Policy) -> Group:
+    """The group of the next higher tier that an edge leads to, past suppliers whose contract does not cover the ticket.
+
+    Raises `Refusal(FORBIDDEN)` where the policy has no such way.
+    """
+    assert ticket.tier is not None
+    assert ticket.category is not None
+    for higher in policy.tiers[policy.height(ticket.tier) + 1 :]:
+        if policy.allows(ticket.tier, higher.id):
+            group = _group_for(ticket, policy, higher.id)
+            if group.vendor is None or policy.vendor(group.vendor).covers_category(ticket.category):
+                return group
+    raise Refusal(
+        RejectReason.FORBIDDEN,
+        f"no edge leads up from {ticket.tier} to a group for it; there are edges to {_ways(ticket.tier, policy)}",
+    )
+
+
+def find_way_back(ticket: Ticket, policy: Policy) -> Group:
+    """The group in house that handed the ticket on to where it is; without one, that of the nearest lower tier in house.
+
+    Both along an edge. Raises `Refusal(FORBIDDEN)` where the policy has no such way.
+    """
+    assert ticket.tier is not None
+    height = policy.height(ticket.tier)
+    for sender in reversed(ticket.senders):
+        group = policy.group(sender)
+        if group.vendor is None and policy.height(group.tier) < height and policy.allows(ticket.tier, group.tier):
+            return group
+    for lower in reversed(policy.tiers[:height]):
+        if policy.allows(ticket.tier, lower.id):
+            group = _group_for(ticket, policy, lower.id)
+            if group.vendor is None:
+                return group
+    raise Refusal(
+        RejectReason.FORBIDDEN,
+        f"no edge leads down from {ticket.tier} to people in house; there are edges to {_ways(ticket.tier, policy)}",
+    )
+
+
 _INSTEAD: Final = {
     Mode.TIERED: "is handed from tier to tier: escalate it instead",
     Mode.SWARM: "is swarmed, the ticket does not move: invite the group instead",

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.ticket import TicketEvent
-from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, Status, StepTried
+from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, Status, StepTried, WithdrawReason
+from tierdesk_router.domain.chain_effects import CHAIN_EFFECTS, find_ended_chains
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
 EventT = TypeVar("EventT", bound=TicketEvent)
@@ -43,6 +44,7 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     (Status.PAUSED, "resumed"): Status.ACCEPTED,
     **{(held, "resolved"): Status.RESOLVED for held in _HELD},
     **{(held, kind): Status.TRIAGED for held in _HELD for kind in ("escalated", "transferred", "returned")},
+    (Status.OFFERED, "escalated"): Status.TRIAGED,
     **{(live, "withdrawn"): Status.TRIAGED for live in (Status.OFFERED, *_HELD)},
     **{(status, "closed"): Status.CLOSED for status in (Status.TRIAGED, Status.RESOLVED)},
     **{(status, "cancelled"): Status.CANCELLED for status in (Status.NEW, Status.TRIAGED)},
@@ -51,6 +53,12 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     **{(status, kind): status for status in _OPEN for kind in ("facts_requested", "described")},
     **{(status, "reopened"): Status.TRIAGED for status in (Status.RESOLVED, Status.CLOSED)},
     **{(status, "reprioritised"): status for status in _OPEN},
+    **{
+        (status, kind): status
+        for status in _OPEN
+        for kind in ("chain_started", "notified", "step_skipped", "chain_waiting", "acknowledged")
+    },
+    **{(status, "chain_stopped"): status for status in _ANY[1:]},
     **{(status, kind): status for status in _ANY for kind in ("replied", "called", "matched", "alarm")},
 }
 """(status, kind of event) → status after it. What is not here is illegal."""
@@ -78,13 +86,15 @@ class Draft:
         self.actor = actor
 
     def record(self, event_type: type[EventT], *, actor: Actor | None = None, **fields: Any) -> EventT:
-        """Append an event. Raises `IllegalMoveError`, and then nothing was recorded."""
+        """Append an event, and the ends of the chains that it stops. Raises `IllegalMoveError`, with nothing recorded."""
         kind = event_type.model_fields["kind"].default
         if (self.ticket.status, kind) not in MOVES:
             raise IllegalMoveError(self.ticket.status, kind)
         event = event_type(sequence=self.ticket.sequence + 1, at=self.at, actor=actor or self.actor, **fields)
         self.ticket = evolve(self.ticket, event)
         self.events.append(event)
+        for chain, why in find_ended_chains(self.ticket, event):
+            self.record(events.ChainStopped, actor=event.actor, escalation=chain.escalation, why=why)
         return event
 
 
@@ -181,7 +191,23 @@ def _described(ticket: Ticket, event: events.Described) -> dict[str, Any]:
 
 def _accepted(ticket: Ticket, event: events.Accepted) -> dict[str, Any]:
     assert ticket.assignment is not None
-    return {"assignment": accepted_by(ticket.assignment, event.worker)}
+    accepted = accepted_by(ticket.assignment, event.worker).model_copy(update={"heard_at": event.at})
+    return {"assignment": accepted, "unaccepted": 0}
+
+
+def _heard(ticket: Ticket, at: datetime | None) -> dict[str, Any]:
+    """The owner spoke; with `at` None its work waits for others, whose silence is not its own."""
+    assert ticket.assignment is not None
+    return {"assignment": ticket.assignment.model_copy(update={"heard_at": at, "chains_of_silence": ()})}
+
+
+def _said(ticket: Ticket, event: TicketEvent) -> dict[str, Any]:
+    """The owner said something, and goes on as before."""
+    return _heard(ticket, None if ticket.paused_for is not None else event.at)
+
+
+def _progressed(ticket: Ticket, event: events.Progressed) -> dict[str, Any]:
+    return _said(ticket, event) | {"steps_tried": _add_steps(ticket, event.steps_tried)}
 
 
 def _add_steps(ticket: Ticket, steps: tuple[StepTried, ...]) -> tuple[StepTried, ...]:
@@ -205,12 +231,13 @@ def _handed_on(ticket: Ticket, event: events.Escalated | events.Transferred) -> 
 def _contact(ticket: Ticket, event: events.Escalated | events.Transferred | events.Carried) -> str | None:
     """Who stays the requester's contact: the first worker in house who handed the ticket to another tier."""
     live = ticket.assignment
-    in_house = live is not None and live.vendor is None and not isinstance(event, events.Transferred)
-    return live.worker if in_house and live is not None else None
+    if live is None or live.vendor is not None or isinstance(event, events.Transferred):
+        return None
+    return live.worker if event.actor.kind is not ActorKind.DESK else None
 
 
 def _carried(ticket: Ticket, event: events.Carried) -> dict[str, Any]:
-    return {
+    return _said(ticket, event) | {
         "tier": event.to_tier,
         "contact_owner": ticket.contact_owner or _contact(ticket, event),
         "findings": event.findings or ticket.findings,
@@ -219,7 +246,8 @@ def _carried(ticket: Ticket, event: events.Carried) -> dict[str, Any]:
 
 
 def _invited(ticket: Ticket, event: events.Invited) -> dict[str, Any]:
-    return {"contributions": (*ticket.contributions, assignment_of(event)), "token": event.token}
+    change = _said(ticket, event) if event.actor.kind is not ActorKind.DESK else {}
+    return change | {"contributions": (*ticket.contributions, assignment_of(event)), "token": event.token}
 
 
 def _joined(ticket: Ticket, event: events.Joined) -> dict[str, Any]:
@@ -246,19 +274,24 @@ def _returned(ticket: Ticket, event: events.Returned) -> dict[str, Any]:
     }
 
 
+def _withdrawn(ticket: Ticket, event: events.Withdrawn) -> dict[str, Any]:
+    unaccepted = ticket.unaccepted + (event.reason is WithdrawReason.NOT_ACCEPTED)
+    return {"assignment": None, "paused_for": None, "unaccepted": unaccepted}
+
+
 _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "triaged": _triaged,
     "offered": _offered,
     "described": _described,
     "accepted": _accepted,
-    "progressed": lambda ticket, event: {"steps_tried": _add_steps(ticket, event.steps_tried)},
+    "progressed": _progressed,
     "reprioritised": lambda _, event: {
         "impact": event.impact,
         "urgency": event.urgency,
         "priority": event.priority,
     },
-    "paused": lambda _, event: {"paused_for": event.party.value},
-    "resumed": lambda _, __: {"paused_for": None},
+    "paused": lambda ticket, event: _heard(ticket, None) | {"paused_for": event.party.value},
+    "resumed": lambda ticket, event: _heard(ticket, event.at) | {"paused_for": None},
     "resolved": lambda ticket, event: {
         "assignment": None,
         "paused_for": None,
@@ -277,6 +310,7 @@ _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "merged": lambda _, event: {"merged_into": event.into},
     "transferred": _handed_on,
     "returned": _returned,
-    "withdrawn": lambda _, __: {"assignment": None, "paused_for": None},
+    "withdrawn": _withdrawn,
     "matched": lambda _, event: {"article_id": event.article_id, "article_title": event.title},
+    **CHAIN_EFFECTS,
 }

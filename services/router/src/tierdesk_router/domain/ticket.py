@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from tierdesk_contracts.vocabulary import Channel, OfferReason, Status, StepTried
+from tierdesk_contracts.vocabulary import ChainCause, Channel, OfferReason, Status, StepTried
 
 
 class Assignment(BaseModel):
@@ -27,6 +27,36 @@ class Assignment(BaseModel):
     worker: str | None = None
     question: str = ""
     """What an invited group is asked; empty for the owning assignment."""
+    heard_at: datetime | None = None
+    """When its worker last said anything. None before the acceptance, and while the work is paused: it waits for others."""
+    chains_of_silence: tuple[str, ...] = ()
+    """The escalations that have begun for the silence since then: each begins once for one silence."""
+
+
+class Chain(BaseModel):
+    """An escalation under way. It sleeps at `step`, a number from 1 (0 at its start), until `due_at`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    escalation: str
+    cause: ChainCause
+    reason: str
+    clock_id: UUID | None = None
+    cycle: int | None = None
+    step: int = 0
+    round: int = 1
+    due_at: datetime
+
+
+class Acknowledgement(BaseModel):
+    """Who took notice of what escalated, and which chains that stopped."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    at: datetime
+    note: str = ""
+    escalations: tuple[str, ...]
 
 
 class Ticket(BaseModel):
@@ -80,3 +110,9 @@ class Ticket(BaseModel):
     paused_for: str | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
+    unaccepted: int = 0
+    """So many offers in a row were not accepted."""
+    chains: tuple[Chain, ...] = ()
+    """The escalations under way, at most one of a name."""
+    acknowledgement: Acknowledgement | None = None
+    """The last one, until another chain begins."""

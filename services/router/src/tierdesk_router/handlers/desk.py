@@ -14,6 +14,7 @@ from tierdesk_contracts.ticket import Opened, TicketChanged
 from tierdesk_contracts.vocabulary import Contract
 from tierdesk_policy import Policy
 from tierdesk_router.domain.announcements import Destination, Party, Post, announce
+from tierdesk_router.domain.chains import chain_due
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.offers import close_due
 from tierdesk_router.domain.ticket import Ticket
@@ -107,13 +108,7 @@ class Desk:
     async def save(self, tx: Transaction) -> None:
         """Write everything, and queue one `ticket.changed.v1` per ticket and the messages to tiers."""
         merged = [_merge(drafts) for drafts in self._drafts.values()]
-        await save_tickets(
-            tx,
-            [
-                Saving(draft, _offer_due(draft), close_due(draft.ticket, self.policy_of(draft.ticket)))
-                for draft in merged
-            ],
-        )
+        await save_tickets(tx, [_saving(draft, self.policy_of(draft.ticket)) for draft in merged])
         await save_ordinals(tx, self.ordinals)
         await save_contacts(tx, self.contacts)
         recorded = await keep_refusals(tx, self.refused)
@@ -179,6 +174,10 @@ def _merge(drafts: list[Draft]) -> Draft:
     merged.ticket = last.ticket
     merged.events = [event for draft in drafts for event in draft.events]
     return merged
+
+
+def _saving(draft: Draft, policy: Policy) -> Saving:
+    return Saving(draft, _offer_due(draft), close_due(draft.ticket, policy), chain_due(draft.ticket, policy))
 
 
 def _offer_due(draft: Draft) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Facts of other services: knowledge matches may send a ticket down; the watcher's words are noted in the log."""
+"""Facts of other services: knowledge matches may send a ticket down; the watcher's words are noted in the log, and escalate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tierdesk_contracts import notice
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.names import event_pattern
 from tierdesk_contracts.vocabulary import Actor, ActorKind
+from tierdesk_router.domain.chains import heed_clock
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.requests import apply_match
 from tierdesk_router.handlers.desk import Desk, load_tickets
@@ -68,6 +69,7 @@ class NoticeHandler:
                 word=_WORDS[type(envelope.data)],
                 due_at=envelope.data.due_at,
             )
+            heed_clock(draft, policy, envelope.data, _WORDS[type(envelope.data)], new_id=state.new_id)
         state.keep(draft, policy)
 
     async def save(self, tx: Transaction, state: Desk) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from tierdesk_router.domain.chains import heed_unaccepted
 from tierdesk_router.domain.offers import renew_offer
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
@@ -46,6 +47,7 @@ async def renew_offers(
                 policy = desk.policy_of(ticket)
                 draft = renew_offer(ticket, policy, now=desk.now, new_id=desk.new_id)
                 if draft is not None:
+                    heed_unaccepted(draft, policy, new_id=desk.new_id)
                     desk.keep(draft, policy)
                     drafts += 1
             await desk.save(tx)

@@ -1,4 +1,4 @@
-"""What happens by itself: unaccepted offers are made anew, resolved tickets close."""
+"""What happens by itself: unaccepted offers are made anew, resolved tickets close, what takes too long escalates."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from tierdesk_router.domain.contributions import expire_invitations
-from tierdesk_router.domain.offers import close_resolved, expire_offer
+from tierdesk_router.domain.due import fire_due
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.tickets import Key, claim_due, put_off
@@ -96,11 +95,12 @@ class Timers:
         await load_tickets(desk, tx, set(keys), self._shelf)
         for ticket in list(desk.tickets.values()):
             policy = desk.policy_of(ticket)
-            draft = expire_offer(ticket, policy, now=desk.now, new_id=desk.new_id)
-            draft = draft or expire_invitations(ticket, policy, now=desk.now, new_id=desk.new_id)
-            draft = draft or close_resolved(ticket, policy, now=desk.now)
+            draft = fire_due(ticket, policy, now=desk.now, new_id=desk.new_id)
             if draft is not None:
                 desk.keep(draft, policy)
+            else:
+                # Due by its row and not by its record, as an older release leaves it that does not know the timer.
+                await put_off(tx, (ticket.tenant, ticket.id), desk.now, desk.now + timedelta(seconds=PUT_OFF_SECONDS))
         await desk.save(tx)
 
     async def _put_off(self, key: Key, error: Exception) -> None:

@@ -42,7 +42,7 @@ _SAVE = text(
     WITH saved AS (
         INSERT INTO router.ticket (
             tenant, id, reference, status, tier, group_id, category, priority, requester_id, opened_at, sequence,
-            policy_version, offer_due_at, close_due_at, record)
+            policy_version, offer_due_at, close_due_at, chain_due_at, record)
         SELECT * FROM unnest(
             CAST(:ticket_tenant AS text[]), CAST(:ticket_id AS uuid[]), CAST(:ticket_reference AS text[]),
             CAST(:ticket_status AS text[]), CAST(:ticket_tier AS text[]), CAST(:ticket_group_id AS text[]),
@@ -50,12 +50,12 @@ _SAVE = text(
             CAST(:ticket_requester_id AS uuid[]), CAST(:ticket_opened_at AS timestamptz[]),
             CAST(:ticket_sequence AS bigint[]), CAST(:ticket_policy_version AS text[]),
             CAST(:ticket_offer_due_at AS timestamptz[]), CAST(:ticket_close_due_at AS timestamptz[]),
-            CAST(:ticket_record AS jsonb[]))
+            CAST(:ticket_chain_due_at AS timestamptz[]), CAST(:ticket_record AS jsonb[]))
         ON CONFLICT (tenant, id) DO UPDATE SET
             status = excluded.status, tier = excluded.tier, group_id = excluded.group_id,
             category = excluded.category, priority = excluded.priority, sequence = excluded.sequence,
             policy_version = excluded.policy_version, offer_due_at = excluded.offer_due_at,
-            close_due_at = excluded.close_due_at, record = excluded.record
+            close_due_at = excluded.close_due_at, chain_due_at = excluded.chain_due_at, record = excluded.record
     ), logged AS (
         INSERT INTO router.ticket_log (tenant, ticket_id, sequence, kind, at, event)
         SELECT * FROM unnest(
@@ -106,6 +106,11 @@ _CLAIM_DUE = text(
         SELECT tenant, id FROM router.ticket
         WHERE close_due_at <= :now ORDER BY close_due_at LIMIT :limit FOR UPDATE SKIP LOCKED
     ) AS unopposed
+    UNION
+    SELECT * FROM (
+        SELECT tenant, id FROM router.ticket
+        WHERE chain_due_at <= :now ORDER BY chain_due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    ) AS escalating
     ORDER BY tenant, id
     """
 )
@@ -115,7 +120,8 @@ _CLAIM_THESE_DUE = text(
     FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS uuid[])) AS k(tenant, id)
     CROSS JOIN LATERAL (
         SELECT t.tenant, t.id FROM router.ticket t
-        WHERE t.tenant = k.tenant AND t.id = k.id AND (t.offer_due_at <= :now OR t.close_due_at <= :now)
+        WHERE t.tenant = k.tenant AND t.id = k.id
+            AND (t.offer_due_at <= :now OR t.close_due_at <= :now OR t.chain_due_at <= :now)
         FOR UPDATE SKIP LOCKED
     ) AS found
     ORDER BY found.tenant, found.id
@@ -125,7 +131,8 @@ _PUT_OFF = text(
     """
     UPDATE router.ticket SET
         offer_due_at = CASE WHEN offer_due_at <= :now THEN CAST(:until AS timestamptz) ELSE offer_due_at END,
-        close_due_at = CASE WHEN close_due_at <= :now THEN CAST(:until AS timestamptz) ELSE close_due_at END
+        close_due_at = CASE WHEN close_due_at <= :now THEN CAST(:until AS timestamptz) ELSE close_due_at END,
+        chain_due_at = CASE WHEN chain_due_at <= :now THEN CAST(:until AS timestamptz) ELSE chain_due_at END
     WHERE tenant = :tenant AND id = :id
     """
 )
@@ -153,6 +160,7 @@ class Saving:
     draft: Draft
     offer_due_at: datetime | None
     close_due_at: datetime | None
+    chain_due_at: datetime | None
 
 
 async def lock_tickets(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Ticket]:
@@ -183,7 +191,7 @@ async def find_assignments(tx: Transaction, keys: Iterable[Key]) -> dict[Key, As
 
 
 async def claim_due(tx: Transaction, now: datetime, *, limit: int, among: Sequence[Key] | None = None) -> list[Key]:
-    """Lock tickets whose offer or whose time to object has run out, the longest first, up to `limit` of either; or `among` these.
+    """Lock tickets whose offer or time to object has run out or whose escalation goes on, the longest first, up to `limit` of each; or `among` these.
 
     Those that others hold are left to them.
     """
@@ -258,6 +266,7 @@ def _ticket_row(saving: Saving) -> dict[str, Any]:
         "policy_version": ticket.policy_version,
         "offer_due_at": saving.offer_due_at,
         "close_due_at": saving.close_due_at,
+        "chain_due_at": saving.chain_due_at,
         "record": ticket.model_dump_json(exclude_none=True),
     }
 
