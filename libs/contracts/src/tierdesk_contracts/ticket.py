@@ -248,6 +248,56 @@ class ClockAlarm(TicketEvent):
     due_at: Instant
 
 
+class MergeProposed(TicketEvent):
+    """The same requester has told of the same matter before: the two may be one."""
+
+    kind: Literal["merge_proposed"] = "merge_proposed"
+    older_id: UUID
+    older_reference: Name
+    because: Text
+
+
+class Gathered(TicketEvent):
+    """It was linked to a problem, or to what may be an outage."""
+
+    kind: Literal["gathered"] = "gathered"
+    problem_id: UUID
+    problem_reference: Name
+    because: Text
+    by: Annotated[Name | None, Field(description="Who linked it; absent where the policy did.")] = None
+
+
+class Released(TicketEvent):
+    """It is linked to that problem no more."""
+
+    kind: Literal["released"] = "released"
+    problem_id: UUID
+    problem_reference: Name
+    because: Text
+    by: Name
+
+
+class ResolutionOffered(TicketEvent):
+    """A problem that it is linked to is solved; its owner says whether that solves the ticket."""
+
+    kind: Literal["resolution_offered"] = "resolution_offered"
+    problem_id: UUID
+    problem_reference: Name
+    how: Text
+    by: Name
+
+
+class Announced(TicketEvent):
+    """A major incident that it is linked to was announced."""
+
+    kind: Literal["announced"] = "announced"
+    problem_id: UUID
+    problem_reference: Name
+    text: Annotated[Text, Field(description="Public: what requesters are told.")]
+    audience: Annotated[Name, Field(description="Whom it is meant for, in words.")]
+    by: Name
+
+
 class UnknownEvent(TicketEvent):
     """An event of a later release: kept, counted, and without effect."""
 
@@ -265,6 +315,7 @@ _KINDS: dict[str, type[TicketEvent]] = {
     for cls in (
         Opened, Triaged, Offered, Accepted, Progressed, Reprioritised, Paused, Resumed, Resolved, Closed, ReopenedAgain,
         CancelledByRequester, Escalated, Transferred, Returned, Withdrawn, Replied, CallNoted, Matched, ClockAlarm,
+        MergeProposed, Gathered, Released, ResolutionOffered, Announced,
     )
 }  # fmt: skip
 
@@ -295,6 +346,11 @@ AnyTicketEvent = Annotated[
     | Annotated[CallNoted, Tag("called")]
     | Annotated[Matched, Tag("matched")]
     | Annotated[ClockAlarm, Tag("alarm")]
+    | Annotated[MergeProposed, Tag("merge_proposed")]
+    | Annotated[Gathered, Tag("gathered")]
+    | Annotated[Released, Tag("released")]
+    | Annotated[ResolutionOffered, Tag("resolution_offered")]
+    | Annotated[Announced, Tag("announced")]
     | Annotated[UnknownEvent, BeforeValidator(_keep), Tag("unknown")],
     Discriminator(_kind_of),
 ]

@@ -100,6 +100,9 @@ class WorkUpdated(Work):
     article_id: Name | None = None
     article_title: Line | None = None
     resumed: bool = False
+    resolution: Annotated[
+        Text | None, Field(description="How a problem was solved that this is linked to; say whether it is solved too.")
+    ] = None
 
 
 class WorkWithdrawn(Work):

@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 
 from tierdesk_policy.business_time import BusinessCalendar
 from tierdesk_policy.faults import UnknownNameError
+from tierdesk_policy.likeness import Likeness
 from tierdesk_policy.parts import (
     ELAPSED,
     MOST_CALENDARS,
@@ -87,6 +88,8 @@ class Policy(Part):
     """The first that matches a new ticket decides where it goes; without one, its department or category does."""
     vips: Annotated[tuple[Title, ...], Field(max_length=MOST_VIPS, exclude_if=is_empty)] = ()
     """Requesters whom rules may favour: names in the client's directory, addresses, numbers; `@domain` for all of it."""
+    likeness: Likeness | None = None
+    """What is done about tickets that are alike; left out, nothing."""
     close_after_seconds: Annotated[Seconds, Field(alias="close_after")] = 5 * 86_400
     """Elapsed time after which a resolved ticket closes by itself."""
     reopen_within_seconds: Annotated[Seconds, Field(alias="reopen_within")] = 14 * 86_400

@@ -29,6 +29,7 @@ SCOPES: Final = frozenset(
         "articles:read",
         "articles:write",
         "policy:write",
+        "problems:write",
         "metrics:read",
     }
 )

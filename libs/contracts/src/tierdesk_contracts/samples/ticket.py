@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tierdesk_contracts.intake import CallOutcome
 from tierdesk_contracts.samples.story import (
     ASSIGNMENT,
@@ -20,20 +22,25 @@ from tierdesk_contracts.samples.story import (
 )
 from tierdesk_contracts.ticket import (
     Accepted,
+    Announced,
     CallNoted,
     CancelledByRequester,
     ClockAlarm,
     Closed,
     Escalated,
     Explanation,
+    Gathered,
     Matched,
+    MergeProposed,
     Offered,
     Opened,
     Paused,
     Progressed,
+    Released,
     ReopenedAgain,
     Replied,
     Reprioritised,
+    ResolutionOffered,
     Resolved,
     Resumed,
     Returned,
@@ -57,7 +64,7 @@ from tierdesk_contracts.vocabulary import (
 
 def messages() -> tuple[Contract, ...]:
     """One message; a real commit holds a few of these events, the sample holds one of each."""
-    events = (*_arriving(), *_working(), *_moving(), *_ending())
+    events = (*_arriving(), *_working(), *_moving(), *_ending(), *_alike())
     return (
         TicketChanged(
             reference=REFERENCE,
@@ -151,4 +158,24 @@ def _ending() -> tuple[TicketEvent, ...]:
         ReopenedAgain(sequence=18, at=moment(300), actor=REQUESTER, reason="Streaks are back."),
         Closed(sequence=19, at=moment(400), actor=REQUESTER, comment="Prints like new."),
         CancelledByRequester(sequence=20, at=moment(401), actor=REQUESTER, reason="We moved."),
+    )  # fmt: skip
+
+
+def _alike() -> tuple[TicketEvent, ...]:
+    problem: dict[str, Any] = {"problem_id": identifier(0x9B), "problem_reference": "PR-5S2C-0M41"}
+    return (
+        MergeProposed(
+            sequence=21, at=moment(402), actor=DESK, older_id=identifier(0x7D), older_reference="TD-2V8N-4RWE",
+            because="The same requester told of printer-machine within 1d: 'Streaks on paper'.",
+        ),
+        Gathered(
+            sequence=22, at=moment(403), actor=DESK, because="The third of its kind in 30d: TD-2V8N-4RWE, TD-9G1K-7QXA.",
+            **problem,
+        ),
+        Announced(
+            sequence=23, at=moment(404), actor=DESK, text="Printers of building B are down.", audience="Building B",
+            by="ann", **problem,
+        ),
+        ResolutionOffered(sequence=24, at=moment(500), actor=DESK, how="Firmware 2.4 mends it.", by="ann", **problem),
+        Released(sequence=25, at=moment(501), actor=DESK, because="Another printer.", by="ann", **problem),
     )  # fmt: skip

@@ -40,6 +40,7 @@ def messages() -> tuple[Contract, ...]:
             article_id="KB-12",
             article_title="Streaks on paper",
             resumed=True,
+            resolution="Firmware 2.4 mends it.",
         ),
         WorkWithdrawn(assignment_id=ASSIGNMENT, token=5, reason=WithdrawReason.CANCELLED),
         OutcomeRejected(

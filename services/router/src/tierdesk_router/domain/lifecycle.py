@@ -44,6 +44,8 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     **{(status, "reopened"): Status.TRIAGED for status in (Status.RESOLVED, Status.CLOSED)},
     **{(status, "reprioritised"): status for status in _OPEN},
     **{(status, kind): status for status in _ANY for kind in ("replied", "called", "matched", "alarm")},
+    **{(status, kind): status for status in _OPEN for kind in ("merge_proposed", "resolution_offered", "announced")},
+    **{(status, kind): status for status in _ANY for kind in ("gathered", "released")},
 }
 """(status, kind of event) → status after it. What is not here is illegal."""
 
@@ -183,6 +185,10 @@ def _returned(ticket: Ticket, event: events.Returned) -> dict[str, Any]:
     }
 
 
+def _without_problem(ticket: Ticket, event: events.Gathered | events.Released) -> tuple[str, ...]:
+    return tuple(reference for reference in ticket.problems if reference != event.problem_reference)
+
+
 _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "triaged": _triaged,
     "offered": _offered,
@@ -208,4 +214,6 @@ _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "returned": _returned,
     "withdrawn": lambda _, __: {"assignment": None, "paused_for": None},
     "matched": lambda _, event: {"article_id": event.article_id, "article_title": event.title},
+    "gathered": lambda ticket, event: {"problems": (*_without_problem(ticket, event), event.problem_reference)},
+    "released": lambda ticket, event: {"problems": _without_problem(ticket, event)},
 }
