@@ -77,7 +77,7 @@ class RunningRouter:
         self._consumers: dict[str, Consumer] = {}
 
     async def request(self, method: str, path: str, *, tenant: str = "main", **options: Any) -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {self._keys[tenant]}"}
+        headers = {"Authorization": f"Bearer {self._keys[tenant]}"} | options.pop("headers", {})
         return await self._http.request(method, path, headers=headers, **options)
 
     async def send(
@@ -137,7 +137,7 @@ class RunningRouter:
 async def router(postgres_url: str, tmp_path: Path) -> AsyncIterator[RunningRouter]:
     secrets = Secrets.create(tmp_path / "secrets.json")
     ring = KeyRing(secrets)
-    keys = {tenant: ring.mint("test", tenant, ["tickets:read", "policy:write"]) for tenant in ("main", "other")}
+    keys = {tenant: ring.mint("test", tenant, ["tickets:read", "policy:write", "problems:write"]) for tenant in ("main", "other")}
     await asyncio.to_thread(
         migrate, postgres_url, DEFINITION.schema, password=secrets.database_password(DEFINITION.name)
     )

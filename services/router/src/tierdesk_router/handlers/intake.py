@@ -75,6 +75,8 @@ class IntakeHandler:
         news = []
         for message in messages:
             envelope = message.envelope
+            if envelope.position != 1:  # a call tells of itself several times, and opens a ticket once
+                continue
             policy, party = desk.in_force.get(envelope.tenant), _requester(envelope.data)
             if policy is None or policy.likeness is None or party is None:
                 continue
