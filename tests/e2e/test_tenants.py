@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from e2e.endpoints import described
-from e2e.tenants import ARTICLE, CALL_ID, CANARY, JSON, NDJSON, PLANS, POLICY, PROBLEM, SILENT, Call, First
+from e2e.tenants import ARTICLE, CALL_ID, CANARY, JSON, NDJSON, OPENED, PLANS, POLICY, PROBLEM, SILENT, Call, First
 from e2e.whole_desk import OTHER, OWN, WholeDesk, wait_until
 
 OPEN = {
@@ -56,6 +56,9 @@ def first(whole_desk: WholeDesk) -> First:
         found.tickets.append(called["ticket"])
         found.references.append(called["reference"])
         wait_until(lambda: len(client.get("/v1/tickets").json()["tickets"]) >= 5, "the tickets are opened")
+        told = OPENED | {"tickets": found.tickets[:1]}
+        opened = client.post("/v1/problems", json=told, headers={"Idempotency-Key": "first"}).json()
+        found.problems += [opened["id"], opened["reference"]]
         found.cursor = client.get("/v1/tickets?limit=1").json()["next"]
         wait_until(lambda: client.get(f"/v1/articles?q={CANARY}").json()["articles"], "the article is found")
         wait_until(lambda: client.get(f"/v1/clocks/{found.tickets[-1]}").status_code == 200, "the clocks run")

@@ -13,7 +13,10 @@ from rich.table import Table
 
 from tierdesk_cli.client import connect
 
-_QUIET = {"sequence", "at", "actor", "kind", "assignment_id", "token", "explanation", "steps_tried", "requester_id"}
+_QUIET = {
+    "sequence", "at", "actor", "kind", "assignment_id", "token", "explanation", "steps_tried", "requester_id",
+    "problem_id", "older_id",
+}  # fmt: skip
 
 
 async def list_tickets(

@@ -137,7 +137,10 @@ class RunningRouter:
 async def router(postgres_url: str, tmp_path: Path) -> AsyncIterator[RunningRouter]:
     secrets = Secrets.create(tmp_path / "secrets.json")
     ring = KeyRing(secrets)
-    keys = {tenant: ring.mint("test", tenant, ["tickets:read", "policy:write", "problems:write"]) for tenant in ("main", "other")}
+    keys = {
+        tenant: ring.mint("test", tenant, ["tickets:read", "policy:write", "problems:write"])
+        for tenant in ("main", "other")
+    }
     await asyncio.to_thread(
         migrate, postgres_url, DEFINITION.schema, password=secrets.database_password(DEFINITION.name)
     )

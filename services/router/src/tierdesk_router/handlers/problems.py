@@ -40,10 +40,10 @@ class NoSuchProblemError(Exception):
 class NoSuchTicketsError(Exception):
     """The tenant has no tickets of these names."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """The positions of the names in the request are the keys."""
-        super().__init__(f"no such ticket: {', '.join(names)}")
-        self.names = names
+    def __init__(self, positions: Sequence[int]) -> None:
+        """Where they stand in the request, from 0."""
+        super().__init__(f"no such ticket: {', '.join(map(str, positions))}")
+        self.positions = positions
 
 
 class VersionConflictError(Exception):
@@ -224,7 +224,7 @@ async def _linked(tx: Transaction, problem: Problem) -> dict[UUID, Link]:
 
 async def _resolve_names(tx: Transaction, tenant: str, names: Sequence[str]) -> set[UUID]:
     found = await find_tickets(tx.connection, tenant, names)
-    unknown = [name for name in names if name not in found]
+    unknown = [position for position, name in enumerate(names) if name not in found]
     if unknown:
         raise NoSuchTicketsError(unknown)
     return set(found.values())

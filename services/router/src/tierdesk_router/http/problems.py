@@ -93,7 +93,7 @@ class ProblemChange(ProblemFields):
 class TicketLinking(_Body):
     """Tickets that belong to a problem."""
 
-    tickets: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MOST_TICKETS)]
+    tickets: _Tickets
     why: _Filled
 
 
@@ -284,7 +284,9 @@ async def _refusing() -> AsyncIterator[None]:
     except NoSuchProblemError as error:
         raise _unknown() from error
     except NoSuchTicketsError as error:
-        faults: list[FieldFault] = [{"field": "tickets", "message": f"no such ticket: {name}"} for name in error.names]
+        faults: list[FieldFault] = [
+            {"field": f"tickets.{position}", "message": "no such ticket"} for position in error.positions
+        ]
         raise ProblemError(404, "No such ticket", "Nothing was changed. See errors.", errors=faults) from error
     except KeyReusedError as error:
         fault: FieldFault = {"field": "Idempotency-Key", "message": "it has opened another problem"}
