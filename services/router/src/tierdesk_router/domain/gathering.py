@@ -8,12 +8,12 @@ from datetime import datetime
 from tierdesk_contracts import ticket as events
 from tierdesk_router.domain.lifecycle import MOVES, Draft
 from tierdesk_router.domain.offers import DESK
-from tierdesk_router.domain.problems import Link, Problem, ProblemStatus
+from tierdesk_router.domain.problems import Link, ProblemRecord, ProblemStatus
 from tierdesk_router.domain.ticket import Ticket
 
 
 def gather(
-    ticket: Ticket, problem: Problem, link: Link | None, *, because: str, by: str | None, at: datetime
+    ticket: Ticket, problem: ProblemRecord, link: Link | None, *, because: str, by: str | None, at: datetime
 ) -> tuple[Draft, Link]:
     """Link a ticket, as it stands, to a problem. It hears of what was announced and solved before, too.
 
@@ -27,14 +27,16 @@ def gather(
     return draft, link
 
 
-def release(ticket: Ticket, problem: Problem, link: Link, *, because: str, by: str, at: datetime) -> tuple[Draft, Link]:
+def release(
+    ticket: Ticket, problem: ProblemRecord, link: Link, *, because: str, by: str, at: datetime
+) -> tuple[Draft, Link]:
     """Link it no more."""
     draft = Draft(ticket, at=at, actor=DESK)
     draft.record(events.Released, problem_id=problem.id, problem_reference=problem.reference, because=because, by=by)
     return draft, replace(link, released_at=at)
 
 
-def announce_to(draft: Draft, problem: Problem, link: Link) -> Link:
+def announce_to(draft: Draft, problem: ProblemRecord, link: Link) -> Link:
     """Note the announcement that stands, unless the ticket is not open or has had it."""
     told = problem.standing
     if told is None or not _takes(draft, "announced"):
@@ -52,7 +54,7 @@ def announce_to(draft: Draft, problem: Problem, link: Link) -> Link:
     return replace(link, announced_at=told.at)
 
 
-def offer_resolution(draft: Draft, problem: Problem) -> None:
+def offer_resolution(draft: Draft, problem: ProblemRecord) -> None:
     """Offer the way in which the problem was solved, if it was and the ticket is open."""
     solved = problem.resolution
     if solved is not None and problem.status is ProblemStatus.RESOLVED and _takes(draft, "resolution_offered"):

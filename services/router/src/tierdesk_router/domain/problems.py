@@ -128,7 +128,7 @@ class ProblemNote(BaseModel):
     detail: dict[str, Any] = Field(default_factory=dict)
 
 
-class Problem(BaseModel):
+class ProblemRecord(BaseModel):
     """A problem. `version` counts changes of what stands in it, `sequence` the entries of its log.
 
     Tickets that are linked or released change its log and not its version, so that an outage which still gathers can
@@ -177,7 +177,7 @@ class ProblemRefusal(Exception):  # noqa: N818 - a refusal, as of the tiers
 class ProblemDraft:
     """Changes of one problem in the making, each with its entry in the log."""
 
-    def __init__(self, problem: Problem, *, at: datetime, by: str) -> None:
+    def __init__(self, problem: ProblemRecord, *, at: datetime, by: str) -> None:
         """`at` and `by` hold for every change."""
         self.before = problem
         self.problem = problem
@@ -186,7 +186,7 @@ class ProblemDraft:
         self._by = by
 
     @classmethod
-    def open(cls, problem: Problem, *, by: str, why: str, request: str | None = None) -> Self:
+    def open(cls, problem: ProblemRecord, *, by: str, why: str, request: str | None = None) -> Self:
         """A problem that is new; `request` is a digest of what asked for it."""
         draft = cls(problem, at=problem.opened_at, by=by)
         told = {"kind": problem.kind.value, "status": problem.status.value, "title": problem.title}
@@ -254,12 +254,12 @@ class ProblemDraft:
         self._write(after, "resolved", how, {})
         return True
 
-    def _write(self, after: Problem, kind: str, why: str, detail: Mapping[str, Any]) -> None:
+    def _write(self, after: ProblemRecord, kind: str, why: str, detail: Mapping[str, Any]) -> None:
         self.problem = after.model_copy(update={"version": self.problem.version + 1})
         self.note(kind, why, detail)
 
 
-def _check_move(before: ProblemStatus, after: Problem) -> None:
+def _check_move(before: ProblemStatus, after: ProblemRecord) -> None:
     if after.status not in MOVES[before]:
         allowed = ", ".join(sorted(status.value for status in MOVES[before]))
         raise ProblemRefusal(

@@ -21,7 +21,7 @@ from tierdesk_router.domain.gathering import gather
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.likeness import Lookup, Noted, Recurrence, Subject
 from tierdesk_router.domain.offers import DESK
-from tierdesk_router.domain.problems import DESK_LABEL, Link, Problem, ProblemDraft, ProblemKind, ProblemStatus
+from tierdesk_router.domain.problems import DESK_LABEL, Link, ProblemDraft, ProblemKind, ProblemRecord, ProblemStatus
 from tierdesk_router.handlers.desk import Desk
 from tierdesk_router.store.likeness import LikenessKey, Noting, forget_tickets, mark_tickets, note_tickets
 from tierdesk_router.store.problems import lock_problems, save_links, save_problems
@@ -171,7 +171,7 @@ class Comparison:
         else:
             kind, title = ProblemKind.PROBLEM, f"Recurs: {lookup.told}"
             because = likeness.tell_recurring(burst.others, rule, lookup.told)
-        problem = Problem(
+        problem = ProblemRecord(
             tenant=new.tenant,
             id=self._new_id(),
             reference=self._new_reference(),

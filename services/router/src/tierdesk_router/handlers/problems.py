@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from tierdesk_router.domain.gathering import announce_to, gather, offer_resolution, release
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.offers import DESK
-from tierdesk_router.domain.problems import Link, Problem, ProblemDraft, ProblemKind, ProblemStatus
+from tierdesk_router.domain.problems import Link, ProblemDraft, ProblemKind, ProblemRecord, ProblemStatus
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
@@ -49,7 +49,7 @@ class NoSuchTicketsError(Exception):
 class VersionConflictError(Exception):
     """Somebody else has changed the problem since; the message says what it is now."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: ProblemRecord) -> None:
         """As it is now."""
         super().__init__(f"{problem.reference} is at version {problem.version}: read it again, and change that version")
 
@@ -85,7 +85,7 @@ class ProblemCommands:
         self._identifiers = identifiers
         self._shelf = shelf
 
-    async def open(self, tenant: str, by: str, new: NewProblem) -> tuple[Problem, bool]:
+    async def open(self, tenant: str, by: str, new: NewProblem) -> tuple[ProblemRecord, bool]:
         """Open a problem with its tickets; answer it, and whether it is new.
 
         With a key it is opened once. Raises `KeyReusedError` and `NoSuchTicketsError`.
@@ -102,7 +102,7 @@ class ProblemCommands:
                         raise KeyReusedError
                     return known, False
             now = self._clock.now()
-            problem = Problem(
+            problem = ProblemRecord(
                 tenant=tenant,
                 id=problem_id,
                 reference=self._identifiers.problem_reference(),
@@ -121,8 +121,15 @@ class ProblemCommands:
             return draft.problem, True
 
     async def change(
-        self, tenant: str, by: str, name: str, fields: Mapping[str, Any], *, why: str, fits: Callable[[Problem], None]
-    ) -> Problem:
+        self,
+        tenant: str,
+        by: str,
+        name: str,
+        fields: Mapping[str, Any],
+        *,
+        why: str,
+        fits: Callable[[ProblemRecord], None],
+    ) -> ProblemRecord:
         """Change what stands in it. `fits` raises for a version that its caller has not read; it is asked only where
         anything would change, so that the same change sent again is answered as the first was.
         """
@@ -136,7 +143,7 @@ class ProblemCommands:
             await save_problems(tx, [draft])
             return draft.problem
 
-    async def link(self, tenant: str, by: str, name: str, tickets: Sequence[str], *, why: str) -> Problem:
+    async def link(self, tenant: str, by: str, name: str, tickets: Sequence[str], *, why: str) -> ProblemRecord:
         """Link tickets; those that are linked already stay as they are. Raises `NoSuchTicketsError`."""
         async with self._database.transaction() as tx:
             problem = await _locked(tx, tenant, name)
@@ -148,7 +155,7 @@ class ProblemCommands:
             await _save(tx, desk, draft, _link_all(desk, draft, links, because=why, by=by))
             return draft.problem
 
-    async def unlink(self, tenant: str, by: str, name: str, ticket: str, *, why: str) -> Problem:
+    async def unlink(self, tenant: str, by: str, name: str, ticket: str, *, why: str) -> ProblemRecord:
         """Link a ticket no more; one that is not linked stays as it is."""
         async with self._database.transaction() as tx:
             problem = await _locked(tx, tenant, name)
@@ -166,7 +173,7 @@ class ProblemCommands:
             await _save(tx, desk, draft, changed)
             return draft.problem
 
-    async def announce(self, tenant: str, by: str, name: str, *, text: str, audience: str) -> Problem:
+    async def announce(self, tenant: str, by: str, name: str, *, text: str, audience: str) -> ProblemRecord:
         """Announce it once, on each of its open tickets."""
         async with self._database.transaction() as tx:
             draft = ProblemDraft(await _locked(tx, tenant, name), at=self._clock.now(), by=by)
@@ -183,7 +190,7 @@ class ProblemCommands:
             await _save(tx, desk, draft, links)
             return draft.problem
 
-    async def withdraw_announcement(self, tenant: str, by: str, name: str, *, why: str) -> Problem:
+    async def withdraw_announcement(self, tenant: str, by: str, name: str, *, why: str) -> ProblemRecord:
         """Withdraw what was announced."""
         async with self._database.transaction() as tx:
             draft = ProblemDraft(await _locked(tx, tenant, name), at=self._clock.now(), by=by)
@@ -191,7 +198,7 @@ class ProblemCommands:
             await save_problems(tx, [draft])
             return draft.problem
 
-    async def resolve(self, tenant: str, by: str, name: str, *, how: str) -> Problem:
+    async def resolve(self, tenant: str, by: str, name: str, *, how: str) -> ProblemRecord:
         """It is solved: each of its open tickets is offered that, and its owner told. Nothing is closed."""
         async with self._database.transaction() as tx:
             draft = ProblemDraft(await _locked(tx, tenant, name), at=self._clock.now(), by=by)
@@ -210,7 +217,7 @@ class ProblemCommands:
         return desk
 
 
-async def _locked(tx: Transaction, tenant: str, name: str) -> Problem:
+async def _locked(tx: Transaction, tenant: str, name: str) -> ProblemRecord:
     found = await read_problem(tx.connection, tenant, name)
     if found is None:
         raise NoSuchProblemError
@@ -218,7 +225,7 @@ async def _locked(tx: Transaction, tenant: str, name: str) -> Problem:
     return problem
 
 
-async def _linked(tx: Transaction, problem: Problem) -> dict[UUID, Link]:
+async def _linked(tx: Transaction, problem: ProblemRecord) -> dict[UUID, Link]:
     return {one: link for one, link in (await read_links(tx, problem)).items() if link.released_at is None}
 
 

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tierdesk_contracts.vocabulary import Count, Line, Name, Text
 from tierdesk_router.domain.problems import (
     FixDecision,
-    Problem,
     ProblemKind,
     ProblemNote,
+    ProblemRecord,
     ProblemRefusal,
     ProblemStatus,
 )
@@ -68,7 +68,7 @@ class ProblemFields(_Body):
     recommendation: Annotated[Text, Field(description="What should be improved so that it does not come again.")] = ""
     fix: FixDecision | None = None
     hotfix: Annotated[Name | None, Field(description="Where the fix is: a change, a version.")] = None
-    major: bool = False
+    major: Annotated[bool, Field(strict=True)] = False
 
 
 class ProblemOpening(ProblemFields):
@@ -124,14 +124,14 @@ class TicketOfProblem(BaseModel):
 class ProblemPage(BaseModel):
     """Problems, the newest first; `next` is the `after` of the next page, absent on the last."""
 
-    problems: list[Problem]
+    problems: list[ProblemRecord]
     next: UUID | None = None
 
 
 class ProblemStory(BaseModel):
     """A problem, its tickets and all that was done about it."""
 
-    problem: Problem
+    problem: ProblemRecord
     tickets: list[TicketOfProblem]
     log: list[ProblemNote]
 
@@ -186,7 +186,7 @@ def _add_writing(router: APIRouter, commands: ProblemCommands) -> None:
         request: Request,
         response: Response,
         key: _Key = None,
-    ) -> Problem:
+    ) -> ProblemRecord:
         """Open a problem with its tickets. Answers 201; 200 where the key has opened it before."""
         new = NewProblem(
             told.kind, told.title, _given(told, ProblemFields), told.tickets, told.why, key, await request.body()
@@ -204,7 +204,7 @@ def _add_writing(router: APIRouter, commands: ProblemCommands) -> None:
         told: Annotated[ProblemChange, Depends(json_body(ProblemChange))],
         response: Response,
         if_match: _IfMatch = None,
-    ) -> Problem:
+    ) -> ProblemRecord:
         """Change the fields given, in the version that was read: else 409, or 412 for an `If-Match` that does not fit.
 
         What stands there already changes nothing, whatever the version.
@@ -213,7 +213,7 @@ def _add_writing(router: APIRouter, commands: ProblemCommands) -> None:
         if "status" in fields:
             fields["status"] = ProblemStatus(fields["status"])
 
-        def check(found: Problem) -> None:
+        def check(found: ProblemRecord) -> None:
             if if_match is not None and not _matches(if_match, found):
                 raise ProblemError(412, detail=str(VersionConflictError(found)), headers={"ETag": _tag_of(found)})
             if told.version != found.version:
@@ -226,14 +226,14 @@ def _add_writing(router: APIRouter, commands: ProblemCommands) -> None:
     @router.post("/{problem}/tickets", summary="Link tickets")
     async def link(
         who: Writer, problem: str, told: Annotated[TicketLinking, Depends(json_body(TicketLinking))], response: Response
-    ) -> Problem:
+    ) -> ProblemRecord:
         """Link tickets, 500 at most. Those that are linked already stay as they are."""
         async with _refusing():
             changed = await commands.link(who.tenant, _name(who), problem, told.tickets, why=told.why)
         return _tag(response, changed)
 
     @router.delete("/{problem}/tickets/{ticket}", summary="Link a ticket no more")
-    async def unlink(who: Writer, problem: str, ticket: str, why: _Why, response: Response) -> Problem:
+    async def unlink(who: Writer, problem: str, ticket: str, why: _Why, response: Response) -> ProblemRecord:
         """Link a ticket no more. One that is not linked changes nothing."""
         async with _refusing():
             changed = await commands.unlink(who.tenant, _name(who), problem, ticket, why=why)
@@ -247,7 +247,7 @@ def _add_telling(router: APIRouter, commands: ProblemCommands) -> None:
         problem: str,
         told: Annotated[ProblemAnnouncement, Depends(json_body(ProblemAnnouncement))],
         response: Response,
-    ) -> Problem:
+    ) -> ProblemRecord:
         """Announce it to the requesters of its open tickets, and of those that are linked later. It becomes a major one.
 
         The same again changes nothing; another is refused with 409 while this one stands.
@@ -257,7 +257,7 @@ def _add_telling(router: APIRouter, commands: ProblemCommands) -> None:
         return _tag(response, changed)
 
     @router.delete("/{problem}/announcement", summary="Withdraw the announcement")
-    async def withdraw(who: Writer, problem: str, why: _Why, response: Response) -> Problem:
+    async def withdraw(who: Writer, problem: str, why: _Why, response: Response) -> ProblemRecord:
         """Withdraw it; then another one may be made. Who has read it has read it."""
         async with _refusing():
             changed = await commands.withdraw_announcement(who.tenant, _name(who), problem, why=why)
@@ -269,7 +269,7 @@ def _add_telling(router: APIRouter, commands: ProblemCommands) -> None:
         problem: str,
         told: Annotated[ProblemResolution, Depends(json_body(ProblemResolution))],
         response: Response,
-    ) -> Problem:
+    ) -> ProblemRecord:
         """Offer the resolution to the open tickets: their owners are told, and say whether it solves them."""
         async with _refusing():
             changed = await commands.resolve(who.tenant, _name(who), problem, how=told.how)
@@ -309,16 +309,16 @@ def _name(who: Principal) -> str:
     return who.label or who.key_id
 
 
-def _tag_of(problem: Problem) -> str:
+def _tag_of(problem: ProblemRecord) -> str:
     return f'"{problem.version}"'
 
 
-def _tag(response: Response, problem: Problem) -> Problem:
+def _tag(response: Response, problem: ProblemRecord) -> ProblemRecord:
     response.headers["ETag"] = _tag_of(problem)
     return problem
 
 
-def _matches(if_match: str, problem: Problem) -> bool:
+def _matches(if_match: str, problem: ProblemRecord) -> bool:
     """RFC 9110 §13.1.1: one of the tags is this one; a weak one never is."""
     tags = [tag.strip() for tag in if_match.split(",")]
     return "*" in tags or _tag_of(problem) in tags

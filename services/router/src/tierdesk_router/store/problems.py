@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tierdesk_router.domain.problems import Link, Problem, ProblemDraft, ProblemNote
+from tierdesk_router.domain.problems import Link, ProblemDraft, ProblemNote, ProblemRecord
 from tierdesk_router.store.tickets import Key
 from tierdesk_store import Transaction
 
@@ -100,13 +100,13 @@ async def lock_opening(tx: Transaction, problem_id: UUID) -> None:
     await tx.execute(_LOCK_OPENING, {"id": str(problem_id)})
 
 
-async def lock_problems(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Problem]:
+async def lock_problems(tx: Transaction, keys: Iterable[Key]) -> dict[Key, ProblemRecord]:
     """Load problems and lock them, in one order everywhere."""
     wanted = sorted(set(keys))
     if not wanted:
         return {}
     rows = await tx.execute(_LOCK, {"tenants": [key[0] for key in wanted], "ids": [key[1] for key in wanted]})
-    problems = [Problem.model_validate_json(row.record) for row in rows]
+    problems = [ProblemRecord.model_validate_json(row.record) for row in rows]
     return {(problem.tenant, problem.id): problem for problem in problems}
 
 
@@ -153,13 +153,13 @@ async def save_links(tx: Transaction, links: Sequence[tuple[Key, Link]]) -> None
         )
 
 
-async def read_links(tx: Transaction, problem: Problem) -> dict[UUID, Link]:
+async def read_links(tx: Transaction, problem: ProblemRecord) -> dict[UUID, Link]:
     """Every ticket that is or was linked to a problem."""
     rows = await tx.execute(_LINKS, {"tenant": problem.tenant, "id": problem.id})
     return {row.ticket_id: Link(row.ticket_id, row.linked_at, row.released_at, row.announced_at) for row in rows}
 
 
-async def read_problem(connection: AsyncConnection, tenant: str, name: str) -> Problem | None:
+async def read_problem(connection: AsyncConnection, tenant: str, name: str) -> ProblemRecord | None:
     """The tenant's problem of this identifier or reference."""
     if "\x00" in name:
         return None
@@ -168,16 +168,16 @@ async def read_problem(connection: AsyncConnection, tenant: str, name: str) -> P
     except ValueError:
         rows = await connection.execute(_BY_REFERENCE, {"tenant": tenant, "name": name.upper()})
     row = rows.one_or_none()
-    return None if row is None else Problem.model_validate_json(row.record)
+    return None if row is None else ProblemRecord.model_validate_json(row.record)
 
 
-async def read_problem_log(connection: AsyncConnection, problem: Problem) -> list[ProblemNote]:
+async def read_problem_log(connection: AsyncConnection, problem: ProblemRecord) -> list[ProblemNote]:
     """All that was done about a problem, in order."""
     rows = await connection.execute(_LOG, {"tenant": problem.tenant, "id": problem.id})
     return [ProblemNote.model_validate_json(row.note) for row in rows]
 
 
-async def read_tickets(connection: AsyncConnection, problem: Problem) -> list[LinkedTicket]:
+async def read_tickets(connection: AsyncConnection, problem: ProblemRecord) -> list[LinkedTicket]:
     """The tickets that are linked to a problem, the oldest first."""
     rows = await connection.execute(_TICKETS, {"tenant": problem.tenant, "id": problem.id})
     return [LinkedTicket(row.id, row.reference, row.status, row.tier, row.group_id, row.title) for row in rows]
@@ -204,9 +204,9 @@ async def find_tickets(connection: AsyncConnection, tenant: str, names: Iterable
     }
 
 
-async def list_problems(connection: AsyncConnection, tenant: str, *, limit: int, **filters: Any) -> list[Problem]:
+async def list_problems(connection: AsyncConnection, tenant: str, *, limit: int, **filters: Any) -> list[ProblemRecord]:
     """The tenant's problems, the newest first; `status`, `kind`, and `after`, the last of the page before."""
     used = {name: value for name, value in filters.items() if value is not None}
     statement = text(_LIST.format(filters="".join(_FILTERS[name] for name in used)))
     rows = await connection.execute(statement, {"tenant": tenant, "limit": limit} | used)
-    return [Problem.model_validate_json(row.record) for row in rows]
+    return [ProblemRecord.model_validate_json(row.record) for row in rows]
