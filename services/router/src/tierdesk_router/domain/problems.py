@@ -216,6 +216,8 @@ class ProblemDraft:
             return
         after = self.problem.model_copy(update=news)
         if "status" in news:
+            if after.status is ProblemStatus.RESOLVED:
+                raise ProblemRefusal("a problem is resolved by telling how: POST its resolution")
             _check_move(self.problem.status, after)
             if self.problem.status is ProblemStatus.RESOLVED:
                 after = after.model_copy(update={"resolution": None})

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from tierdesk_router.domain.gathering import announce_to, gather, offer_resolution, release
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.offers import DESK
-from tierdesk_router.domain.problems import Link, ProblemDraft, ProblemKind, ProblemRecord, ProblemStatus
+from tierdesk_router.domain.problem_requests import (
+    KeyReusedError,
+    NewProblem,
+    NoSuchProblemError,
+    NoSuchTicketsError,
+)
+from tierdesk_router.domain.problems import Link, ProblemDraft, ProblemRecord, ProblemStatus
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf
@@ -31,45 +36,6 @@ from tierdesk_store import Database, Transaction
 
 _KEYS: Final = UUID("6d2f6b0e-5c53-5f0b-9d0e-3f6f7c1b7a11")
 """The name space of identifiers that are made from idempotency keys."""
-
-
-class NoSuchProblemError(Exception):
-    """The tenant has no problem of this name."""
-
-
-class NoSuchTicketsError(Exception):
-    """The tenant has no tickets of these names."""
-
-    def __init__(self, positions: Sequence[int]) -> None:
-        """Where they stand in the request, from 0."""
-        super().__init__(f"no such ticket: {', '.join(map(str, positions))}")
-        self.positions = positions
-
-
-class VersionConflictError(Exception):
-    """Somebody else has changed the problem since; the message says what it is now."""
-
-    def __init__(self, problem: ProblemRecord) -> None:
-        """As it is now."""
-        super().__init__(f"{problem.reference} is at version {problem.version}: read it again, and change that version")
-
-
-class KeyReusedError(Exception):
-    """Another problem was opened with this idempotency key."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewProblem:
-    """A problem that a person opens."""
-
-    kind: ProblemKind
-    title: str
-    fields: Mapping[str, Any]
-    tickets: Sequence[str]
-    why: str
-    key: str | None
-    body: bytes
-    """The request as it came, by which a repeated key is judged."""
 
 
 class ProblemCommands:

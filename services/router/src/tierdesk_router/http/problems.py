@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tierdesk_contracts.vocabulary import Count, Line, Name, Text
+from tierdesk_router.domain.problem_requests import (
+    KeyReusedError,
+    NewProblem,
+    NoSuchProblemError,
+    NoSuchTicketsError,
+    VersionConflictError,
+)
 from tierdesk_router.domain.problems import (
     FixDecision,
     ProblemKind,
@@ -19,14 +26,6 @@ from tierdesk_router.domain.problems import (
     ProblemRecord,
     ProblemRefusal,
     ProblemStatus,
-)
-from tierdesk_router.handlers.problems import (
-    KeyReusedError,
-    NewProblem,
-    NoSuchProblemError,
-    NoSuchTicketsError,
-    ProblemCommands,
-    VersionConflictError,
 )
 from tierdesk_router.store.problems import list_problems, read_problem, read_problem_log, read_tickets
 from tierdesk_runtime.http import Principal, json_body, require
@@ -51,6 +50,40 @@ _Key = Annotated[
         description="The same key with the same body opens one problem; with another body it is refused.",
     ),
 ]
+
+
+class ProblemCommands(Protocol):
+    """What is done about problems, each in one transaction; `by` is who asks."""
+
+    async def open(self, tenant: str, by: str, new: NewProblem) -> tuple[ProblemRecord, bool]:
+        """Open one; answer whether it is new."""
+
+    async def change(
+        self,
+        tenant: str,
+        by: str,
+        name: str,
+        fields: Mapping[str, Any],
+        *,
+        why: str,
+        fits: Callable[[ProblemRecord], None],
+    ) -> ProblemRecord:
+        """Change what stands in it, if `fits` does not raise."""
+
+    async def link(self, tenant: str, by: str, name: str, tickets: Sequence[str], *, why: str) -> ProblemRecord:
+        """Link tickets."""
+
+    async def unlink(self, tenant: str, by: str, name: str, ticket: str, *, why: str) -> ProblemRecord:
+        """Link a ticket no more."""
+
+    async def announce(self, tenant: str, by: str, name: str, *, text: str, audience: str) -> ProblemRecord:
+        """Announce it."""
+
+    async def withdraw_announcement(self, tenant: str, by: str, name: str, *, why: str) -> ProblemRecord:
+        """Withdraw what was announced."""
+
+    async def resolve(self, tenant: str, by: str, name: str, *, how: str) -> ProblemRecord:
+        """Say that it is solved."""
 
 
 class _Body(BaseModel):
