@@ -11,6 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tierdesk_contracts import ticket as events
+from tierdesk_router.domain.gathering import gather, release
+from tierdesk_router.domain.lifecycle import evolve, open_ticket
+from tierdesk_router.domain.offers import DESK
 from tierdesk_router.domain.problems import (
     LIVE,
     MOVES,
@@ -116,3 +120,23 @@ def test_whatever_is_done_the_log_has_no_gap_a_repeat_changes_nothing_and_the_ve
     assert [note.sequence for note in notes] == list(range(1, len(notes) + 1))
     assert [note.at for note in notes] == sorted(note.at for note in notes)
     assert all(note.by == "ann" for note in notes)
+
+
+def test_a_ticket_names_the_problems_that_it_is_linked_to_and_its_log_folds_to_that(policy):
+    opened = events.Opened(
+        sequence=1, at=START, actor=DESK, channel="portal", requester_id=UUID(int=2), title="No mail", text=""
+    )
+    ticket = open_ticket(opened, tenant="main", ticket_id=UUID(int=3), reference="TD-1", policy_version=policy.version)
+    one, other = record(), record().model_copy(update={"id": UUID(int=9), "reference": "PR-TEST-0002"})
+    steps, linked = [], ticket
+    for problem in (one, other, one):
+        draft, link = gather(linked, problem, None, because="alike", by=None, at=START)
+        steps, linked = steps + draft.events, draft.ticket
+    assert linked.problems == ("PR-TEST-0002", "PR-TEST-0001")
+    draft, link = release(linked, other, link, because="not it", by="ann", at=START)
+    assert draft.ticket.problems == ("PR-TEST-0001",)
+    assert link.released_at == START
+    folded = ticket
+    for event in steps + draft.events:
+        folded = evolve(folded, event)
+    assert folded == draft.ticket

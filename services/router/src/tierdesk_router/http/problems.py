@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from tierdesk_contracts.vocabulary import Count, Line, Name, Text
+from tierdesk_contracts.vocabulary import Line
 from tierdesk_router.domain.problem_requests import (
     KeyReusedError,
     NewProblem,
@@ -20,24 +20,29 @@ from tierdesk_router.domain.problem_requests import (
     VersionConflictError,
 )
 from tierdesk_router.domain.problems import (
-    FixDecision,
     ProblemKind,
-    ProblemNote,
     ProblemRecord,
     ProblemRefusal,
     ProblemStatus,
+)
+from tierdesk_router.http.problem_views import (
+    ProblemAnnouncement,
+    ProblemChange,
+    ProblemFields,
+    ProblemOpening,
+    ProblemPage,
+    ProblemResolution,
+    ProblemStory,
+    TicketLinking,
+    TicketOfProblem,
 )
 from tierdesk_router.store.problems import list_problems, read_problem, read_problem_log, read_tickets
 from tierdesk_runtime.http import Principal, json_body, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
 from tierdesk_store import Database
 
-MOST_TICKETS: Final = 500
-"""So many tickets one request may name."""
 Reader = Annotated[Principal, Depends(require("tickets:read"))]
 Writer = Annotated[Principal, Depends(require("problems:write"))]
-_Filled = Annotated[Text, Field(min_length=1)]
-_Tickets = Annotated[tuple[Name, ...], Field(max_length=MOST_TICKETS, description="Identifiers or references.")]
 _Why = Annotated[Line, Query(description="Kept in the log.")]
 _IfMatch = Annotated[
     str | None, Header(alias="If-Match", max_length=1_000, description="The `ETag` of what was read; else 412.")
@@ -84,89 +89,6 @@ class ProblemCommands(Protocol):
 
     async def resolve(self, tenant: str, by: str, name: str, *, how: str) -> ProblemRecord:
         """Say that it is solved."""
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProblemFields(_Body):
-    """What may be told of a problem. What is left out stays as it is."""
-
-    reproduction: Annotated[Text, Field(description="Steps that show it.")] = ""
-    environment: Text = ""
-    root_cause: Text = ""
-    workaround: Text = ""
-    known_error: Annotated[Name | None, Field(description="The article that tells of it.")] = None
-    recommendation: Annotated[Text, Field(description="What should be improved so that it does not come again.")] = ""
-    fix: FixDecision | None = None
-    hotfix: Annotated[Name | None, Field(description="Where the fix is: a change, a version.")] = None
-    major: Annotated[bool, Field(strict=True)] = False
-
-
-class ProblemOpening(ProblemFields):
-    """A problem that a person opens."""
-
-    title: Line
-    kind: ProblemKind = ProblemKind.PROBLEM
-    tickets: _Tickets = ()
-    why: _Filled
-
-
-class ProblemChange(ProblemFields):
-    """What is to change, in the version that was read."""
-
-    version: Annotated[Count, Field(description="The version that was read; another one is refused with 409.")]
-    title: Line | None = None
-    kind: ProblemKind | None = None
-    status: Literal["open", "known_error", "fix_decided", "dismissed"] | None = None
-    why: _Filled
-
-
-class TicketLinking(_Body):
-    """Tickets that belong to a problem."""
-
-    tickets: _Tickets
-    why: _Filled
-
-
-class ProblemAnnouncement(_Body):
-    """What is told of a major incident, and to whom."""
-
-    text: _Filled
-    audience: Name = "everybody"
-
-
-class ProblemResolution(_Body):
-    """How it was solved."""
-
-    how: _Filled
-
-
-class TicketOfProblem(BaseModel):
-    """A ticket that is linked."""
-
-    id: UUID
-    reference: str
-    status: str
-    tier: str | None
-    group: str | None
-    title: str
-
-
-class ProblemPage(BaseModel):
-    """Problems, the newest first; `next` is the `after` of the next page, absent on the last."""
-
-    problems: list[ProblemRecord]
-    next: UUID | None = None
-
-
-class ProblemStory(BaseModel):
-    """A problem, its tickets and all that was done about it."""
-
-    problem: ProblemRecord
-    tickets: list[TicketOfProblem]
-    log: list[ProblemNote]
 
 
 def problems_router(database: Database, commands: ProblemCommands) -> APIRouter:
