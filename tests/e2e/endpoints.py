@@ -27,8 +27,10 @@ POLICY: Document = {
     "categories": [{"id": "other", "tier": "l1", "group": "front"}],
     "default_category": "other",
 }
+OPENED: Document = {"title": "Mail is slow", "why": "Many say so"}
 PHONE = "/v1/phone/generic"
 BATCH = "/v1/events:batch"
+UNLINK, WITHDRAW = "/v1/problems/{problem}/tickets/{ticket}", "/v1/problems/{problem}/announcement"
 REFUSED = {400, 413, 415, 422}
 _numbers = itertools.count(1)
 
@@ -66,6 +68,13 @@ POINTS = {
         Point("PUT", "/v1/policy", POLICY, "name", "application/yaml", takes=TEXTS_IN_YAML),
         Point("POST", "/v1/articles", ARTICLE, "title"),
         Point("PUT", "/v1/articles/{article_id}", ARTICLE | {"based_on": 1}, "title"),
+        Point("POST", "/v1/problems", OPENED, "title"),
+        Point("PATCH", "/v1/problems/{problem}", {"version": 1, "root_cause": "Dust", "why": "Seen"}, "why"),
+        Point("POST", "/v1/problems/{problem}/tickets", {"tickets": [], "why": "Alike"}, "why"),
+        Point("DELETE", "/v1/problems/{problem}/tickets/{ticket}", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/problems/{problem}/announcement", {"text": "Mail is down"}, "text"),
+        Point("DELETE", "/v1/problems/{problem}/announcement", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/problems/{problem}/resolution", {"how": "Restarted"}, "how"),
         Point("POST", "/v1/articles/{article_id}/publish", {}, "", ignores_bodies=True),
         Point("POST", "/v1/articles/{article_id}/retire", {}, "", ignores_bodies=True),
     )
@@ -81,6 +90,7 @@ class Door:
         self.client = client
         self._article = ""
         self._accepted: set[UUID] = set()
+        self._problem = client.post("/v1/problems", json=OPENED).json()["id"]
         self.write_article()
 
     def write_article(self) -> None:
@@ -104,7 +114,9 @@ class Door:
 
     def path(self, pattern: str) -> str:
         """A path without parameters."""
-        return pattern.replace("{article_id}", self._article).replace("{ticket}", "TD-0000-0000")
+        path = pattern.replace("{article_id}", self._article).replace("{ticket}", "TD-0000-0000")
+        reason = "?why=mistaken" if pattern in {UNLINK, WITHDRAW} else ""
+        return path.replace("{problem}", self._problem) + reason
 
     def goes_on(self) -> None:
         """A good event is accepted and offered to its tier, and no ticket that was promised before is missing."""

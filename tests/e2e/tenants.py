@@ -39,6 +39,7 @@ POLICY = {
     "vips": [f"boss-{CANARY}"],
     "rules": [{"id": "boss", "vip": True, "priority": 1, "because": f"Because of {CANARY}"}],
 }
+OPENED = {"title": f"Jams {CANARY}", "why": f"Seen by {CANARY}", "environment": CANARY}
 ARTICLE = {"title": f"Unjam {CANARY}", "body": f"Open the {CANARY} lid", "keywords": [CANARY], "audience": "requester"}
 PROBLEM = {
     "type": "problem_reported",
@@ -65,6 +66,8 @@ class First:
     tickets: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     articles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """A problem's identifier, and its reference."""
     cursor: str = ""
     policy_version: str = ""
 
@@ -78,7 +81,7 @@ class First:
     @property
     def canaries(self) -> list[str]:
         """What must not come back to anybody else."""
-        return [CANARY, *self.tickets, *self.references, *self.articles, self.policy_version]
+        return [CANARY, *self.tickets, *self.references, *self.articles, *self.problems, self.policy_version]
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,41 @@ def _write(_first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call("/v1/articles", json.dumps({"title": "Unjam", "body": "Open the lid"}).encode(), JSON)
 
 
+def _problem(tail: str = "", **body: Any) -> Plan:
+    """Something of the first tenant's problem."""
+
+    def plan(first: First, _desk: WholeDesk) -> Iterator[Call]:
+        content = json.dumps(body).encode() if body else b""
+        for name in first.problems:
+            for spelled in (name, name.upper(), name.lower()):
+                path = f"/v1/problems/{spelled}{tail}".replace("{ticket}", first.tickets[0])
+                yield Call(path, content, JSON, refused=True)
+
+    return plan
+
+
+def _problems(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for query in ("", "?limit=500", f"?after={first.problems[0]}", "?kind=problem&status=open", f"?tenant={OWN}"):
+        yield Call(f"/v1/problems{query}")
+
+
+def _open_problem(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    mine = {"title": "Mine", "why": "Mine"}
+    yield Call("/v1/problems", json.dumps(mine).encode(), JSON | {"Idempotency-Key": "first"})
+    for name in first.tickets:
+        yield Call("/v1/problems", json.dumps(mine | {"tickets": [name]}).encode(), JSON)
+
+
 PLANS: dict[tuple[str, str], Plan] = {
+    ("GET", "/v1/problems"): _problems,
+    ("POST", "/v1/problems"): _open_problem,
+    ("GET", "/v1/problems/{problem}"): _problem(),
+    ("PATCH", "/v1/problems/{problem}"): _problem(version=1, root_cause="mine", why="mine"),
+    ("POST", "/v1/problems/{problem}/tickets"): _problem("/tickets", tickets=[], why="mine"),
+    ("DELETE", "/v1/problems/{problem}/tickets/{ticket}"): _problem("/tickets/{ticket}?why=mine"),
+    ("POST", "/v1/problems/{problem}/announcement"): _problem("/announcement", text="mine"),
+    ("DELETE", "/v1/problems/{problem}/announcement"): _problem("/announcement?why=mine"),
+    ("POST", "/v1/problems/{problem}/resolution"): _problem("/resolution", how="mine"),
     ("GET", "/v1/tickets"): _tickets,
     ("GET", "/v1/tickets/summary"): plain("/v1/tickets/summary"),
     ("GET", "/v1/tickets/{ticket}"): _ticket,

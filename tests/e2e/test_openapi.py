@@ -54,6 +54,12 @@ max-steps = 4
 include-path = "{phone}"
 checks.missing_required_header.expected-statuses = [401]
 
+# A tag of another version is well formed, and refused.
+[[operations]]
+include-path = "/v1/problems/{{problem}}"
+include-method = "PATCH"
+checks.positive_data_acceptance.expected-statuses = [200, 404, 409, 412]
+
 # A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.
 [[operations]]
 include-path = "{batch}"

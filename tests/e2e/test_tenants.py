@@ -14,7 +14,21 @@ import httpx2
 import pytest
 
 from e2e.endpoints import described
-from e2e.tenants import ARTICLE, CALL_ID, CANARY, JSON, NDJSON, PLANS, POLICY, PROBLEM, SILENT, VENDOR, Call, First
+from e2e.tenants import (
+    ARTICLE,
+    CALL_ID,
+    CANARY,
+    JSON,
+    NDJSON,
+    OPENED,
+    PLANS,
+    POLICY,
+    PROBLEM,
+    SILENT,
+    VENDOR,
+    Call,
+    First,
+)  # fmt: skip
 from e2e.whole_desk import OTHER, OWN, WholeDesk, wait_until
 from tierdesk_bus import Address, Message, connect
 from tierdesk_contracts import outcome, seal
@@ -64,6 +78,9 @@ def first(whole_desk: WholeDesk) -> First:
         wait_until(lambda: len(client.get("/v1/tickets").json()["tickets"]) >= 5, "the tickets are opened")
         asyncio.run(answer_as_vendor(whole_desk.settings.bus))
         wait_until(lambda: client.get(f"/v1/vendors/{VENDOR}/refusals").json()["refusals"], "it is refused")
+        told = OPENED | {"tickets": found.tickets[:1]}
+        opened = client.post("/v1/problems", json=told, headers={"Idempotency-Key": "first"}).json()
+        found.problems += [opened["id"], opened["reference"]]
         found.cursor = client.get("/v1/tickets?limit=1").json()["next"]
         wait_until(lambda: client.get(f"/v1/articles?q={CANARY}").json()["articles"], "the article is found")
         wait_until(lambda: client.get(f"/v1/clocks/{found.tickets[-1]}").status_code == 200, "the clocks run")

@@ -13,7 +13,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from tierdesk_cli import calendar, demo, explanation, parked, policy, rebuild, scorecard, tickets, up, vendor
+from tierdesk_cli import calendar, demo, explanation, parked, policy, problems, rebuild, scorecard, tickets, up, vendor
 from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
 from tierdesk_cli.home import default_folder
@@ -36,7 +36,11 @@ parked_app = typer.Typer(
     "Mend the cause first: `tierdesk parked show ID` names it.",
     no_args_is_help=True,
 )
+problems_app = typer.Typer(
+    help="Problems and outages: what is behind several tickets. See docs/problems.md.", no_args_is_help=True
+)
 app.add_typer(policy_app, name="policy")
+app.add_typer(problems_app, name="problems")
 app.add_typer(parked_app, name="parked")
 app.add_typer(calendar_app, name="calendar")
 app.add_typer(vendor.app, name="vendor")
@@ -55,6 +59,7 @@ Subject = Annotated[
     str | None, typer.Option("--subject", help="Only messages about this, mostly a ticket's identifier.")
 ]
 All = Annotated[bool, typer.Option("--all", help="Every parked message that --service leaves.")]
+Problem = Annotated[str, typer.Argument(help="A problem's reference or identifier.")]
 Key = Annotated[str | None, typer.Option("--key", help="API key; better given as TIERDESK_API_KEY.")]
 
 
@@ -129,6 +134,71 @@ def acknowledge_command(
     Ends with 1 when nothing escalates it. Needs a key with the scope tickets:write.
     """
     _wait(tickets.acknowledge_ticket(data, url, key, console, ticket, note))
+
+
+@problems_app.command("list")
+def problems_list(
+    data: Data,
+    *,
+    status: Annotated[
+        str | None,
+        typer.Option(help="Only candidate, open, known_error, fix_decided, resolved or dismissed ones."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
+    as_json: Json = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """List problems, the newest first.
+
+    Example: tierdesk problems list --status candidate
+    """
+    _wait(problems.list_problems(data, url, key, console, status=status, limit=limit, as_json=as_json))
+
+
+@problems_app.command("show")
+def problems_show(data: Data, problem: Problem, *, as_json: Json = False, url: Url = None, key: Key = None) -> None:
+    """Show one problem: what is known of it, its tickets, and who did what when, and why.
+
+    Example: tierdesk problems show PR-5S2C-0M41
+    """
+    _wait(problems.show_problem(data, url, key, console, problem, as_json=as_json))
+
+
+@problems_app.command("resolve")
+def problems_resolve(
+    data: Data,
+    problem: Problem,
+    *,
+    how: Annotated[str | None, typer.Option("--how", help="What solved it.")] = None,
+    as_json: Json = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Say that a problem is solved. The owners of its open tickets are told how; none is closed by it.
+
+    Example: tierdesk problems resolve PR-5S2C-0M41 --how "Firmware 2.4 is on all printers"
+    """
+    _wait(problems.resolve_problem(data, url, key, console, problem, how=how, as_json=as_json))
+
+
+@problems_app.command("announce")
+def problems_announce(
+    data: Data,
+    problem: Problem,
+    *,
+    text: Annotated[str | None, typer.Option("--text", help="What requesters are told.")] = None,
+    audience: Annotated[str, typer.Option("--audience", help="Whom it is for.")] = "everybody",
+    as_json: Json = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Announce a major incident, once: on each open ticket of it, and on those that are linked later.
+
+    Example: tierdesk problems announce PR-5S2C-0M41 --text "Mail is down in Leeds; we are on it." --audience Leeds
+    """
+    work = problems.announce_problem(data, url, key, console, problem, text=text, audience=audience, as_json=as_json)
+    _wait(work)
 
 
 @app.command("doctor")

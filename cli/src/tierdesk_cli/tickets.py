@@ -14,18 +14,9 @@ from rich.table import Table
 from tierdesk_cli.client import connect
 
 _QUIET = {
-    "sequence",
-    "at",
-    "actor",
-    "kind",
-    "assignment_id",
-    "token",
-    "explanation",
-    "steps_tried",
-    "requester_id",
-    "clock_id",
-    "cycle",
-}
+    "sequence", "at", "actor", "kind", "assignment_id", "token", "explanation", "steps_tried", "requester_id",
+    "clock_id", "cycle", "problem_id", "older_id", "into", "ticket",
+}  # fmt: skip
 
 
 async def list_tickets(

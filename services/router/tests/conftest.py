@@ -79,7 +79,7 @@ class RunningRouter:
         self._consumers: dict[str, Consumer] = {}
 
     async def request(self, method: str, path: str, *, tenant: str = "main", **options: Any) -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {self._keys[tenant]}"}
+        headers = {"Authorization": f"Bearer {self._keys[tenant]}"} | options.pop("headers", {})
         return await self._http.request(method, path, headers=headers, **options)
 
     async def send(
@@ -142,7 +142,7 @@ async def router(postgres_url: str, tmp_path: Path) -> AsyncIterator[RunningRout
     secrets = Secrets.create(tmp_path / "secrets.json")
     ring = KeyRing(secrets)
     keys = {
-        tenant: ring.mint("test", tenant, ["tickets:read", "tickets:write", "policy:write"])
+        tenant: ring.mint("test", tenant, ["tickets:read", "tickets:write", "policy:write", "problems:write"])
         for tenant in ("main", "other")
     }
     await asyncio.to_thread(

@@ -415,6 +415,56 @@ class Acknowledged(TicketEvent):
     note: Text = ""
 
 
+class MergeProposed(TicketEvent):
+    """The same requester has told of the same matter before: the two may be one."""
+
+    kind: Literal["merge_proposed"] = "merge_proposed"
+    older_id: UUID
+    older_reference: Name
+    because: Text
+
+
+class Gathered(TicketEvent):
+    """It was linked to a problem, or to what may be an outage."""
+
+    kind: Literal["gathered"] = "gathered"
+    problem_id: UUID
+    problem_reference: Name
+    because: Text
+    by: Annotated[Name | None, Field(description="Who linked it; absent where the policy did.")] = None
+
+
+class Ungathered(TicketEvent):
+    """It is linked to that problem no more."""
+
+    kind: Literal["ungathered"] = "ungathered"
+    problem_id: UUID
+    problem_reference: Name
+    because: Text
+    by: Name
+
+
+class ResolutionOffered(TicketEvent):
+    """A problem that it is linked to is solved; its owner says whether that solves the ticket."""
+
+    kind: Literal["resolution_offered"] = "resolution_offered"
+    problem_id: UUID
+    problem_reference: Name
+    how: Text
+    by: Name
+
+
+class Announced(TicketEvent):
+    """A major incident that it is linked to was announced."""
+
+    kind: Literal["announced"] = "announced"
+    problem_id: UUID
+    problem_reference: Name
+    text: Annotated[Text, Field(description="Public: what requesters are told.")]
+    audience: Annotated[Name, Field(description="Whom it is meant for, in words.")]
+    by: Name
+
+
 class UnknownEvent(TicketEvent):
     """An event of a later release: kept, counted, and without effect."""
 
@@ -434,6 +484,7 @@ _KINDS: dict[str, type[TicketEvent]] = {
         Resolved, Closed, ReopenedAgain, CancelledByRequester, Escalated, Carried, Transferred, Returned, Withdrawn,
         Invited, Joined, Contributed, Declined, Released, Merged, Absorbed, Replied, CallNoted, Matched, ClockAlarm,
         ChainStarted, Notified, StepSkipped, ChainWaiting, ChainStopped, Acknowledged,
+        MergeProposed, Gathered, Ungathered, ResolutionOffered, Announced,
     )
 }  # fmt: skip
 
@@ -480,6 +531,11 @@ AnyTicketEvent = Annotated[
     | Annotated[ChainWaiting, Tag("chain_waiting")]
     | Annotated[ChainStopped, Tag("chain_stopped")]
     | Annotated[Acknowledged, Tag("acknowledged")]
+    | Annotated[MergeProposed, Tag("merge_proposed")]
+    | Annotated[Gathered, Tag("gathered")]
+    | Annotated[Ungathered, Tag("ungathered")]
+    | Annotated[ResolutionOffered, Tag("resolution_offered")]
+    | Annotated[Announced, Tag("announced")]
     | Annotated[UnknownEvent, BeforeValidator(_keep), Tag("unknown")],
     Discriminator(_kind_of),
 ]

@@ -127,6 +127,9 @@ class WorkUpdated(Work):
     resumed: bool = False
     internal: Annotated[Internal | None, Field(description="Facts were told: how it stands now, in house.")] = None
     contribution: Annotated[Contribution | None, Field(description="What an invited group did.")] = None
+    resolution: Annotated[
+        Text | None, Field(description="How a problem was solved that this is linked to; say whether it is solved too.")
+    ] = None
 
 
 class WorkWithdrawn(Work):

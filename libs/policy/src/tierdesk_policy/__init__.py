@@ -4,6 +4,7 @@ from tierdesk_policy.business_time import BusinessCalendar, BusinessTimeError, C
 from tierdesk_policy.differences import Difference, find_differences, find_moved_entries
 from tierdesk_policy.escalations import CONTACT_OWNER, Escalation, Step, Trigger
 from tierdesk_policy.faults import Fault, PolicyError, UnknownNameError
+from tierdesk_policy.likeness import Likeness, LikenessField, OutageRule, RecurringRule, RepeatRule
 from tierdesk_policy.loading import load_policy, load_policy_file, review_policy, review_policy_file
 from tierdesk_policy.model import Policy
 from tierdesk_policy.parts import (
@@ -43,10 +44,15 @@ __all__ = [
     "Group",
     "Judgement",
     "Knowledge",
+    "Likeness",
+    "LikenessField",
     "Mode",
     "OfferRule",
+    "OutageRule",
     "Policy",
     "PolicyError",
+    "RecurringRule",
+    "RepeatRule",
     "Rule",
     "RuleTable",
     "Step",

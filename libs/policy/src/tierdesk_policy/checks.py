@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tierdesk_policy.calendar_checks import find_calendar_faults
 from tierdesk_policy.escalation_checks import find_escalation_faults
+from tierdesk_policy.likeness import find_likeness_faults
 from tierdesk_policy.parts import DEFAULT_FACTS, ELAPSED, MOST_TARGETS
 from tierdesk_policy.rule_checks import find_rule_faults, has_skills
 from tierdesk_policy.view import PARTS, Found, View, listed
@@ -43,6 +44,7 @@ def find_faults(document: Mapping[str, Any]) -> Iterator[Found]:
         yield from check(view)
     yield from find_rule_faults(view)
     yield from find_escalation_faults(view)
+    yield from find_likeness_faults(view)
     yield from find_calendar_faults(document)
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue
 from tierdesk_policy.business_time import BusinessCalendar
 from tierdesk_policy.escalations import MOST_ESCALATIONS, Escalation
 from tierdesk_policy.faults import UnknownNameError
+from tierdesk_policy.likeness import Likeness
 from tierdesk_policy.parts import (
     ELAPSED,
     MOST_CALENDARS,
@@ -90,6 +91,8 @@ class Policy(Part):
     """Requesters whom rules may favour: names in the client's directory, addresses, numbers; `@domain` for all of it."""
     escalations: Annotated[tuple[Escalation, ...], Field(max_length=MOST_ESCALATIONS, exclude_if=is_empty)] = ()
     """Chains of steps for what takes too long. Several may run for one ticket, each once at a time."""
+    likeness: Likeness | None = None
+    """What is done about tickets that are alike; left out, nothing."""
     close_after_seconds: Annotated[Seconds, Field(alias="close_after")] = 5 * 86_400
     """Elapsed time after which a resolved ticket closes by itself."""
     reopen_within_seconds: Annotated[Seconds, Field(alias="reopen_within")] = 14 * 86_400

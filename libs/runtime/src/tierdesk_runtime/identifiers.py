@@ -52,6 +52,13 @@ class Identifiers:
 
         Two in a million tickets may meet: whoever stores one needs a unique index, and asks again.
         """
+        return f"TD-{self._letters()}"
+
+    def problem_reference(self) -> str:
+        """A problem's name for people, like `PR-7K3M-Q9XP`."""
+        return f"PR-{self._letters()}"
+
+    def _letters(self) -> str:
         chance = int.from_bytes(self._random_bytes(5), "big")
         letters = "".join(_CROCKFORD[chance >> shift & 31] for shift in range(35, -1, -5))
-        return f"TD-{letters[:4]}-{letters[4:]}"
+        return f"{letters[:4]}-{letters[4:]}"

@@ -30,6 +30,7 @@ SCOPES: Final = frozenset(
         "articles:read",
         "articles:write",
         "policy:write",
+        "problems:write",
         "metrics:read",
     }
 )

@@ -14,12 +14,15 @@ from tierdesk_contracts.names import EVENTS, OUTCOMES, VENDOR_INBOUND, WORK
 from tierdesk_policy import load_policy_file
 from tierdesk_router.handlers import intake, notices, outcomes
 from tierdesk_router.handlers.acknowledging import acknowledge_ticket
+from tierdesk_router.handlers.likeness import Forgetting
 from tierdesk_router.handlers.merging import Merging
 from tierdesk_router.handlers.policies import WorkQueues, apply_policy, vendor_namespaces
+from tierdesk_router.handlers.problems import ProblemCommands
 from tierdesk_router.handlers.timers import Timers, count_put_off
 from tierdesk_router.http.merging import merging_router
 from tierdesk_router.http.oversight import oversight_router
 from tierdesk_router.http.policy import policy_router
+from tierdesk_router.http.problems import problems_router
 from tierdesk_router.http.tickets import tickets_router
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_runtime.http import create_app
@@ -50,6 +53,8 @@ async def build(parts: Parts) -> Service:
     app.include_router(merging_router(parts.database, merging.merge))
     app.include_router(oversight_router(parts.database, shelf, parts.clock))
     app.include_router(policy_router(parts.database, shelf, partial(apply_policy, parts, queues)))
+    commands = ProblemCommands(parts.database, parts.clock, parts.identifiers, shelf)
+    app.include_router(problems_router(parts.database, commands))
     service = Service("router", parts, app, topology=TOPOLOGY)
     refused = outcomes.count_refused(service.metrics.registry)
     outcome_handler = outcomes.OutcomeHandler(parts.clock, parts.identifiers, shelf, refused)
@@ -60,6 +65,7 @@ async def build(parts: Parts) -> Service:
     service.add_consumption(notices.NoticeHandler(parts.clock, parts.identifiers, shelf), notices.QUEUE)
     put_off = count_put_off(service.metrics.registry)
     service.add_task("timers", Timers(parts.database, parts.clock, parts.identifiers, shelf, put_off).run)
+    service.add_task("forgetting", Forgetting(parts.database, parts.clock).run)
     service.add_task("policies", _Policies(parts, service, shelf, queues, outcome_handler).run)
     return service
 
@@ -131,9 +137,11 @@ class _Policies:
 DEFINITION: Final = ServiceDefinition(
     name="router",
     schema=ServiceSchema(
-        "router", Path(__file__).parent / "migrations", log_tables=("ticket_log", "policy", "refused_outcome")
+        "router",
+        Path(__file__).parent / "migrations",
+        log_tables=("ticket_log", "policy", "refused_outcome", "problem_log"),
     ),
-    paths=("/v1/tickets", "/v1/policy", "/v1/vendors"),
+    paths=("/v1/tickets", "/v1/policy", "/v1/vendors", "/v1/problems"),
     build=build,
     topology=TOPOLOGY,
 )

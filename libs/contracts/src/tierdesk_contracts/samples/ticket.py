@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tierdesk_contracts.intake import CallOutcome
 from tierdesk_contracts.samples.story import (
     ASSIGNMENT,
@@ -23,6 +25,7 @@ from tierdesk_contracts.ticket import (
     Absorbed,
     Accepted,
     Acknowledged,
+    Announced,
     CallNoted,
     CancelledByRequester,
     Carried,
@@ -37,10 +40,12 @@ from tierdesk_contracts.ticket import (
     Escalated,
     Explanation,
     FactsRequested,
+    Gathered,
     Invited,
     Joined,
     Matched,
     Merged,
+    MergeProposed,
     Notified,
     Offered,
     Opened,
@@ -50,6 +55,7 @@ from tierdesk_contracts.ticket import (
     ReopenedAgain,
     Replied,
     Reprioritised,
+    ResolutionOffered,
     Resolved,
     Resumed,
     Returned,
@@ -58,6 +64,7 @@ from tierdesk_contracts.ticket import (
     TicketEvent,
     Transferred,
     Triaged,
+    Ungathered,
     Withdrawn,
 )
 from tierdesk_contracts.vocabulary import (
@@ -76,7 +83,7 @@ from tierdesk_contracts.vocabulary import (
 
 def messages() -> tuple[Contract, ...]:
     """One message; a real commit holds a few of these events, the sample holds one of each."""
-    events = (*_arriving(), *_working(), *_moving(), *_ending(), *_contributing(), *_climbing())
+    events = (*_arriving(), *_working(), *_moving(), *_ending(), *_contributing(), *_climbing(), *_alike())
     return (
         TicketChanged(
             reference=REFERENCE,
@@ -233,4 +240,24 @@ def _climbing() -> tuple[TicketEvent, ...]:
         ChainStopped(
             sequence=36, at=moment(511), actor=WORKER, escalation="breach", why=ChainEnd.ACKNOWLEDGED
         ),
+    )  # fmt: skip
+
+
+def _alike() -> tuple[TicketEvent, ...]:
+    problem: dict[str, Any] = {"problem_id": identifier(0x9B), "problem_reference": "PR-5S2C-0M41"}
+    return (
+        MergeProposed(
+            sequence=37, at=moment(402), actor=DESK, older_id=identifier(0x7D), older_reference="TD-2V8N-4RWE",
+            because="The same requester told of printer-machine within 1d: 'Streaks on paper'.",
+        ),
+        Gathered(
+            sequence=38, at=moment(403), actor=DESK, because="The third of its kind in 30d: TD-2V8N-4RWE, TD-9G1K-7QXA.",
+            **problem,
+        ),
+        Announced(
+            sequence=39, at=moment(404), actor=DESK, text="Printers of building B are down.", audience="Building B",
+            by="ann", **problem,
+        ),
+        ResolutionOffered(sequence=40, at=moment(500), actor=DESK, how="Firmware 2.4 mends it.", by="ann", **problem),
+        Ungathered(sequence=41, at=moment(501), actor=DESK, because="Another printer.", by="ann", **problem),
     )  # fmt: skip

@@ -50,6 +50,7 @@ def messages() -> tuple[Contract, ...]:
                 text="It hands out the driver of the old model.",
                 steps_tried=STEPS,
             ),
+            resolution="Firmware 2.4 mends it.",
         ),
         WorkWithdrawn(assignment_id=ASSIGNMENT, token=5, reason=WithdrawReason.CANCELLED),
         OutcomeRejected(

@@ -170,6 +170,8 @@ def _updated(
             told = {"priority": event.priority}
         case events.Matched() if view is None:  # articles are the desk's own
             told = {"article_id": event.article_id, "article_title": event.title}
+        case events.ResolutionOffered() if live.vendor is None:  # what people in house found out is not a vendor's
+            told = {"resolution": event.how}
         case _:
             return None
     return work.WorkUpdated.model_validate({"assignment_id": live.id, "token": live.token, **told})

@@ -60,6 +60,8 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     },
     **{(status, "chain_stopped"): status for status in _ANY[1:]},
     **{(status, kind): status for status in _ANY for kind in ("replied", "called", "matched", "alarm")},
+    **{(status, kind): status for status in _OPEN for kind in ("merge_proposed", "resolution_offered", "announced")},
+    **{(status, kind): status for status in _ANY for kind in ("gathered", "ungathered")},
 }
 """(status, kind of event) → status after it. What is not here is illegal."""
 
@@ -279,6 +281,10 @@ def _withdrawn(ticket: Ticket, event: events.Withdrawn) -> dict[str, Any]:
     return {"assignment": None, "paused_for": None, "unaccepted": unaccepted}
 
 
+def _without_problem(ticket: Ticket, event: events.Gathered | events.Ungathered) -> tuple[str, ...]:
+    return tuple(reference for reference in ticket.problems if reference != event.problem_reference)
+
+
 _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "triaged": _triaged,
     "offered": _offered,
@@ -313,4 +319,6 @@ _EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "withdrawn": _withdrawn,
     "matched": lambda _, event: {"article_id": event.article_id, "article_title": event.title},
     **CHAIN_EFFECTS,
+    "gathered": lambda ticket, event: {"problems": (*_without_problem(ticket, event), event.problem_reference)},
+    "ungathered": lambda ticket, event: {"problems": _without_problem(ticket, event)},
 }

@@ -16,10 +16,11 @@ from tierdesk_contracts.vocabulary import MAX_TEXT, Actor, ActorKind, Channel, O
 from tierdesk_policy import Policy
 from tierdesk_router.domain.description import describe_by, facts_told, request_facts, score_description
 from tierdesk_router.domain.lifecycle import OPEN, Draft, open_ticket
+from tierdesk_router.domain.likeness import RECURRING, Recurrence, Subject
 from tierdesk_router.domain.offers import DESK, NewId, offer, withdraw
 from tierdesk_router.domain.priority import reweigh
 from tierdesk_router.domain.ticket import Ticket
-from tierdesk_router.domain.triage import explain, knowledge_group, triage
+from tierdesk_router.domain.triage import explain, knowledge_group, raise_to, triage
 
 Opening = intake.ProblemReported | intake.Alerted | intake.Called
 
@@ -32,9 +33,10 @@ _CALL_TITLES: Final = {
 
 
 def open_by(
-    message: Opening, *, tenant: str, ticket_id: UUID, requester_id: UUID, at: datetime, policy: Policy, new_id: NewId
-) -> Draft:
-    """Open, triage and offer a new ticket."""
+    message: Opening, *, tenant: str, ticket_id: UUID, requester_id: UUID, at: datetime, policy: Policy, new_id: NewId,
+    recurrence: Recurrence | None = None,
+) -> Draft:  # fmt: skip
+    """Open, triage and offer a new ticket; one that is not the first of its kind goes to a tier at least as high as that."""
     actor = Actor(kind=ActorKind.REQUESTER, id=str(requester_id))
     vip = policy.is_vip(*_names(message))
     opened = events.Opened(sequence=1, at=at, actor=actor, requester_id=requester_id, vip=vip, **_description(message))
@@ -46,6 +48,8 @@ def open_by(
     if isinstance(message, intake.Called):
         _note_call(draft, message)
     verdict = triage(draft.ticket, policy, vip=vip)
+    if recurrence is not None:
+        verdict = raise_to(verdict, recurrence.tier, policy, RECURRING, recurrence.because)
     complete = score_description(verdict.category, facts_told(message))
     draft.record(
         events.Triaged,
@@ -87,6 +91,24 @@ def _description(message: Opening) -> dict[str, Any]:
             "steps_tried",
         )
     }  # fmt: skip
+
+
+def subject_of(message: Opening, *, ticket_id: UUID, requester_id: UUID, at: datetime, policy: Policy) -> Subject:
+    """What a new ticket is about, as others can be like it."""
+    told = _description(message)
+    category = policy.find_category(told.get("category"))
+    return Subject(
+        ticket_id=ticket_id,
+        reference=message.reference,
+        at=at,
+        requester_id=requester_id,
+        title=told["title"],
+        category=policy.default_category if category is None else category.id,
+        department=told.get("department"),
+        location=told.get("location"),
+        asset=told.get("asset"),
+        names_matter=not isinstance(message, intake.Called),
+    )
 
 
 def answer_request(ticket: Ticket, message: Any, *, at: datetime, policy: Policy, new_id: NewId) -> Draft:

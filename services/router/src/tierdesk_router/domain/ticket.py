@@ -108,6 +108,8 @@ class Ticket(BaseModel):
     senders: tuple[str, ...] = ()
     hand_offs: int = 0
     paused_for: str | None = None
+    problems: tuple[str, ...] = ()
+    """References of the problems that it is linked to."""
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
     unaccepted: int = 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tierdesk_contracts import ticket as events
 from tierdesk_policy import Category, Facts, Group, Policy, Rule
+from tierdesk_router.domain.likeness import RECURRING
 from tierdesk_router.domain.ticket import Ticket
 
 
@@ -81,6 +82,18 @@ def _told(rule: Rule, what: str) -> str:
     return f"The rule {rule.id} {what}{': ' + rule.because if rule.because else '.'}"
 
 
+def raise_to(verdict: Verdict, tier: str, policy: Policy, rule: str, sentence: str) -> Verdict:
+    """The verdict, sent up to `tier` unless it stands there or higher already, with the sentence that tells why."""
+    if policy.height(verdict.group.tier) >= policy.height(tier):
+        return replace(verdict, because=(*verdict.because, sentence))
+    in_house = [group for group in policy.groups_of(tier) if group.vendor is None]
+    skilled = [group for group in in_house if set(verdict.category.skills) <= set(group.skills)]
+    group = (skilled or in_house)[0]
+    return replace(
+        verdict, group=group, rule=rule, because=(*verdict.because, f"{sentence} So it goes to tier {tier}.")
+    )
+
+
 def explain(verdict: Verdict, policy: Policy) -> events.Explanation:
     """The verdict's reasons, with the version of the policy that gave them."""
     return events.Explanation(rule=verdict.rule, because=verdict.because, policy_version=policy.version)
@@ -90,9 +103,11 @@ def knowledge_group(ticket: Ticket, policy: Policy) -> Group | None:
     """The group that takes documented problems, if this ticket may still go down to it.
 
     It may while nobody has accepted it, when its category allows it, when it stands higher than that group, and when
-    no vendor's contract covers it.
+    no vendor's contract covers it; and unless it went up because its kind recurs.
     """
     assignment = ticket.assignment
+    if ticket.rule == RECURRING:  # an article helps its reader; what recurs needs its cause to be found
+        return None
     if policy.knowledge is None or assignment is None or assignment.worker is not None or assignment.vendor is not None:
         return None
     group = policy.group(policy.knowledge.group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tierdesk_bus import Address
@@ -32,6 +33,9 @@ from tierdesk_router.store.tickets import (
 )
 from tierdesk_store import Transaction
 
+if TYPE_CHECKING:
+    from tierdesk_router.handlers.likeness import Comparison
+
 SOURCE = "/tierdesk/router"
 
 
@@ -51,6 +55,8 @@ class Desk:
     requesters: dict[tuple[str, str], Party] = field(default_factory=dict)
     ordinals: dict[Key, int] = field(default_factory=dict)
     contacts: dict[Key, str] = field(default_factory=dict)
+    comparison: Comparison | None = None
+    """What new tickets of the batch are like; None where no policy asks for it."""
     _drafts: dict[Key, list[Draft]] = field(default_factory=dict)
     _posts: list[tuple[Key, Post, str | None]] = field(default_factory=list)
     _traceparents: dict[Key, str | None] = field(default_factory=dict)

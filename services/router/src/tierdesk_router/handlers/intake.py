@@ -15,9 +15,10 @@ from tierdesk_contracts.names import event_pattern
 from tierdesk_policy import Policy
 from tierdesk_router.domain.announcements import Party
 from tierdesk_router.domain.merging import pass_on_reply
-from tierdesk_router.domain.requests import answer_request, open_by
+from tierdesk_router.domain.requests import answer_request, open_by, subject_of
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.handlers.desk import Desk, load_tickets
+from tierdesk_router.handlers.likeness import Comparison, New
 from tierdesk_router.store.parties import keep_parties
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_runtime.clock import Clock
@@ -74,8 +75,9 @@ class IntakeHandler:
                 told[message.envelope.tenant, party.external] = party
         desk.requesters = await keep_parties(tx, told, self._identifiers.new)
         desk.parties = {(tenant, party.id): party for (tenant, _), party in desk.requesters.items()}
+        desk.comparison = await self._compare(desk, tx, messages)
         keys = {(message.envelope.tenant, _ticket_id(message)) for message in messages}
-        await load_tickets(desk, tx, keys, self._shelf)
+        await load_tickets(desk, tx, keys | desk.comparison.wanted, self._shelf)
         await self._load_successors(desk, tx)
         return desk
 
@@ -93,11 +95,34 @@ class IntakeHandler:
             await load_tickets(desk, tx, successors, self._shelf)
             desk.tickets = known | desk.tickets
 
+    async def _compare(self, desk: Desk, tx: Transaction, messages: Sequence[Received]) -> Comparison:
+        """Find what the tickets that the messages open are like, where their policies ask for it."""
+        news = []
+        for message in messages:
+            envelope = message.envelope
+            if envelope.position != 1:  # a call tells of itself several times, and opens a ticket once
+                continue
+            policy, party = desk.in_force.get(envelope.tenant), _requester(envelope.data)
+            if policy is None or policy.likeness is None or party is None:
+                continue
+            subject = subject_of(
+                envelope.data,
+                ticket_id=_ticket_id(message),
+                requester_id=desk.requesters[envelope.tenant, party.external].id,
+                at=min(envelope.time, desk.now),
+                policy=policy,
+            )
+            news.append(New(envelope.tenant, subject, policy))
+        comparison = Comparison(desk.now, self._identifiers.new, self._identifiers.problem_reference)
+        await comparison.compare(tx, news)
+        return comparison
+
     def decide(self, state: Desk, message: Received) -> None:
         """Open the ticket, or answer a request on it."""
         envelope, state.traceparent = message.envelope, message.traceparent
         ticket_id = _ticket_id(message)
-        ticket = state.tickets.get((envelope.tenant, ticket_id))
+        key = (envelope.tenant, ticket_id)
+        ticket = state.tickets.get(key)
         if ticket is not None:
             policy = state.policy_of(ticket)
             at = event_time(envelope.time, ticket, state.now)
@@ -111,11 +136,13 @@ class IntakeHandler:
                 self._pass_on(state, ticket, envelope.data)
             if isinstance(envelope.data, intake.FactsTold) and envelope.data.contact:
                 state.keep_contact(ticket, envelope.data.contact)
+            state.keep(draft, policy)
         else:
             policy = self._policy(state, envelope.tenant)
             party = _requester(envelope.data)
             if party is None:
                 raise PermanentError("no such ticket of this tenant")
+            assert state.comparison is not None
             draft = open_by(
                 envelope.data,
                 tenant=envelope.tenant,
@@ -124,12 +151,16 @@ class IntakeHandler:
                 at=min(envelope.time, state.now),
                 policy=policy,
                 new_id=state.new_id,
+                recurrence=state.comparison.recurrence_of(key),
             )
-        state.keep(draft, policy)
+            state.keep(draft, policy)
+            state.comparison.follow(state, key)
 
     async def save(self, tx: Transaction, state: Desk) -> None:
         """Write the batch."""
         await state.save(tx)
+        if state.comparison is not None:
+            await state.comparison.save(tx)
         for channel in state.opened_channels():
             tx.after_commit(partial(self._created, channel))
 
