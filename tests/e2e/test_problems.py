@@ -126,7 +126,7 @@ def test_a_burst_is_one_outage_that_is_announced_once_solved_and_resolved_by_its
         assert word in told.out, (word, told.out)
 
 
-def test_the_third_of_a_kind_goes_to_the_specialists_and_says_after_which(client, ask):
+def test_the_third_of_a_kind_goes_to_the_specialists_and_says_after_which(whole_desk, client, ask):
     first, second, third = (post(client, category="operating-system", asset=ASSET) for _ in range(3))
     tickets = [client.get(f"/v1/tickets/{one}").json()["ticket"] for one in (first, second, third)]
     assert [ticket["tier"] for ticket in tickets] == ["l1", "l1", "l2"]
@@ -137,6 +137,11 @@ def test_the_third_of_a_kind_goes_to_the_specialists_and_says_after_which(client
     (problem,) = [one for one in json.loads(ask("list", "--json").out) if ASSET in one["title"]]
     assert tickets[2]["problems"] == [problem["reference"]]
     assert problem["reference"] in ask("list").out
+    explained = tierdesk("policy", "explain", third, url=whole_desk.url, api_key=whole_desk.keys[OWN])
+    assert (
+        f"By the tickets before it, l2/workplace: The third of its kind (category operating-system, asset {ASSET})"
+        in explained.out
+    )
 
 
 def test_a_repeat_of_the_same_requester_is_proposed_for_merging(client):

@@ -20,6 +20,7 @@ from tierdesk_intake.domain.events import PostedAlert, PostedProblem, as_message
 from tierdesk_intake.domain.refusals import RefusedError
 from tierdesk_policy import Policy
 from tierdesk_router.domain.lifecycle import open_ticket
+from tierdesk_router.domain.likeness import RECURRING
 from tierdesk_router.domain.requests import Opening, open_by
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.domain.triage import facts_of, triage
@@ -52,6 +53,14 @@ async def explain(
         opened, tenant="", ticket_id=_NOBODY, reference=story["ticket"]["reference"], policy_version=policy.version
     )
     _tell(ticket, opened, policy, console)
+    for event in story["log"]:
+        if event["kind"] == "triaged" and event["explanation"]["rule"] == RECURRING:
+            sentence = clean(event["explanation"]["because"][-1])
+            console.print(
+                f"By the tickets before it, {event['tier']}/{event['group']}: {sentence}",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def _as_file(subject: str) -> Path | None:
