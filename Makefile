@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml))
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml bots/pyproject.toml cli/pyproject.toml))
 # The environment holds absolute paths: one that came here with a moved or copied checkout is made anew.
 HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
 MADE := .venv/.made-$(HERE)
@@ -70,9 +70,9 @@ compose-scale: $(DEV) ## Measure 1, 2 and 4 routers in containers of a quarter c
 
 lock: ## Make requirements/*.txt anew from the *.in files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
-	for name in build runtime telemetry dev; do \
+	for name in build runtime telemetry ldap dev; do \
 		uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 \
-			$$(case $$name in telemetry|dev) echo --constraints requirements/runtime.txt;; esac) $(ARGS) \
+			$$(case $$name in telemetry|ldap|dev) echo --constraints requirements/runtime.txt;; esac) $(ARGS) \
 			--output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 

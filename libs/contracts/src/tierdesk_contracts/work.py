@@ -43,6 +43,7 @@ class Case(Contract):
 class Internal(Contract):
     """What only parties in house see."""
 
+    requester: Annotated[Name | None, Field(description="The requester's name in the client's own directory.")] = None
     requester_name: Name | None = None
     contact: Name | None = None
     location: Name | None = None

@@ -202,6 +202,7 @@ def _internal(ticket: Ticket, vendor: str | None, party: Party | None) -> work.I
     if vendor is not None:
         return None
     return work.Internal(
+        requester=party.external if party else None,
         requester_name=party.name if party else None,
         contact=party.reach if party else None,
         location=ticket.location,
