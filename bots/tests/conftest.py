@@ -114,7 +114,9 @@ class Requester:
 
     def _codes(self) -> list[str]:
         texts = [letter.get_content() for letter in self.letters()]
-        return [found.group().strip() for text in texts if (found := re.search(r"^ {4}\d{4} \d{4}$", text, re.MULTILINE))]
+        return [
+            found.group().strip() for text in texts if (found := re.search(r"^ {4}\d{4} \d{4}$", text, re.MULTILINE))
+        ]
 
     def _post(self, event: dict[str, Any]) -> dict[str, Any]:
         answer = self._client.post("/v1/events", json=event, headers={"Idempotency-Key": f"bots-{next(_numbers)}"})

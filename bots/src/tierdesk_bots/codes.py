@@ -32,8 +32,7 @@ def is_code(said: str, code: str) -> bool:
 
 
 def derive_password(secret: bytes, assignment_id: UUID) -> str:
-    """The temporary password of an assignment: four groups of four, some 66 bits, with all the kinds of characters that
-    directories ask for."""
+    """The temporary password of an assignment: four groups of four, some 66 bits, all kinds of characters."""
     rest = int.from_bytes(hmac.digest(secret, b"password/%b" % assignment_id.bytes, sha512))
     letters = []
     for alphabet in _PASSWORD:

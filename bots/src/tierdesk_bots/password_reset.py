@@ -33,7 +33,8 @@ GRACE_SECONDS: Final = 30.0
 """How long work that is begun again waits at least: the replies that came meanwhile, or before, are on their way."""
 DEFAULT_CATEGORIES: Final = ("password", "password-reset")
 
-_HANDED_ON = "This cannot be done by machine; a colleague takes over."
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_HANDED_ON: Final = "This cannot be done by machine; a colleague takes over."
 
 
 class Finding(StrEnum):
@@ -85,7 +86,7 @@ class _Conversation:
     journal: Journal
     steps: list[StepTried] = field(default_factory=list)
     codes: int = 0
-    until: datetime = datetime.min.replace(tzinfo=UTC)
+    until: datetime = _LONG_AGO
     grace_seconds: float = 0.0
 
     async def hold(self) -> None:
@@ -220,7 +221,9 @@ class _Conversation:
         done = await self.journal.once("password set", self._set_password)
         if not done["done"]:
             self._tried("Set a temporary password", done["why"])
-            raise _HandOn(EscalationReason.FIRST_FIX_FAILED, f"The code was right, but no password was set. {done['why']}")
+            raise _HandOn(
+                EscalationReason.FIRST_FIX_FAILED, f"The code was right, but no password was set. {done['why']}"
+            )
         self._tried("Set a temporary password", "Done; it must be changed at the next sign-in.")
         sent = await self.journal.once("password sent", lambda: self._send(self._password_letter))
         self._judge_sent(sent, f"Sent the temporary password to {masked}, the registered address")
@@ -243,7 +246,7 @@ class _Conversation:
 
     def _password_letter(self, account: Account) -> Letter:
         password = derive_password(self.bot.secret, self.job.assignment_id)
-        text = _PASSWORD_MAIL.format(password=password, reference=self.job.case.reference)
+        text = _LAST_MAIL.format(password=password, reference=self.job.case.reference)
         return self._letter(account, "password", "Your temporary password", text)
 
     async def _send(self, write: Callable[[Account], Letter]) -> dict[str, Any]:
@@ -265,7 +268,9 @@ class _Conversation:
     def _judge_sent(self, sent: dict[str, Any], step: str) -> None:
         self._tried(step, "Handed over to the mail relay." if sent["sent"] else sent["why"])
         if not sent["sent"]:
-            raise _HandOn(EscalationReason.FIRST_FIX_FAILED, f"The requester could not be reached by mail. {sent['why']}")
+            raise _HandOn(
+                EscalationReason.FIRST_FIX_FAILED, f"The requester could not be reached by mail. {sent['why']}"
+            )
 
     def _tried(self, step: str, result: str) -> None:
         self.steps.append(StepTried(step=step, result=result))
@@ -295,7 +300,7 @@ The code works once, on this ticket alone. Tell it to nobody, not even to the se
 the phone. If it was not you, reply “no” on the ticket, or do nothing and tell your service desk.
 """
 
-_PASSWORD_MAIL: Final = """\
+_LAST_MAIL: Final = """\
 Your temporary password, as you asked on the ticket {reference}:
 
     {password}

@@ -59,11 +59,17 @@ def add_to(commands: Any) -> None:
     add_setting(rules, "code-minutes", kind=minutes, default="15", help="how long a code is good")
     people = parser.add_argument_group("the directory, one of")
     add_setting(people, "directory-file", kind=Path, help="a JSON file of accounts")
-    add_setting(people, "ldap-url", help="ldaps://HOST; ldap:// on this machine alone. Needs the extra tierdesk-bots[ldap]")
-    add_setting(people, "ldap-user", help="the DN that the bot signs in as: may read accounts and set passwords, no more")
+    add_setting(
+        people, "ldap-url", help="ldaps://HOST; ldap:// on this machine alone. Needs the extra tierdesk-bots[ldap]"
+    )
+    add_setting(
+        people, "ldap-user", help="the DN that the bot signs in as: may read accounts and set passwords, no more"
+    )
     add_setting(people, "ldap-password-file", kind=Path, help="a file with its password")
     add_setting(people, "ldap-base", help="where the accounts are, as ou=people,dc=example,dc=org")
-    add_setting(people, "ldap-ca-file", kind=Path, help="the authority of the server's certificate, if not a public one")
+    add_setting(
+        people, "ldap-ca-file", kind=Path, help="the authority of the server's certificate, if not a public one"
+    )
     add_setting(
         people, "ldap-privileged",
         help="DNs of groups whose members are never reset by machine, apart by semicolons; without one it does not start",
@@ -126,7 +132,9 @@ def _outbox(arguments: argparse.Namespace) -> Outbox:
     file = arguments.smtp_password_file
     try:
         return SmtpOutbox(
-            arguments.smtp_url, sender=sender, password=None if file is None else read_secret(file, "smtp-password-file")
+            arguments.smtp_url,
+            sender=sender,
+            password=None if file is None else read_secret(file, "smtp-password-file"),
         )
     except ValueError as error:
         raise SettingError(f"--smtp-url: {error}") from error
