@@ -4,6 +4,8 @@
 
 import asyncio
 import sys
+import tempfile
+from pathlib import Path
 
 from tierdesk_cli.desk import Ground, load_sample_articles, open_secrets, read_settings
 from tierdesk_cli.examples import Examples
@@ -21,7 +23,7 @@ async def run(router_url: str) -> None:
     await load_sample_articles(ground, settings.default_tenant, load_clock(settings.clock_file))
     async with until_stopped() as stop:
         policy = await policy_in_force(router_url, ground.secrets)
-        await Examples(settings.bus, policy, settings.namespace_prefix).run(stop)
+        await Examples(settings.bus, policy, settings.namespace_prefix, Path(tempfile.gettempdir(), "bot")).run(stop)
 
 
 if __name__ == "__main__":

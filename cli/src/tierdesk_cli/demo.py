@@ -13,9 +13,9 @@ from typing import Any, Final
 from rich.console import Console
 
 from tierdesk_cli.client import DeskClient
-from tierdesk_cli.desk import Ground, load_sample_articles, running, stand_up
+from tierdesk_cli.desk import load_sample_articles, running, stand_up
 from tierdesk_cli.errors import CommandError
-from tierdesk_cli.examples import Examples, sample_policy
+from tierdesk_cli.examples import BOT, Examples, sample_policy
 from tierdesk_cli.home import Home, temporary_folder
 from tierdesk_cli.policy import read_policy
 from tierdesk_cli.tickets import print_story
@@ -45,22 +45,21 @@ async def run(policy_file: Path | None, console: Console) -> None:
             secret = ground.secrets.add_webhook_secret(tenant, SOURCE)
             await load_sample_articles(ground, tenant, clock)
             async with running(ground, clock=clock) as url, DeskClient(url, key) as desk:
-                await _tour(desk, ground, policy, clock, tenant=tenant, secret=secret, console=console)
+                examples = Examples(
+                    ground.settings.bus, policy, ground.settings.namespace_prefix, folder / "bot", tenant=tenant,
+                    now=clock.now, pace=RATE,
+                )  # fmt: skip
+                await _tour(desk, policy, examples, secret=secret, console=console)
 
 
-async def _tour(
-    desk: DeskClient, ground: Ground, policy: Policy, clock: FastClock, *, tenant: str, secret: str, console: Console
-) -> None:
+async def _tour(desk: DeskClient, policy: Policy, examples: Examples, *, secret: str, console: Console) -> None:
     await desk.request("PUT", "/v1/policy", json=policy.document())
-    examples = Examples(
-        ground.settings.bus, policy, ground.settings.namespace_prefix, tenant=tenant, now=clock.now, pace=RATE
-    )
     stop = asyncio.Event()
     people = asyncio.create_task(examples.run(stop))
     try:
         tickets = await _post_all(desk, policy, secret, console)
         for ticket in tickets:
-            print_story(await _follow(desk, ticket, people), console)
+            print_story(await _follow(desk, ticket, examples, people), console)
             console.print()
     finally:
         stop.set()
@@ -99,10 +98,13 @@ async def _post_call(desk: DeskClient, event: dict[str, str], secret: str) -> st
     return ticket
 
 
-async def _follow(desk: DeskClient, ticket: str, people: asyncio.Task[None]) -> dict[str, Any]:
-    """Wait until the ticket is resolved, confirm it as its requester, and answer its whole story."""
+async def _follow(desk: DeskClient, ticket: str, examples: Examples, people: asyncio.Task[None]) -> dict[str, Any]:
+    """Wait until the ticket is resolved, confirm it as its requester, and answer its whole story.
+
+    A code that the requester is asked for stands in their mail.
+    """
     end = time.monotonic() + PATIENCE_SECONDS
-    confirmed, status = False, "not opened"
+    confirmed, replied, status = False, False, "not opened"
     while time.monotonic() < end:
         if people.done():
             await people
@@ -115,7 +117,13 @@ async def _follow(desk: DeskClient, ticket: str, people: asyncio.Task[None]) -> 
         if status == "closed":
             return story
         waits = status == "paused" and story["ticket"]["paused_for"] == "requester"
-        if not confirmed and (status == "resolved" or waits):
+        if waits and story["ticket"]["group"] == BOT:
+            code = examples.code_for(story["ticket"]["reference"])
+            if code is not None and not replied:
+                event = {"type": "requester_replied", "ticket": ticket, "text": f"The code is {code}."}
+                await desk.request("POST", "/v1/events", json=event)
+                replied = True
+        elif not confirmed and (status == "resolved" or waits):
             event = {"type": "confirmed", "ticket": ticket, "comment": "Thank you, it works."}
             await desk.request("POST", "/v1/events", json=event)
             confirmed = True

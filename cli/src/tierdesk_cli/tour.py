@@ -85,3 +85,6 @@ CALLS: Final[tuple[tuple[dict[str, str], ...], ...]] = (
     ),
 )
 """An answered call, and one whose caller gave up. The second's events are posted in the wrong order and twice."""
+
+PEOPLE: Final[tuple[str, ...]] = ("ann@example.org", *(report["requester"]["party"] for report in PORTAL))
+"""Who is in the directory of the password reset bot, each by mail address."""

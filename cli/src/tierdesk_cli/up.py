@@ -66,7 +66,7 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
             home.remember_address(url)
             policy = await policy_in_force(url, ground.secrets)
             if demo:
-                examples = Examples(ground.settings.bus, policy, ground.settings.namespace_prefix)
+                examples = Examples(ground.settings.bus, policy, ground.settings.namespace_prefix, home.folder / "bot")
                 tasks.append(asyncio.create_task(examples.run(stop)))
             _print_banner(console, url, ground.secrets, home, demo=demo)
 

@@ -42,20 +42,6 @@ async def test_the_vendor_as_a_program_repairs_and_stops_when_told(vendor_desk, 
     assert desk.namespace == vendor_namespace("main", "acme-print")
 
 
-async def test_the_bot_resets_passwords_and_hands_on_the_rest(desk_of, bus_url):
-    desk = await desk_of("l0", "password-reset")
-    stop = asyncio.Event()
-    bot = asyncio.create_task(load("password_reset_bot").run(bus_url, stop))
-    locked = await desk.offer("I am locked out", category="password-reset")
-    other = await desk.offer("My chair squeaks", category="furniture")
-    await desk.until(lambda: locked.is_over and other.is_over)
-    stop.set()
-    await bot
-    assert locked.steps == ["accepted", "progressed", "resolved"]
-    assert "link" in locked.applied[1].answer
-    assert other.steps == ["accepted", "escalated"]
-
-
 async def test_the_staff_see_every_ticket_through_to_an_end(desk_of, bus_url):
     desk = await desk_of("l1", "service-desk")
     await desk.add_group("l1", "front-office")
@@ -83,7 +69,6 @@ async def test_the_staff_see_every_ticket_through_to_an_end(desk_of, bus_url):
     ("name", "arguments", "told"),
     [
         ("vendor_printer", [], "name the bus"),
-        ("password_reset_bot", [], "name the bus"),
         ("staff", ["--group", "l1/service-desk"], "name the bus"),
         ("staff", ["--bus", "postgresql://x/y", "--group", "service-desk"], "is not of the form tier/group"),
         ("staff", ["--bus", "postgresql://x/y"], "required: --group"),
