@@ -51,7 +51,8 @@ def look(check: dict[str, Any], clock_skew: float) -> dict[str, Any]:
 
 def look_at_system() -> dict[str, Any]:
     """The operating system."""
-    name, version, machine = platform.system(), platform.version(), platform.machine()
+    name, machine = platform.system(), platform.machine()
+    version = f"{platform.release()} {platform.version()}"
     return {"kind": "system", "name": short(name) or "unknown", "version": short(version), "machine": short(machine)}
 
 

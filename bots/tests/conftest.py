@@ -26,17 +26,23 @@ PATIENCE_SECONDS = 60.0
 TENANT = "main"
 POLICY = {
     "name": "A desk with bots",
-    "tiers": [{"id": "l0", "name": "Self-service"}, {"id": "l1", "name": "Service desk"}],
+    "tiers": [
+        {"id": "l0", "name": "Self-service", "hands_on_incomplete": True},
+        {"id": "l1", "name": "Service desk"},
+        {"id": "top", "name": "Top"},
+    ],
     "edges": [["l0", "l1"]],
     "groups": [
         {"id": "password-reset", "tier": "l0", "name": "Password reset"},
         {"id": "diagnostics", "tier": "l0", "name": "Diagnostics"},
         {"id": "service-desk", "tier": "l1", "name": "Service desk"},
+        {"id": "nobody-above", "tier": "top", "name": "Nobody above"},
     ],
     "categories": [
         {"id": "password", "tier": "l0", "group": "password-reset", "description_facts": ["requester"]},
-        {"id": "badge", "tier": "l0", "group": "password-reset", "description_facts": ["requester"]},
+        {"id": "badge", "tier": "l0", "group": "password-reset", "description_facts": ["requester", "location"]},
         {"id": "slow", "tier": "l0", "group": "diagnostics", "description_facts": ["requester"]},
+        {"id": "stuck", "tier": "top", "group": "nobody-above", "description_facts": ["requester"]},
         {"id": "other", "tier": "l1", "group": "service-desk", "description_facts": ["requester"]},
     ],
     "default_category": "other",

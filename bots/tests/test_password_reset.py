@@ -4,6 +4,8 @@ import hashlib
 import json
 import time
 
+from bots.tests.conftest import wait_until
+
 WRONG = "0000 0001"
 
 
@@ -182,3 +184,14 @@ def test_what_timed_out_before_a_crash_stays_so_though_the_code_came_meanwhile(r
     requester.wait_for_handing_on(later)
     assert requester.log(ticket, "resolved") == []
     assert "password" not in account(tmp_path / "people.json", "ann")
+
+
+def test_where_nobody_is_above_the_bot_says_so_once_and_the_ticket_waits_for_whoever_looks(
+    requester, make_password_bot
+):
+    bot = make_password_bot("--tier", "top", "--group", "nobody-above")
+    ticket = requester.report("ann", category="stuck")
+    wait_until(lambda: "stays with its worker until somebody looks" in bot.log, "the bot gives up")
+    (told,) = requester.log(ticket, "progressed")
+    assert told["answer"] == "This cannot be done by machine; a colleague takes over."
+    assert requester.story(ticket)["ticket"]["status"] == "accepted"

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from tierdesk_bots.journal import Journals
+
 SHORTEST_SECRET_BYTES: Final = 32
 _PREFIX: Final = "TIERDESK_BOT_"
 
@@ -102,6 +104,17 @@ def bus_url(arguments: argparse.Namespace) -> str:
         raise SettingError("name the bus with --bus or --bus-file, or TIERDESK_BUS_URL")
     url: str = arguments.bus
     return url
+
+
+def open_journals(arguments: argparse.Namespace) -> Journals:
+    """What it has done so far, without what is older than a month. Raises `SettingError`."""
+    folder = require(arguments, "state")
+    try:
+        journals = Journals(folder)
+        journals.sweep()
+    except OSError as error:
+        raise SettingError(f"--state: cannot use {folder}: {error.strerror}") from error
+    return journals
 
 
 def read_secret(path: Path, name: str) -> str:

@@ -19,13 +19,13 @@ from tierdesk_bots.command_line import (
     add_setting,
     bus_url,
     minutes,
+    open_journals,
     read_key,
     require,
     words,
 )
 from tierdesk_bots.diagnosis import Check
 from tierdesk_bots.diagnostics import Diagnostics
-from tierdesk_bots.journal import Journals
 from tierdesk_bots.listener import Listener, ListenerServer
 from tierdesk_tier import serve_tier, until_stopped
 
@@ -81,8 +81,7 @@ async def run(arguments: argparse.Namespace) -> None:
         raise SettingError(f"--rules: {error}") from error
     checks = tuple(_checks(arguments))
     public_url = _public_url(require(arguments, "public-url"))
-    journals = Journals(require(arguments, "state"))
-    journals.sweep()
+    journals = open_journals(arguments)
     bot = Diagnostics(
         secret=secret, journals=journals, public_url=public_url, rules=rules,
         wait_seconds=arguments.wait_minutes, categories=arguments.categories,

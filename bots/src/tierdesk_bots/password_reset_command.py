@@ -13,13 +13,13 @@ from tierdesk_bots.command_line import (
     add_setting,
     bus_url,
     minutes,
+    open_journals,
     read_key,
     read_secret,
     require,
     words,
 )
 from tierdesk_bots.directory import Directory, FileDirectory
-from tierdesk_bots.journal import Journals
 from tierdesk_bots.mail import FolderOutbox, Outbox, SmtpOutbox
 from tierdesk_bots.password_reset import DEFAULT_CATEGORIES, PasswordReset
 from tierdesk_tier import serve_tier
@@ -84,8 +84,7 @@ def add_to(commands: Any) -> None:
 
 async def run(arguments: argparse.Namespace) -> None:
     """Work until SIGTERM or SIGINT. Raises `SettingError`."""
-    journals = Journals(require(arguments, "state"))
-    journals.sweep()
+    journals = open_journals(arguments)
     bot = PasswordReset(
         directory=_directory(arguments),
         outbox=_outbox(arguments),
