@@ -47,6 +47,7 @@ def good(tmp_path):
     ("changes", "told"),
     [
         ({"bus": None}, "name the bus"),
+        ({"bus": "http://broker"}, "the bus is given as"),
         ({"state": None}, "--state is needed"),
         ({"secret-file": None}, "--secret-file is needed"),
         ({"secret-file": "short"}, "fewer than 32 bytes"),

@@ -92,7 +92,7 @@ def test_accounts_that_no_machine_may_reset_go_to_people_at_once_and_no_mail_goe
         "gone": ("beyond_scope", "The account is disabled."),
         "mute": ("beyond_scope", "The account has no registered address."),
         "stranger": ("beyond_scope", "The directory has no account of this requester."),
-        "twin": ("first_fix_failed", "The directory did not answer, or refused."),
+        "twin": ("beyond_scope", "The directory has more than one account of this name or address."),
     }
     tickets = {name: requester.report(name) for name in expected}
     for name, ticket in tickets.items():
@@ -148,6 +148,26 @@ def test_a_directory_that_is_gone_when_the_code_comes_goes_to_people(requester, 
     requester.reply(ticket, code)
     escalated = requester.wait_for_handing_on(ticket)
     assert steps_of(escalated)["Set a temporary password"] == "The directory did not answer, or refused."
+
+
+def test_a_password_that_is_set_and_cannot_be_mailed_is_told_to_people(requester, make_password_bot, tmp_path):
+    make_password_bot()
+    ticket = requester.report("ann")
+    code = requester.code()
+    requester.wait_for(ticket, "paused")
+    (tmp_path / "outbox").rename(tmp_path / "elsewhere")
+    requester.reply(ticket, code)
+    steps = steps_of(requester.wait_for_handing_on(ticket))
+    assert steps["Set a temporary password"] == "Done; it must be changed at the next sign-in."
+    step = "Sent the temporary password to a***@example.org, the registered address"
+    assert steps[step] == "The mail could not be handed over."
+
+
+def test_an_incomplete_description_does_not_keep_a_bot_from_handing_on(requester, make_password_bot):
+    make_password_bot()
+    ticket = requester.report("ann", category="badge")
+    assert requester.wait_for_handing_on(ticket)
+    assert requester.log(ticket, "triaged")[0]["missing_facts"] == ["location"]
 
 
 def test_a_bot_that_is_killed_between_mail_and_reply_goes_on_and_sends_no_second_mail(requester, make_password_bot):

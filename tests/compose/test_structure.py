@@ -242,7 +242,7 @@ def test_only_what_is_named_goes_to_the_builder():
     rules = [line for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     allowed = {rule[1:].split("/")[0] + ("/…" if "/" in rule else "") for rule in rules if rule[0] == "!"}
     assert rules[0] == "*"
-    assert allowed == {"requirements/…", "libs", "services", "cli", "examples", "deploy/…"}
+    assert allowed == {"requirements/…", "libs", "services", "bots", "cli", "examples", "deploy/…"}
     assert {rule for rule in rules if rule.startswith("!deploy/")} == {
         "!deploy/*.py",
         "!deploy/policy",

@@ -98,11 +98,11 @@ def require(arguments: argparse.Namespace, name: str) -> Any:
 
 def bus_url(arguments: argparse.Namespace) -> str:
     """The bus. Raises `SettingError`."""
-    if arguments.bus_file is not None:
-        return read_secret(Path(arguments.bus_file), "bus-file")
-    if arguments.bus is None:
+    if arguments.bus_file is None and arguments.bus is None:
         raise SettingError("name the bus with --bus or --bus-file, or TIERDESK_BUS_URL")
-    url: str = arguments.bus
+    url: str = arguments.bus if arguments.bus_file is None else read_secret(Path(arguments.bus_file), "bus-file")
+    if not url.startswith(("amqp://", "amqps://", "postgresql://")):
+        raise SettingError("the bus is given as amqp://…, amqps://… or postgresql://…")
     return url
 
 

@@ -18,6 +18,13 @@ class DirectoryError(Exception):
     """The directory did not answer, or refused. The text names no person and no address."""
 
 
+class AmbiguousNameError(DirectoryError):
+    """More than one account has this name or address."""
+
+    def __init__(self) -> None:
+        super().__init__("more than one account has this name")
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account as the directory has it now."""
@@ -38,7 +45,7 @@ class Directory(Protocol):
     def find(self, name: str) -> Account | None:
         """The account of a person, by the name that the client's portal gives or by mail address; None if there is none.
 
-        More than one is an error: nobody may get another's password.
+        Raises `AmbiguousNameError` for more than one: nobody may get another's password.
         """
         ...
 
@@ -77,7 +84,7 @@ class FileDirectory:
         if not found:
             return None
         if len(found) > 1:
-            raise DirectoryError("more than one account has this name")
+            raise AmbiguousNameError
         (one,) = found
         return Account(one.name, one.mail, one.enabled, one.locked, one.privileged)
 

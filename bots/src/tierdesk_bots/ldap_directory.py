@@ -13,7 +13,7 @@ from ldap3 import BASE, MODIFY_REPLACE, NONE, SUBTREE, Connection, Server, Tls
 from ldap3.core.exceptions import LDAPException, LDAPNoSuchObjectResult, LDAPSizeLimitExceededResult
 from ldap3.utils.conv import escape_filter_chars
 
-from tierdesk_bots.directory import Account, DirectoryError
+from tierdesk_bots.directory import Account, AmbiguousNameError, DirectoryError
 from tierdesk_bots.mail import LOOPBACK
 
 _TIMEOUT_SECONDS: Final = 10
@@ -68,12 +68,12 @@ class LdapDirectory:
                     attributes=["uid", "mail", "pwdAccountLockedTime"],
                 )  # fmt: skip
             except LDAPSizeLimitExceededResult:
-                raise DirectoryError("more than one account has this name") from None
+                raise AmbiguousNameError from None
             found = _entries(connection)
             if not found:
                 return None
             if len(found) > 1:
-                raise DirectoryError("more than one account has this name")
+                raise AmbiguousNameError
             (entry,) = found
             attributes = entry["attributes"]
             locked = _first(attributes, "pwdAccountLockedTime")

@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import uuid5
 
 from tierdesk_bots.codes import CODE_DIGITS, derive_code, derive_password, is_code, mask_address
-from tierdesk_bots.directory import Account, Directory, DirectoryError
+from tierdesk_bots.directory import Account, AmbiguousNameError, Directory, DirectoryError
 from tierdesk_bots.handing_on import end_again, hand_on, resolve
 from tierdesk_bots.journal import Journal, Journals
 from tierdesk_bots.mail import Letter, MailError, Outbox
@@ -42,6 +42,7 @@ class Finding(StrEnum):
 
     GOOD = "The account may be reset by machine."
     NOBODY = "The directory has no account of this requester."
+    SEVERAL = "The directory has more than one account of this name or address."
     NO_ADDRESS = "The account has no registered address."
     DISABLED = "The account is disabled."
     PRIVILEGED = "The account is privileged; those are never reset by machine."
@@ -138,6 +139,8 @@ class _Conversation:
                 account = await asyncio.to_thread(self.bot.directory.find, name)
                 if account is not None:
                     break
+        except AmbiguousNameError:
+            return Finding.SEVERAL, None
         except DirectoryError as error:
             log.warning("%s: %s", self.job.case.reference, error)
             return Finding.FAILED, None
@@ -297,7 +300,7 @@ Somebody asked for a new password for your account. If it was you, reply on the 
     {code}
 
 The code works once, on this ticket alone. Tell it to nobody, not even to the service desk on
-the phone. If it was not you, reply “no” on the ticket, or do nothing and tell your service desk.
+the phone. If it was not you, reply "no" on the ticket, or do nothing and tell your service desk.
 """
 
 _LAST_MAIL: Final = """\
