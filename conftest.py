@@ -1,6 +1,7 @@
 """The real servers behind the tests, each started when the first test asks for it.
 
 PostgreSQL: `TIERDESK_TEST_DATABASE_URL` if set, else an embedded server.
+OpenLDAP: a private one of a local slapd, for the tests of the LDAP directory.
 RabbitMQ: `TIERDESK_TEST_AMQP_URL` (with `TIERDESK_TEST_AMQP_MANAGEMENT_URL`) if set, else a container if a Docker engine answers
 and has the image, else a private node of a local rabbitmq-server. If nothing can be had, the run stops; nothing is skipped.
 """
@@ -17,7 +18,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "tests"))
 
 from servers.containers import RabbitContainer, has_image
-from servers.installation import find_rabbitmq_server
+from servers.installation import find_rabbitmq_server, find_slapd
 from servers.postgres import DatabaseServer, make_reachable_folder
 from servers.rabbitmq import Broker, BrokerError, RabbitNode
 from servers.reaper import Reaper
@@ -55,13 +56,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Installs RabbitMQ, where that is needed and possible, outside of any test's time limit."""
+    """Installs RabbitMQ and OpenLDAP, where they are needed and that is possible, outside of any test's time limit."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     chosen = wanted & {"broker", "private_rabbit"}
     own_node = "private_rabbit" in wanted or not (os.environ.get("TIERDESK_TEST_AMQP_URL") or has_image())
-    if chosen and own_node and not session.config.option.collectonly:
+    if session.config.option.collectonly:
+        return
+    for is_needed, find in ((chosen and own_node, find_rabbitmq_server), ("slapd" in wanted, find_slapd)):
         try:
-            find_rabbitmq_server()
+            if is_needed:
+                find()
         except BrokerError as error:
             pytest.exit(str(error), returncode=_NO_SERVER)
 
