@@ -60,7 +60,7 @@ compose-up: ## Start the desk in containers and print how to post a first event 
 	@$(COMPOSE) run --rm -T --no-deps --entrypoint python cli deploy/welcome.py http://proxy:8080 http://$(PUBLISHED)
 
 compose-down: ## Stop the containers; their data stay (ARGS=--volumes removes them)
-	$(COMPOSE) --profile demo down $(ARGS)
+	$(COMPOSE) --profile demo --profile vendors down $(ARGS)
 
 compose-test: $(DEV) ## Test the containers: kill, roll and scale them under load, and read the ledger (minutes; needs an engine)
 	$(BIN)/pytest -m compose -s tests/compose/test_containers.py $(ARGS)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
+import ssl
 import stat
 import subprocess
 import sys
@@ -29,7 +32,7 @@ VARIABLES = {
     "PYTHON_IMAGE": ("intake", "router", "sla", "kb", "migrate", "cli", "demo"),
     "RABBITMQ_IMAGE": ("rabbitmq",),
     "POSTGRES_IMAGE": ("postgres",),
-    "PROXY_IMAGE": ("proxy",),
+    "PROXY_IMAGE": ("proxy", "vendors"),
 }
 
 
@@ -112,17 +115,33 @@ class TestEveryContainer:
         assert ours <= known
 
 
-def test_one_port_is_published_and_it_is_the_proxys():
+def test_one_port_is_published_and_it_is_the_proxys_and_where_vendors_sign_in_theirs():
     published = {name: one["ports"] for name, one in CONTAINERS.items() if "ports" in one}
-    assert list(published) == ["proxy"]
+    assert list(published) == ["proxy", "vendors"]
     assert len(published["proxy"]) == 1
     assert published["proxy"][0].startswith("${TIERDESK_PUBLISH:-127.0.0.1:")
+    assert published["vendors"] == ["${TIERDESK_PUBLISH_VENDORS:-0.0.0.0:5671}:5671"]
+    assert CONTAINERS["vendors"]["profiles"] == ["vendors"]
+
+
+def test_vendors_come_in_by_tls_alone_and_reach_amqp_and_nothing_else():
+    """Neither the management API nor the services, nor the database."""
+    assert CONTAINERS["vendors"]["networks"] == ["outside", "gate"]
+    assert COMPOSE["networks"]["gate"]["internal"] is True
+    for network in ("outside", "gate"):
+        members = {name for name, one in CONTAINERS.items() if network in one.get("networks", [])}
+        assert members == {"vendors"} | ({"rabbitmq"} if network == "gate" else set())
+    words = (CHECKOUT / "deploy/haproxy/vendors.cfg").read_text()
+    assert re.findall(r"^ +bind (.*)", words, re.MULTILINE) == [":5671 ssl crt /run/secrets/vendors_pem"]
+    assert re.findall(r"^ +server \S+ (\S+)", words, re.MULTILINE) == ["rabbitmq:5672"]
+    assert "ssl-min-ver TLSv1.2" in words
 
 
 def test_the_servers_are_reached_from_the_core_alone_and_the_proxy_does_not_reach_them():
     assert COMPOSE["networks"]["core"]["internal"] is True
-    for name in ("postgres", "rabbitmq", "migrate"):
+    for name in ("postgres", "migrate"):
         assert CONTAINERS[name]["networks"] == ["core"]
+    assert CONTAINERS["rabbitmq"]["networks"] == ["core", "gate"]
     assert CONTAINERS["proxy"]["networks"] == ["edge"]
 
 
@@ -254,6 +273,8 @@ def make_secrets(folder: Path) -> dict[str, str]:
 def test_the_script_makes_every_secret_that_the_containers_read(tmp_path):
     made = make_secrets(tmp_path / "secrets")
     wanted = {one["file"].rpartition("/")[2] for one in COMPOSE["secrets"].values()}
+    if shutil.which("openssl") is None:
+        wanted -= {"vendors.pem"}  # the script says so, and goes on
     assert wanted <= set(made)
     assert {name for container in CONTAINERS for name in secrets_of(container)} == set(COMPOSE["secrets"])
     assert made["postgres_password"].strip() in made["tierdesk_database_url"]
@@ -270,6 +291,56 @@ def test_a_secret_that_is_there_is_never_made_anew(tmp_path):
     (tmp_path / "secrets" / "tierdesk_amqp_url").unlink()
     assert make_secrets(tmp_path / "secrets") == first
     assert make_secrets(tmp_path / "others")["postgres_password"] != first["postgres_password"]
+
+
+@pytest.mark.parametrize("name", ["localhost", "broker.example.com", "192.0.2.7"])
+def test_the_certificate_for_vendors_is_trusted_by_its_own_file_and_for_its_own_name(tmp_path, name, monkeypatch):
+    monkeypatch.setenv("TIERDESK_VENDORS_NAME", name)
+    if "vendors.pem" not in make_secrets(tmp_path):
+        assert shutil.which("openssl") is None
+        return
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "vendors.pem")
+    assert shake_hands(ssl.create_default_context(cafile=tmp_path / "vendors.crt"), server, name)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(ssl.create_default_context(cafile=tmp_path / "vendors.crt"), server, "another.example.com")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(ssl.create_default_context(), server, name)
+
+
+def shake_hands(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> bool:
+    """Without a network. Raises what the client has against the certificate."""
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asking = client.wrap_bio(to_client, to_server, server_hostname=name)
+    answering = server.wrap_bio(to_server, to_client, server_side=True)
+    done: set[ssl.SSLObject] = set()
+    for _ in range(20):
+        for side in (asking, answering):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+                done.add(side)
+    return len(done) == 2
+
+
+def test_without_openssl_the_script_says_so_and_makes_all_the_rest(tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("mkdir", "chmod", "mv", "cat", "od", "tr", "rm"):
+        found = shutil.which(tool)
+        assert found is not None
+        (tools / tool).symlink_to(found)
+    shell = shutil.which("sh")
+    assert shell is not None
+    done = subprocess.run(
+        [shell, CHECKOUT / "deploy/secrets.sh", tmp_path / "secrets"],
+        check=True,
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+    )
+    assert "put certificate and key into" in done.stderr
+    wanted = {one["file"].rpartition("/")[2] for one in COMPOSE["secrets"].values()}
+    assert wanted - {path.name for path in (tmp_path / "secrets").iterdir()} == {"vendors.pem"}
 
 
 def test_the_secrets_folder_lets_in_nobody_else(tmp_path):

@@ -14,6 +14,8 @@ from typing import Any
 from e2e.whole_desk import OTHER, OWN, WholeDesk
 
 CANARY = f"canary{secrets.token_hex(6)}"
+VENDOR = f"vendor-{secrets.token_hex(6)}"
+"""Without the canary: queues are named after it, and so are metrics of theirs."""
 CALL_ID = f"call-{secrets.token_hex(6)}"
 NDJSON = {"Content-Type": "application/x-ndjson"}
 JSON = {"Content-Type": "application/json"}
@@ -23,7 +25,7 @@ POLICY = {
     "groups": [
         {"id": "self-service", "tier": "l0"},
         {"id": f"front-{CANARY}", "tier": "l1"},
-        {"id": "vendor", "tier": "l4", "vendor": "printer"},
+        {"id": "vendor", "tier": "l4", "vendor": VENDOR},
     ],
     "edges": [["l0", "l1"], ["l1", "l4"]],
     "categories": [
@@ -32,7 +34,7 @@ POLICY = {
         {"id": "printer", "tier": "l4", "group": "vendor"},
     ],
     "default_category": "other",
-    "vendors": [{"id": "printer", "name": f"Vendor {CANARY}", "group": "vendor", "covers": ["printer"]}],
+    "vendors": [{"id": VENDOR, "name": f"Vendor {CANARY}", "group": "vendor", "covers": ["printer"]}],
     "targets": [{"kind": "first_response", "within": "6h"}, {"kind": "resolution", "within": "2d"}],
     "vips": [f"boss-{CANARY}"],
     "rules": [{"id": "boss", "vip": True, "priority": 1, "because": f"Because of {CANARY}"}],
@@ -141,6 +143,7 @@ def follow_ups(first: First) -> list[dict[str, Any]]:
     """Words on the first tenant's tickets, all that there are."""
     kinds = (
         {"type": "requester_replied", "text": "x"},
+        {"type": "facts_told", "location": "x"},
         {"type": "confirmed"},
         {"type": "reopened", "reason": "x"},
         {"type": "cancelled"},
@@ -176,8 +179,17 @@ def _policy_versions(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call(f"/v1/policy/versions/{first.policy_version.replace(':', '%3A')}", refused=True)
 
 
+def _vendors(what: str) -> Plan:
+    def plan(_first: First, _desk: WholeDesk) -> Iterator[Call]:
+        spoofed = {"X-Tenant": OWN, "Tierdesk-Tenant": OWN}
+        yield Call(f"/v1/vendors/{VENDOR}/{what}", refused=True)
+        yield Call(f"/v1/vendors/{VENDOR}/{what}?tenant={OWN}", headers=spoofed, refused=True)
+
+    return plan
+
+
 def _policy(_first: First, _desk: WholeDesk) -> Iterator[Call]:
-    mine = json.dumps(POLICY).replace(CANARY, "mine").encode()
+    mine = json.dumps(POLICY).replace(CANARY, "mine").replace(VENDOR, "mine").encode()
     yield Call("/v1/policy", mine, {"Content-Type": "application/yaml"})
     yield Call("/v1/policy", b"name: broken", {"Content-Type": "application/yaml"})
 
@@ -218,6 +230,9 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/tickets/{ticket}"): _ticket,
     ("POST", "/v1/tickets/{ticket}/acknowledgement"): _acknowledgement,
     ("POST", "/v1/tickets/{ticket}/merge"): _merge,
+    ("GET", "/v1/vendors"): plain("/v1/vendors"),
+    ("GET", "/v1/vendors/{vendor}/scorecard"): _vendors("scorecard"),
+    ("GET", "/v1/vendors/{vendor}/refusals"): _vendors("refusals"),
     ("GET", "/v1/policy"): plain("/v1/policy"),
     ("GET", "/v1/policy/versions/{version}"): _policy_versions,
     ("PUT", "/v1/policy"): _policy,

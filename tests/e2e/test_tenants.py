@@ -5,14 +5,20 @@ A path without a plan in `tenants.PLANS` fails the test.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import httpx2
 import pytest
 
 from e2e.endpoints import described
-from e2e.tenants import ARTICLE, CALL_ID, CANARY, JSON, NDJSON, PLANS, POLICY, PROBLEM, SILENT, Call, First
+from e2e.tenants import ARTICLE, CALL_ID, CANARY, JSON, NDJSON, PLANS, POLICY, PROBLEM, SILENT, VENDOR, Call, First
 from e2e.whole_desk import OTHER, OWN, WholeDesk, wait_until
+from tierdesk_bus import Address, Message, connect
+from tierdesk_contracts import outcome, seal
+from tierdesk_contracts.names import VENDOR_INBOUND, event_key, vendor_namespace
 
 OPEN = {
     "/healthz": "a probe has no key",
@@ -56,6 +62,8 @@ def first(whole_desk: WholeDesk) -> First:
         found.tickets.append(called["ticket"])
         found.references.append(called["reference"])
         wait_until(lambda: len(client.get("/v1/tickets").json()["tickets"]) >= 5, "the tickets are opened")
+        asyncio.run(answer_as_vendor(whole_desk.settings.bus))
+        wait_until(lambda: client.get(f"/v1/vendors/{VENDOR}/refusals").json()["refusals"], "it is refused")
         found.cursor = client.get("/v1/tickets?limit=1").json()["next"]
         wait_until(lambda: client.get(f"/v1/articles?q={CANARY}").json()["articles"], "the article is found")
         wait_until(lambda: client.get(f"/v1/clocks/{found.tickets[-1]}").status_code == 200, "the clocks run")
@@ -68,6 +76,17 @@ def request(client: httpx2.Client, method: str, call: Call) -> httpx2.Response:
 
 def test_every_endpoint_has_a_plan(whole_desk):
     assert set(described(whole_desk)) == set(PLANS), "say in PLANS how another tenant calls what is new"
+
+
+async def answer_as_vendor(bus_url: str) -> None:
+    """What the first tenant's vendor says of work that it was never offered."""
+    told = outcome.WorkResolved(assignment_id=uuid4(), token=1, worker=f"rob {CANARY}", ordinal=1, how="Mine")
+    envelope = seal(told, message_id=uuid4(), source="/test", subject=str(uuid4()), time=datetime.now(UTC), tenant=OWN)
+    address = Address(vendor_namespace(OWN, VENDOR), VENDOR_INBOUND, event_key(OWN, envelope.type))
+    bus = await connect(bus_url, name="vendor")
+    message = Message(str(envelope.id), envelope.type, address, envelope.to_bytes())
+    assert await bus.publish([message], timeout_seconds=10) == ["confirmed"]
+    await bus.close()
 
 
 def test_no_endpoint_gives_or_changes_anything_of_another_tenant(whole_desk, first):

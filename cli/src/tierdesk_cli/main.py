@@ -13,7 +13,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from tierdesk_cli import calendar, demo, explanation, parked, policy, rebuild, tickets, up
+from tierdesk_cli import calendar, demo, explanation, parked, policy, rebuild, scorecard, tickets, up, vendor
 from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
 from tierdesk_cli.home import default_folder
@@ -39,9 +39,11 @@ parked_app = typer.Typer(
 app.add_typer(policy_app, name="policy")
 app.add_typer(parked_app, name="parked")
 app.add_typer(calendar_app, name="calendar")
+app.add_typer(vendor.app, name="vendor")
 
 # A pipe has no width of its own; tables are for reading.
 console = Console(width=None if sys.stdout.isatty() else 160)
+scorecard.add_commands(vendor.app, console)
 Data = Annotated[Path, typer.Option("--data", help="Folder of the desk's data.", default_factory=default_folder)]
 Url = Annotated[str | None, typer.Option("--url", help="Address of the desk; default: the one that runs on --data.")]
 Service = Annotated[str | None, typer.Option("--service", help="intake, router, sla or kb; default: all of them.")]

@@ -190,7 +190,7 @@ class Desk:
         if self.namespace == HOME:
             address = Address(HOME, names.WORK, names.work_key("main", self.tier, self.group))
         else:
-            address = Address(self.namespace, names.VENDOR_WORK, names.VENDOR_WORK)
+            address = Address(self.namespace, names.VENDOR_OFFERS, names.VENDOR_WORK)
         message = Message(message_id, message_type, address, body)
         assert await self.bus.publish([message], timeout_seconds=10) == [PublishResult.CONFIRMED]
 
@@ -250,10 +250,10 @@ class Desk:
             )
         return Topology(
             exchanges=tuple(
-                Exchange(name, "fanout", self.namespace) for name in (names.VENDOR_WORK, names.VENDOR_INBOUND)
+                Exchange(name, "fanout", self.namespace) for name in (names.VENDOR_OFFERS, names.VENDOR_INBOUND)
             ),
             queues=(Queue(names.VENDOR_WORK, self.namespace, single_active=True),),
-            bindings=(Binding(names.VENDOR_WORK, names.VENDOR_WORK, "#", self.namespace),),
+            bindings=(Binding(names.VENDOR_WORK, names.VENDOR_OFFERS, "#", self.namespace),),
         )
 
 

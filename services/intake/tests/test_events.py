@@ -45,6 +45,7 @@ def test_what_follows_on_a_ticket_is_told_without_a_gap(intake):
         ticket = post(client, PROBLEM).json()["ticket"]
         for event in (
             {"type": "requester_replied", "text": "Still so."},
+            {"type": "facts_told", "location": "Room 4", "contact": "4711"},
             {"type": "cancelled", "reason": "It works again."},
             {"type": "reopened", "reason": "It does not."},
             {"type": "confirmed"},
@@ -52,11 +53,12 @@ def test_what_follows_on_a_ticket_is_told_without_a_gap(intake):
             answer = post(client, event | {"ticket": ticket})
             assert answer.status_code == 202
             assert answer.json()["ticket"] == ticket
-    messages = intake.messages(5)
-    assert [message.position for message in messages] == [1, 2, 3, 4, 5]
+    messages = intake.messages(6)
+    assert [message.position for message in messages] == [1, 2, 3, 4, 5, 6]
     assert [message.type.split(".")[1] for message in messages] == [
         "problem_reported",
         "requester_replied",
+        "facts_told",
         "cancelled",
         "reopened",
         "confirmed",

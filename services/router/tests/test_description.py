@@ -14,9 +14,10 @@ from tierdesk_contracts import intake
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.vocabulary import RejectReason, StepTried
 from tierdesk_policy import Fact, Policy
+from tierdesk_router.domain.announcements import announce
 from tierdesk_router.domain.description import score_description
 from tierdesk_router.domain.outcomes import decide_outcome
-from tierdesk_router.domain.requests import open_by
+from tierdesk_router.domain.requests import answer_request, open_by
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -160,3 +161,25 @@ def test_who_tells_more_is_never_scored_lower(policy, told, more):
         assert 0 <= before.share <= after.share <= 1
         assert set(after.missing) <= set(before.missing)
         assert (after.share == 1) == (not after.missing)
+
+
+def test_what_the_requester_is_asked_the_requester_can_tell(desk):
+    desk.open(category="usage")
+    told = intake.FactsTold(contact="canary-4711", location="B3", steps_tried=(StepTried(step="pinged it"),), urgency=1)
+    draft = answer_request(desk.ticket, told, at=NOW, policy=desk.policy, new_id=desk.new_id)
+    assert kinds(draft) == ["described", "reprioritised"]
+    assert draft.ticket.missing_facts == ()
+    assert draft.ticket.urgency == 1
+    assert [tried.step for tried in draft.ticket.steps_tried] == ["pinged it"]
+    assert "canary" not in "".join(event.model_dump_json() for event in draft.events)
+    (internal,) = [post.data.internal for post in announce(draft, desk.policy, None) if post.data.internal]
+    assert internal.missing_facts == ()
+
+
+def test_facts_that_come_when_the_ticket_is_over_are_noted(desk):
+    desk.open(category="usage")
+    over = answer_request(desk.ticket, intake.Confirmed(), at=NOW, policy=desk.policy, new_id=desk.new_id).ticket
+    told = intake.FactsTold(affected="all of us")
+    draft = answer_request(over, told, at=NOW, policy=desk.policy, new_id=desk.new_id)
+    assert kinds(draft) == ["replied"]
+    assert "all of us" in draft.events[0].text

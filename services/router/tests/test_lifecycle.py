@@ -122,6 +122,7 @@ OUTCOMES = st.sampled_from(
 REQUESTS = st.sampled_from(
     [
         intake.RequesterReplied(text="any news?"),
+        intake.FactsTold(location="B3", contact="4711", impact=1, steps_tried=(StepTried(step="looked"),)),
         intake.Confirmed(),
         intake.Reopened(reason="it is back"),
         intake.Cancelled(reason="found it"),

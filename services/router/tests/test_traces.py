@@ -17,7 +17,7 @@ from tierdesk_store import Received
 async def decide_together(router: Any, ticket: UUID, *said: tuple[outcomes.Outcome, str | None]) -> None:
     """One batch of outcomes, each with what its span hands on."""
     parts = router.service.parts
-    handler = OutcomeHandler(parts.clock, parts.identifiers, PolicyShelf())
+    handler = OutcomeHandler(parts.clock, parts.identifiers, PolicyShelf(), lambda _reason, _number: None)
     now = datetime.now(UTC)
     messages = []
     for outcome, traceparent in said:

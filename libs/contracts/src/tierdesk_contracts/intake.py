@@ -69,6 +69,22 @@ class RequesterReplied(Reply):
     """`intake.requester_replied.v1`: the requester says something on a ticket."""
 
 
+class FactReport(Contract):
+    """The requester tells facts of the incident description, as it is asked for, or puts them right."""
+
+    location: Annotated[Name | None, Field(description="Where from.")] = None
+    contact: Annotated[Name | None, Field(description="How to reach them now.")] = None
+    steps_tried: tuple[StepTried, ...] = Field(default=(), max_length=100)
+    impact: Annotated[Level | None, Field(description="1 many people or a service, 2 a team, 3 one person.")] = None
+    affected: Annotated[Text | None, Field(description="Whom and what it stops.")] = None
+    department: Annotated[Identifier | None, Field(description="The best-suited department.")] = None
+    urgency: Annotated[Level | None, Field(description="How soon: 1 now, 2 today, 3 when it suits.")] = None
+
+
+class FactsTold(FactReport):
+    """`intake.facts_told.v1`: the requester tells facts of the incident description."""
+
+
 class Confirmation(Contract):
     """The requester confirms that it is solved."""
 

@@ -10,8 +10,13 @@ WORK: Final = "tierdesk.work"
 """Topic exchange of offers to parties in house; key `<tenant>.<tier>.<group>`."""
 OUTCOMES: Final = "tierdesk.outcomes"
 """Topic exchange of outcomes of parties in house; key `<tenant>.<type>`."""
+VENDOR_OFFERS: Final = "offers"
+"""In a vendor's namespace: the fanout exchange that the desk publishes to.
+
+Not named as the queue behind it: who may read an exchange may bind what he may write to it.
+"""
 VENDOR_WORK: Final = "work"
-"""In a vendor's namespace: the fanout exchange that the desk publishes to, and the queue that the vendor reads."""
+"""In a vendor's namespace: the queue that the vendor reads."""
 VENDOR_INBOUND: Final = "inbound"
 """In a vendor's namespace: the fanout exchange that the vendor publishes to, and the queue that the desk reads."""
 
@@ -47,3 +52,9 @@ def namespace_tenant(namespace: str) -> str | None:
         return None
     tenant, dot, _ = namespace.removeprefix("v-").partition(".")
     return tenant if dot else None
+
+
+def namespace_vendor(namespace: str) -> str | None:
+    """The vendor that meets the desk in this namespace; None when it is no vendor's."""
+    tenant = namespace_tenant(namespace)
+    return None if tenant is None else namespace.removeprefix(f"v-{tenant}.")

@@ -46,6 +46,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     for entry in (
         _intake("problem_reported", intake.ProblemReported),
         _intake("requester_replied", intake.RequesterReplied),
+        _intake("facts_told", intake.FactsTold),
         _intake("confirmed", intake.Confirmed),
         _intake("reopened", intake.Reopened),
         _intake("cancelled", intake.Cancelled),

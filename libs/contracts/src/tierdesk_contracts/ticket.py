@@ -133,6 +133,7 @@ class Described(TicketEvent):
     location: Name | None = None
     affected: Text | None = None
     department: Identifier | None = None
+    steps_tried: tuple[StepTried, ...] = ()
     completeness: Annotated[float, Field(ge=0, le=1)]
     missing_facts: tuple[Name, ...] = ()
 

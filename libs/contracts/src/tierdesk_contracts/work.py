@@ -34,6 +34,10 @@ class Case(Contract):
     category: Identifier
     priority: Priority
     asset: Name | None = None
+    requester: Annotated[
+        Name | None,
+        Field(description="For vendors: a pseudonym, the same in all cases of that requester which the vendor sees."),
+    ] = None
 
 
 class Internal(Contract):
@@ -120,6 +124,7 @@ class WorkUpdated(Work):
     article_id: Name | None = None
     article_title: Line | None = None
     resumed: bool = False
+    internal: Annotated[Internal | None, Field(description="Facts were told: how it stands now, in house.")] = None
     contribution: Annotated[Contribution | None, Field(description="What an invited group did.")] = None
 
 

@@ -14,6 +14,7 @@ from pydantic_core import from_json
 
 from tierdesk_bus.port import HOME
 from tierdesk_contracts import MESSAGE_TYPES, AnyEnvelope, MessageError, parse
+from tierdesk_contracts.names import namespace_tenant
 from tierdesk_contracts.ticket import TicketChanged
 
 _LONGEST_TEXT: Final = 200
@@ -118,7 +119,8 @@ def read_arrival(
 ) -> Arrival:
     """Read `body`. Never raises: what cannot be handled comes out with its refusal."""
     reading = _read(body, namespace=namespace, accepts=accepts, type_hint=type_hint)
-    subject = Subject(reading.tenant, reading.subject)
+    # Whose it is says the namespace, never a field: what a vendor claims shall not stand among another tenant's rows.
+    subject = Subject(namespace_tenant(namespace) or reading.tenant, reading.subject)
     return Arrival(
         order=order,
         envelope=reading.envelope,

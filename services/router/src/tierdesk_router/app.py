@@ -18,6 +18,7 @@ from tierdesk_router.handlers.merging import Merging
 from tierdesk_router.handlers.policies import WorkQueues, apply_policy, vendor_namespaces
 from tierdesk_router.handlers.timers import Timers, count_put_off
 from tierdesk_router.http.merging import merging_router
+from tierdesk_router.http.oversight import oversight_router
 from tierdesk_router.http.policy import policy_router
 from tierdesk_router.http.tickets import tickets_router
 from tierdesk_router.store.policies import PolicyShelf
@@ -47,9 +48,11 @@ async def build(parts: Parts) -> Service:
     app.include_router(tickets_router(parts.database, partial(acknowledge_ticket, parts, shelf)))
     merging = Merging(parts.database, parts.clock.now, parts.identifiers.new, shelf)
     app.include_router(merging_router(parts.database, merging.merge))
+    app.include_router(oversight_router(parts.database, shelf, parts.clock))
     app.include_router(policy_router(parts.database, shelf, partial(apply_policy, parts, queues)))
     service = Service("router", parts, app, topology=TOPOLOGY)
-    outcome_handler = outcomes.OutcomeHandler(parts.clock, parts.identifiers, shelf)
+    refused = outcomes.count_refused(service.metrics.registry)
+    outcome_handler = outcomes.OutcomeHandler(parts.clock, parts.identifiers, shelf, refused)
     created = intake.count_created(service.metrics.registry)
     intake_handler = intake.IntakeHandler(parts.clock, parts.identifiers, shelf, created)
     service.add_consumption(intake_handler, intake.QUEUE)
@@ -127,8 +130,10 @@ class _Policies:
 
 DEFINITION: Final = ServiceDefinition(
     name="router",
-    schema=ServiceSchema("router", Path(__file__).parent / "migrations", log_tables=("ticket_log", "policy")),
-    paths=("/v1/tickets", "/v1/policy"),
+    schema=ServiceSchema(
+        "router", Path(__file__).parent / "migrations", log_tables=("ticket_log", "policy", "refused_outcome")
+    ),
+    paths=("/v1/tickets", "/v1/policy", "/v1/vendors"),
     build=build,
     topology=TOPOLOGY,
 )

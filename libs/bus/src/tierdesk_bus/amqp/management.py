@@ -28,16 +28,16 @@ class Management:
 
     async def create_namespace(self, vhost: str, *, user: str) -> None:
         """Make the virtual host exist and let `user` use it; permissions that the user has there stay as they are."""
-        if not await self._exists(f"vhosts/{_segment(vhost)}"):
-            await self._put(f"vhosts/{_segment(vhost)}", {})
-        permissions = f"permissions/{_segment(vhost)}/{_segment(user)}"
+        if not await self._exists(f"vhosts/{segment(vhost)}"):
+            await self._put(f"vhosts/{segment(vhost)}", {})
+        permissions = f"permissions/{segment(vhost)}/{segment(user)}"
         if not await self._exists(permissions):
             await self._put(permissions, {"configure": ".*", "write": ".*", "read": ".*"})
 
     async def limit_queue(self, vhost: str, queue: str, *, max_length: int) -> None:
         """Have publishers refused at `max_length` messages, and not the oldest message dropped."""
         await self._put(
-            f"policies/{_segment(vhost)}/{_segment(f'limit {queue}')}",
+            f"policies/{segment(vhost)}/{segment(f'limit {queue}')}",
             {
                 "pattern": f"^{re.escape(queue)}$",
                 "definition": {"max-length": max_length, "overflow": "reject-publish"},
@@ -48,11 +48,11 @@ class Management:
 
     async def rules_of(self, vhost: str, queue: str) -> tuple[dict[str, object], dict[str, object]]:
         """What policies set for a queue, as it is in effect, and the arguments it was declared with. Raises `BusError`."""
-        response = await self._request("GET", f"queues/{_segment(vhost)}/{_segment(queue)}", None)
+        response = await self._request("GET", f"queues/{segment(vhost)}/{segment(queue)}", None)
         if response.status_code == httpx2.codes.NOT_FOUND:
             raise BusError(f"the management API does not know the queue {queue!r} in {vhost!r}")
         found = response.json()
-        return _table(found.get("effective_policy_definition")), _table(found.get("arguments"))
+        return table(found.get("effective_policy_definition")), table(found.get("arguments"))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -70,7 +70,7 @@ class Management:
             response = await self._client.request(method, path, json=document)
         except httpx2.HTTPError as error:
             raise BusUnavailableError(f"the management API does not answer: {error!r}") from error
-        missing = method == "GET" and response.status_code == httpx2.codes.NOT_FOUND
+        missing = method in {"GET", "DELETE"} and response.status_code == httpx2.codes.NOT_FOUND
         if response.is_error and not missing:
             raise BusError(
                 f"the management API refused {method} {path} with {response.status_code}: {response.text[:500]}; "
@@ -79,9 +79,11 @@ class Management:
         return response
 
 
-def _table(found: object) -> dict[str, object]:
+def table(found: object) -> dict[str, object]:
+    """A map of the management API."""
     return found if isinstance(found, dict) else {}  # RabbitMQ writes an empty map as a list
 
 
-def _segment(name: str) -> str:
+def segment(name: str) -> str:
+    """A name as part of a path."""
     return quote(name, safe="")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tierdesk_intake.domain.events import (
     PostedAlert,
+    PostedFacts,
     PostedFollowUp,
     PostedOpening,
     PostedProblem,
@@ -27,6 +28,8 @@ class PostedToDesk(NamedTuple):
     def names_terms(self) -> bool:
         """Whether it names anything that the policy must know."""
         event = self.event
+        if isinstance(event, PostedFacts):
+            return event.department is not None
         if isinstance(event, PostedProblem):
             return event.category is not None or event.department is not None
         return isinstance(event, PostedAlert) and event.category is not None
@@ -44,6 +47,8 @@ def admit(ledger: Ledger, terms: Terms, request: PostedToDesk) -> Answer:
         ticket = opened = ledger.open_ticket(posted.tenant)
         message = as_message(event, reference=ticket.reference)
     else:
+        if isinstance(event, PostedFacts):
+            _check_department(terms, request, event.department)
         ticket = ledger.find_ticket(posted.tenant, event.ticket, field=f"{request.prefix}ticket")
         message = as_message(event)
     message_id = ledger.mint.new()
@@ -66,7 +71,13 @@ def _check_terms(terms: Terms, request: PostedToDesk, event: PostedOpening) -> N
         raise refuse_field(
             f"{request.prefix}category", f"no category of this desk; known are {', '.join(sorted(known.categories))}"
         )
-    department = event.department if isinstance(event, PostedProblem) else None
+    _check_department(terms, request, event.department if isinstance(event, PostedProblem) else None)
+
+
+def _check_department(terms: Terms, request: PostedToDesk, department: str | None) -> None:
+    known = terms.get(request.posted.tenant)
+    if known is None:
+        return
     if department is not None and known.departments and department not in known.departments:
         raise refuse_field(
             f"{request.prefix}department",

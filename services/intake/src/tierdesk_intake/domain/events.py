@@ -15,6 +15,8 @@ from tierdesk_contracts.intake import (
     Cancelled,
     Confirmation,
     Confirmed,
+    FactReport,
+    FactsTold,
     ProblemReport,
     ProblemReported,
     Reopened,
@@ -78,6 +80,14 @@ class PostedReply(Reply):
     occurred_at: OccurredAt = None
 
 
+class PostedFacts(FactReport):
+    """The requester tells facts of the incident description, as `facts_requested` asks for them; what is left out stays."""
+
+    type: Literal["facts_told"]
+    ticket: TicketId
+    occurred_at: OccurredAt = None
+
+
 class PostedConfirmation(Confirmation):
     """The requester confirms that it is solved."""
 
@@ -104,7 +114,7 @@ class PostedCancellation(Cancellation):
 
 PostedOpening: TypeAlias = PostedProblem | PostedAlert
 """The events that open a ticket."""
-PostedFollowUp: TypeAlias = PostedReply | PostedConfirmation | PostedReopening | PostedCancellation
+PostedFollowUp: TypeAlias = PostedReply | PostedFacts | PostedConfirmation | PostedReopening | PostedCancellation
 """The events of a ticket that exists."""
 PostedEvent: TypeAlias = Annotated[PostedOpening | PostedFollowUp, Field(discriminator="type")]
 
@@ -126,6 +136,7 @@ _MESSAGES: Final[dict[type[Contract], tuple[type[Contract], tuple[str, ...]]]] =
         (PostedProblem, ProblemReported),
         (PostedAlert, Alerted),
         (PostedReply, RequesterReplied),
+        (PostedFacts, FactsTold),
         (PostedConfirmation, Confirmed),
         (PostedReopening, Reopened),
         (PostedCancellation, Cancelled),

@@ -9,11 +9,12 @@ from uuid import UUID
 from tierdesk_contracts import names, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import ActorKind, Contract, Mode, OfferReason, Role, WithdrawReason
+from tierdesk_contracts.vocabulary import ActorKind, Contract, Mode, OfferReason, Role, StepTried, WithdrawReason
 from tierdesk_policy import BusinessTimeError, Policy
 from tierdesk_router.domain.lifecycle import Draft, accepted_by, assignment_of
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
+from tierdesk_router.domain.vendor_view import VendorView
 
 
 class Destination(NamedTuple):
@@ -52,7 +53,7 @@ class Party:
 def destination_of(tenant: str, tier: str, group: str, vendor: str | None) -> Destination:
     """Where work of a group goes: its queue in house, or its vendor's namespace."""
     if vendor is not None:
-        return Destination(names.vendor_namespace(tenant, vendor), names.VENDOR_WORK, names.VENDOR_WORK)
+        return Destination(names.vendor_namespace(tenant, vendor), names.VENDOR_OFFERS, names.VENDOR_WORK)
     return Destination("", names.WORK, names.work_key(tenant, tier, group))
 
 
@@ -91,7 +92,7 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
             case events.Escalated() | events.Transferred() | events.Returned() | events.Resolved():
                 live = None
             case _ if live is not None and ticket.assignment is not None and ticket.assignment.id == live.id:
-                posts += _post(ticket, live, _updated(live, event))
+                posts += _post(ticket, live, _updated(ticket, live, event, party))
     return posts
 
 
@@ -153,23 +154,38 @@ def _post(ticket: Ticket, live: Assignment | None, data: Contract | None) -> lis
     return [Post(data, destination_of(ticket.tenant, live.tier, live.group, live.vendor))]
 
 
-def _updated(live: Assignment, event: events.TicketEvent) -> work.WorkUpdated | None:
+def _updated(
+    ticket: Ticket, live: Assignment, event: events.TicketEvent, party: Party | None
+) -> work.WorkUpdated | None:
     told: dict[str, object]
+    view = _vendor_view(ticket, live.vendor, party)
     match event:
         case events.Replied():
-            told = {"reply": event.text}
+            told = {"reply": event.text if view is None else view.redact(event.text)}
         case events.Resumed() if event.actor.kind.value == "desk":
             told = {"resumed": True}
+        case events.Described() if event.actor.kind is ActorKind.REQUESTER and live.vendor is None:
+            told = {"internal": _internal(ticket, None, party)}
         case events.Reprioritised():
             told = {"priority": event.priority}
-        case events.Matched():
+        case events.Matched() if view is None:  # articles are the desk's own
             told = {"article_id": event.article_id, "article_title": event.title}
         case _:
             return None
     return work.WorkUpdated.model_validate({"assignment_id": live.id, "token": live.token, **told})
 
 
-def _case(ticket: Ticket) -> work.Case:
+def _vendor_view(ticket: Ticket, vendor: str | None, party: Party | None) -> VendorView | None:
+    """How the vendor may read the ticket; None for a party in house."""
+    if vendor is None:
+        return None
+    known = () if party is None else (party.name, party.external, party.email, party.phone, party.contact)
+    return VendorView(ticket, vendor, known)
+
+
+def _case(ticket: Ticket, view: VendorView | None) -> work.Case:
+    if view is not None:
+        return view.case
     assert ticket.category is not None
     assert ticket.priority is not None
     return work.Case(
@@ -180,6 +196,10 @@ def _case(ticket: Ticket) -> work.Case:
         priority=ticket.priority,
         asset=ticket.asset,
     )
+
+
+def _steps(ticket: Ticket, view: VendorView | None) -> tuple[StepTried, ...]:
+    return ticket.steps_tried if view is None else view.steps_tried
 
 
 def _internal(ticket: Ticket, vendor: str | None, party: Party | None) -> work.Internal | None:
@@ -216,29 +236,30 @@ def promises(ticket: Ticket, policy: Policy) -> tuple[work.Deadline, ...]:
     return tuple(found)
 
 
-def _asked(ticket: Ticket, part: Assignment, policy: Policy) -> dict[str, Any]:
+def _asked(ticket: Ticket, part: Assignment, policy: Policy, view: VendorView | None) -> dict[str, Any]:
     """What the holder of an assignment is asked for."""
     assert ticket.category is not None
     return {
         "role": Role.CONTRIBUTOR if part.reason is OfferReason.INVITATION else Role.OWNER,
-        "question": part.question,
+        "question": part.question if view is None else view.redact(part.question),
         "mode": Mode(policy.category(ticket.category).mode.value),
     }
 
 
 def _offer_of(ticket: Ticket, part: Assignment, policy: Policy, party: Party | None) -> work.WorkOffered:
+    view = _vendor_view(ticket, part.vendor, party)
     return work.WorkOffered(
         assignment_id=part.id,
         token=part.token,
-        **_asked(ticket, part, policy),
+        **_asked(ticket, part, policy, view),
         tier=part.tier,
         group=part.group,
         reason=part.reason,
         attempt=part.attempt,
         accept_by=part.accept_by,
         deadlines=promises(ticket, policy),
-        steps_tried=ticket.steps_tried,
-        case=_case(ticket),
+        steps_tried=_steps(ticket, view),
+        case=_case(ticket, view),
         internal=_internal(ticket, part.vendor, party),
     )
 
@@ -248,15 +269,16 @@ def assigned(
 ) -> work.WorkAssigned:
     """The answer to an acceptance; also to a repeated one of the same worker."""
     assert live.worker is not None
+    view = _vendor_view(ticket, live.vendor, party)
     return work.WorkAssigned(
         assignment_id=live.id,
         token=live.token,
-        **_asked(ticket, live, policy),
+        **_asked(ticket, live, policy, view),
         worker=live.worker,
         last_ordinal=last_ordinal,
         deadlines=promises(ticket, policy),
-        steps_tried=ticket.steps_tried,
-        case=_case(ticket),
+        steps_tried=_steps(ticket, view),
+        case=_case(ticket, view),
         internal=_internal(ticket, live.vendor, party),
     )
 

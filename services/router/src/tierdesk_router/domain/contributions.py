@@ -10,7 +10,7 @@ from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import MAX_TEXT, RejectReason, WithdrawReason
 from tierdesk_policy import Group, Policy, UnknownNameError
-from tierdesk_router.domain.description import describe_by_progress
+from tierdesk_router.domain.description import describe_by
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.offers import DESK, NewId, due_to_accept
 from tierdesk_router.domain.refusal import Refusal
@@ -82,7 +82,7 @@ def _progress(draft: Draft, part: Assignment, outcome: outcomes.WorkProgressed, 
         raise Refusal(RejectReason.FORBIDDEN, "only the owner answers the requester: put it into the note")
     draft.record(events.Progressed, assignment_id=part.id, note=outcome.note, steps_tried=outcome.steps_tried)
     if part.vendor is None:
-        describe_by_progress(draft, policy, outcome)
+        describe_by(draft, policy, outcome)
 
 
 def _pause(draft: Draft, part: Assignment, outcome: outcomes.WorkPaused, policy: Policy) -> None:

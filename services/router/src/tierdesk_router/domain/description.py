@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.intake import AlertReport, Called, ProblemReport
+from tierdesk_contracts.intake import AlertReport, Called, FactsTold, ProblemReport
 from tierdesk_contracts.vocabulary import Actor, RejectReason, StepTried
 from tierdesk_policy import Category, Fact, Policy
 from tierdesk_router.domain.lifecycle import Draft
@@ -53,6 +53,10 @@ def score_description(category: Category, told: frozenset[Fact]) -> Completeness
     return Completeness(round(share, 4), tuple(fact.value for fact in asked if fact not in told))
 
 
+Steps = tuple[StepTried, ...]
+
+_FACT_OF: Final = {"location": Fact.LOCATION, "affected": Fact.IMPACT, "department": Fact.DEPARTMENT}
+"""Which fact is told by a value that a ticket keeps."""
 _QUESTIONS: Final = {
     Fact.REQUESTER: "who needs help",
     Fact.LOCATION: "where you are",
@@ -73,52 +77,55 @@ def request_facts(draft: Draft, desk: Actor) -> None:
         draft.record(events.FactsRequested, actor=desk, missing_facts=missing, question=f"Please tell us {listed}.")
 
 
-def describe(draft: Draft, policy: Policy, told: Iterable[Fact], **facts: Any) -> None:
-    """Note facts that are told now. `facts` are the values that the ticket keeps; nothing is noted when none is news."""
+def describe(draft: Draft, policy: Policy, told: Iterable[Fact], *, steps: Steps = (), **facts: str | None) -> None:
+    """Note facts that are told now. `facts` and `steps` are what the ticket keeps; nothing is noted when none is news."""
     ticket = draft.ticket
-    known = {name: value for name, value in facts.items() if value not in {None, getattr(ticket, name)}}
+    known: dict[str, Any] = {name: value for name, value in facts.items() if value not in {None, getattr(ticket, name)}}
     filled = [fact for fact in told if fact.value in ticket.missing_facts]
-    if not known and not filled:
+    if not (known or filled or steps):
         return
     assert ticket.category is not None
-    category = policy.category(ticket.category)
     missing = set(ticket.missing_facts) - {fact.value for fact in filled}
-    scored = score_description(category, frozenset(fact for fact in Fact if fact.value not in missing))
-    named = {*(fact.value for fact in filled), *(_FACT_OF.get(name, name) for name in known)}
+    scored = score_description(
+        policy.category(ticket.category), frozenset(fact for fact in Fact if fact.value not in missing)
+    )
+    named = {*filled, *(_FACT_OF[name] for name in known), *([Fact.STEPS_TRIED] if steps else [])}
     draft.record(
         events.Described,
-        told=tuple(fact.value for fact in Fact if fact.value in named),
+        told=tuple(fact.value for fact in Fact if fact in named),
+        steps_tried=steps,
         completeness=scored.share,
         missing_facts=scored.missing,
         **known,
     )
 
 
-_FACT_OF: Final = {"affected": Fact.IMPACT.value}
+def describe_by(draft: Draft, policy: Policy, told: outcomes.WorkProgressed | FactsTold, *, steps: Steps = ()) -> None:
+    """Note the facts that a worker or the requester tells; `steps` are noted with them.
 
-
-def describe_by_progress(draft: Draft, policy: Policy, outcome: outcomes.WorkProgressed) -> None:
-    """Note the facts that a worker tells. How to reach the requester is kept apart, by who handles the message."""
-    told = {
-        Fact.LOCATION: outcome.location,
-        Fact.CONTACT: outcome.contact,
-        Fact.STEPS_TRIED: outcome.steps_tried,
-        Fact.IMPACT: outcome.impact or outcome.affected,
-        Fact.DEPARTMENT: outcome.department,
-        Fact.URGENCY: outcome.urgency,
+    How to reach the requester is kept apart, by who handles the message.
+    """
+    values = {
+        Fact.LOCATION: told.location,
+        Fact.CONTACT: told.contact,
+        Fact.STEPS_TRIED: told.steps_tried,
+        Fact.IMPACT: told.impact or told.affected,
+        Fact.DEPARTMENT: told.department,
+        Fact.URGENCY: told.urgency,
     }
     describe(
         draft,
         policy,
-        [fact for fact, value in told.items() if value],
-        location=outcome.location,
-        affected=outcome.affected,
-        department=outcome.department,
+        [fact for fact, value in values.items() if value],
+        steps=steps,
+        location=told.location,
+        affected=told.affected,
+        department=told.department,
     )
 
 
-def describe_by_steps(draft: Draft, policy: Policy, steps: tuple[StepTried, ...]) -> None:
-    """Note that the steps tried are told."""
+def describe_by_steps(draft: Draft, policy: Policy, steps: Steps) -> None:
+    """Note that steps tried are told, which another event holds."""
     describe(draft, policy, [Fact.STEPS_TRIED] if steps else [])
 
 

@@ -24,6 +24,9 @@ _ANY: Final = (Status.NEW, *_OPEN, Status.RESOLVED, Status.CLOSED, Status.CANCEL
 _HELD: Final = (Status.ACCEPTED, Status.PAUSED)
 _WITHIN_WORK: Final = ("carried", "invited", "joined", "contributed", "declined", "released")
 
+OPEN: Final = frozenset(_OPEN)
+"""Decided, and not over."""
+
 STEPS_KEPT: Final = 100
 """So many steps tried, the newest, stand in a ticket's row and go out with each offer; the log keeps all."""
 
@@ -176,10 +179,14 @@ def _offered(_: Ticket, event: events.Offered) -> dict[str, Any]:
     return {"assignment": assignment_of(event), "token": event.token, "tier": event.tier, "group": event.group}
 
 
-def _described(_: Ticket, event: events.Described) -> dict[str, Any]:
+def _described(ticket: Ticket, event: events.Described) -> dict[str, Any]:
     told = {name: getattr(event, name) for name in ("location", "affected", "department")}
     change: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
-    return change | {"completeness": event.completeness, "missing_facts": event.missing_facts}
+    return change | {
+        "completeness": event.completeness,
+        "missing_facts": event.missing_facts,
+        "steps_tried": _add_steps(ticket, event.steps_tried),
+    }
 
 
 def _accepted(ticket: Ticket, event: events.Accepted) -> dict[str, Any]:

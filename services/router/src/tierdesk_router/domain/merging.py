@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from tierdesk_contracts import intake
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import Actor, ActorKind, Status, WithdrawReason
-from tierdesk_router.domain.lifecycle import MOVES, Draft
+from tierdesk_router.domain.lifecycle import MOVES, OPEN, Draft
 from tierdesk_router.domain.offers import DESK, withdraw
 from tierdesk_router.domain.ticket import Ticket
-
-OPEN: Final = frozenset({Status.TRIAGED, Status.OFFERED, Status.ACCEPTED, Status.PAUSED})
 
 
 class MergeError(Exception):

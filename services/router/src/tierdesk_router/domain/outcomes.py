@@ -12,10 +12,11 @@ from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, RejectReason
 from tierdesk_policy import Mode, Policy
 from tierdesk_router.domain.contributions import contribute, find_invited, invite
-from tierdesk_router.domain.description import check_description, describe_by_progress, describe_by_steps
+from tierdesk_router.domain.description import check_description, describe_by, describe_by_steps
 from tierdesk_router.domain.escalation import check_mode, find_target, find_transfer
 from tierdesk_router.domain.lifecycle import Draft, IllegalMoveError
 from tierdesk_router.domain.offers import NewId, offer, release_contributions
+from tierdesk_router.domain.priority import reweigh
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
@@ -90,19 +91,8 @@ def _progress(draft: Draft, outcome: outcomes.WorkProgressed, policy: Policy, ne
         answer=outcome.answer,
         steps_tried=outcome.steps_tried,
     )
-    describe_by_progress(draft, policy, outcome)
-    impact = outcome.impact or draft.ticket.impact or policy.default_impact
-    urgency = outcome.urgency or draft.ticket.urgency or policy.default_urgency
-    if (impact, urgency) != (draft.ticket.impact, draft.ticket.urgency):
-        priority = _weigh(draft.ticket, policy, impact, urgency)
-        draft.record(events.Reprioritised, impact=impact, urgency=urgency, priority=priority)
-
-
-def _weigh(ticket: Ticket, policy: Policy, impact: int, urgency: int) -> int:
-    """The priority of another impact and urgency; at least as pressing as a rule had made it, where one had."""
-    before = policy.priority(ticket.impact or policy.default_impact, ticket.urgency or policy.default_urgency)
-    by_matrix = policy.priority(impact, urgency)
-    return by_matrix if ticket.priority is None or ticket.priority >= before else min(by_matrix, ticket.priority)
+    describe_by(draft, policy, outcome)
+    reweigh(draft, policy, impact=outcome.impact, urgency=outcome.urgency)
 
 
 def _pause(draft: Draft, outcome: outcomes.WorkPaused, policy: Policy, new_id: NewId) -> None:

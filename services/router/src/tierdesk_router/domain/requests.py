@@ -14,9 +14,10 @@ from tierdesk_contracts import intake
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import MAX_TEXT, Actor, ActorKind, Channel, OfferReason, Status, WithdrawReason
 from tierdesk_policy import Policy
-from tierdesk_router.domain.description import facts_told, request_facts, score_description
-from tierdesk_router.domain.lifecycle import Draft, open_ticket
+from tierdesk_router.domain.description import describe_by, facts_told, request_facts, score_description
+from tierdesk_router.domain.lifecycle import OPEN, Draft, open_ticket
 from tierdesk_router.domain.offers import DESK, NewId, offer, withdraw
+from tierdesk_router.domain.priority import reweigh
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.domain.triage import explain, knowledge_group, triage
 
@@ -105,6 +106,17 @@ def _reply(draft: Draft, message: intake.RequesterReplied, policy: Policy, new_i
         )
 
 
+def _tell_facts(draft: Draft, message: intake.FactsTold, policy: Policy, new_id: NewId) -> None:
+    del new_id
+    if draft.ticket.status not in OPEN:
+        _note_reply(
+            draft, f"Facts were told, though the ticket is {draft.ticket.status.value}.", message.affected or ""
+        )
+        return
+    describe_by(draft, policy, message, steps=message.steps_tried)
+    reweigh(draft, policy, impact=message.impact, urgency=message.urgency)
+
+
 def _confirm(draft: Draft, message: intake.Confirmed, policy: Policy, new_id: NewId) -> None:
     del policy, new_id
     if draft.ticket.status in {Status.CLOSED, Status.CANCELLED, Status.MERGED}:
@@ -157,6 +169,7 @@ def _note_call(draft: Draft, message: intake.Called, policy: Policy | None = Non
 
 _FOLLOW_UPS: Final[dict[type[Any], Callable[[Draft, Any, Policy, NewId], None]]] = {
     intake.RequesterReplied: _reply,
+    intake.FactsTold: _tell_facts,
     intake.Confirmed: _confirm,
     intake.Reopened: _reopen,
     intake.Cancelled: _cancel,

@@ -20,6 +20,7 @@ from tierdesk_router.domain.offers import close_due
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.store.parties import find_parties, save_contacts
 from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_router.store.refusals import RefusedOutcome, keep_refusals
 from tierdesk_router.store.tickets import (
     AssignmentRow,
     Key,
@@ -53,6 +54,8 @@ class Desk:
     _drafts: dict[Key, list[Draft]] = field(default_factory=dict)
     _posts: list[tuple[Key, Post, str | None]] = field(default_factory=list)
     _traceparents: dict[Key, str | None] = field(default_factory=dict)
+    _refusals: dict[int, RefusedOutcome] = field(default_factory=dict)
+    """By the place of the answer among the posts."""
 
     def policy_of(self, ticket: Ticket) -> Policy:
         """The policy that the ticket was opened under."""
@@ -84,6 +87,19 @@ class Desk:
         """Answer a tier, without any change of the ticket."""
         self._posts.append((ticket, Post(data, destination), self.traceparent))
 
+    def refuse(self, ticket: Key, answer: Contract, destination: Destination, refused: RefusedOutcome) -> None:
+        """Answer a tier that its outcome changes nothing, and record that.
+
+        The answer to a vendor goes out when the refusal is recorded: what is too many to record is too many to answer.
+        """
+        self._refusals[len(self._posts)] = refused
+        self.tell(ticket, answer, destination)
+
+    @property
+    def refused(self) -> list[RefusedOutcome]:
+        """What was refused in this batch."""
+        return list(self._refusals.values())
+
     def opened_channels(self) -> list[str]:
         """The channel of each ticket that this batch opened."""
         first = (drafts[0].events[0] for drafts in self._drafts.values() if drafts[0].events)
@@ -95,10 +111,13 @@ class Desk:
         await save_tickets(tx, [_saving(draft, self.policy_of(draft.ticket)) for draft in merged])
         await save_ordinals(tx, self.ordinals)
         await save_contacts(tx, self.contacts)
+        recorded = await keep_refusals(tx, self.refused)
         for draft in merged:
             if draft.events:
                 self._publish_change(tx, draft)
-        for (tenant, ticket_id), post, traceparent in self._posts:
+        for place, ((tenant, ticket_id), post, traceparent) in enumerate(self._posts):
+            if self._is_silenced(place, recorded):
+                continue
             envelope = seal(
                 post.data,
                 message_id=self.new_id(),
@@ -109,6 +128,14 @@ class Desk:
                 traceparent=traceparent,
             )
             tx.send(envelope, Address(*post.destination))
+
+    def _is_silenced(self, place: int, recorded: set[tuple[str, UUID]]) -> bool:
+        refused = self._refusals.get(place)
+        return (
+            refused is not None
+            and refused.vendor is not None
+            and (refused.namespace, refused.outcome_id) not in recorded
+        )
 
     def _publish_change(self, tx: Transaction, draft: Draft) -> None:
         ticket = draft.ticket

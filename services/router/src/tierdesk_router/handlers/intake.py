@@ -27,7 +27,16 @@ from tierdesk_store import PermanentError, Received, Transaction, TransientError
 QUEUE: Final = "router.intake"
 TYPES: Final = frozenset(
     f"intake.{stem}.v1"
-    for stem in ("problem_reported", "requester_replied", "confirmed", "reopened", "cancelled", "call", "alert")
+    for stem in (
+        "problem_reported",
+        "requester_replied",
+        "facts_told",
+        "confirmed",
+        "reopened",
+        "cancelled",
+        "call",
+        "alert",
+    )
 )
 PATTERNS: Final = tuple(event_pattern(name) for name in sorted(TYPES))
 _OPENINGS: Final = (intake.ProblemReported, intake.Alerted, intake.Called)
@@ -100,6 +109,8 @@ class IntakeHandler:
                 ) from error
             if isinstance(envelope.data, intake.RequesterReplied):
                 self._pass_on(state, ticket, envelope.data)
+            if isinstance(envelope.data, intake.FactsTold) and envelope.data.contact:
+                state.keep_contact(ticket, envelope.data.contact)
         else:
             policy = self._policy(state, envelope.tenant)
             party = _requester(envelope.data)

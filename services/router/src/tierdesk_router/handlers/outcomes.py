@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
+import prometheus_client
+from prometheus_client import CollectorRegistry
+
 from tierdesk_contracts import outcome as outcomes
-from tierdesk_contracts.names import VENDOR_WORK, event_pattern, namespace_tenant
+from tierdesk_contracts.names import VENDOR_OFFERS, VENDOR_WORK, event_pattern, namespace_tenant, namespace_vendor
 from tierdesk_contracts.vocabulary import RejectReason
 from tierdesk_router.domain.announcements import Destination, assigned, destination_of, home_of, rejected
 from tierdesk_router.domain.outcomes import check_fence, decide_outcome
@@ -15,6 +20,7 @@ from tierdesk_router.domain.ticket import Assignment
 from tierdesk_router.handlers.desk import Desk, load_assignments
 from tierdesk_router.handlers.intake import event_time
 from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_router.store.refusals import RefusedOutcome
 from tierdesk_router.store.tickets import AssignmentRow, Key
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
@@ -43,14 +49,25 @@ GAP_SECONDS: Final = 30.0
 """How long an outcome waits for its predecessor before it is refused."""
 
 
+def count_refused(registry: CollectorRegistry) -> Callable[[str, int], None]:
+    """The metric of refused outcomes, in this registry; answers what counts so many of a reason."""
+    counter = prometheus_client.Counter(
+        "tierdesk_outcomes_refused_total", "Outcomes that changed nothing.", ("reason",), registry=registry
+    )
+    return lambda reason, number: counter.labels(reason).inc(number)
+
+
 class OutcomeHandler:
     """Applies outcomes. The namespace that a message arrived in says whose it is."""
 
     name = "router.outcomes"
     accepts = TYPES
 
-    def __init__(self, clock: Clock, identifiers: Identifiers, shelf: PolicyShelf) -> None:
-        """Time, identifiers and policies are given."""
+    def __init__(
+        self, clock: Clock, identifiers: Identifiers, shelf: PolicyShelf, refused: Callable[[str, int], None]
+    ) -> None:
+        """Time, identifiers and policies are given. `refused` is told how many of a reason were, once that is committed."""
+        self._refused = refused
         self._clock = clock
         self._identifiers = identifiers
         self._shelf = shelf
@@ -74,6 +91,8 @@ class OutcomeHandler:
     async def save(self, tx: Transaction, state: Desk) -> None:
         """Write the batch."""
         await state.save(tx)
+        for reason, number in Counter(refused.reason.value for refused in state.refused).items():
+            tx.after_commit(partial(self._refused, reason, number))
 
     def _apply(self, state: Desk, message: Received, outcome: outcomes.Outcome, row: AssignmentRow) -> None:
         ticket = state.tickets[row.tenant, row.ticket_id]
@@ -114,16 +133,30 @@ class OutcomeHandler:
     def _refuse(state: Desk, message: Received, refusal: Refusal, row: AssignmentRow | None) -> None:
         outcome: outcomes.Outcome = message.envelope.data
         tenant = namespace_tenant(message.namespace)
+        refused = RefusedOutcome(
+            tenant=tenant or message.envelope.tenant,
+            outcome_id=message.envelope.id,
+            namespace=message.namespace,
+            vendor=namespace_vendor(message.namespace),
+            assignment_id=outcome.assignment_id,
+            ticket_id=None if row is None else row.ticket_id,
+            worker=outcome.worker,
+            ordinal=outcome.ordinal,
+            reason=refusal.reason,
+            detail=refusal.detail,
+            at=state.now,
+        )
         if refusal.reason is RejectReason.FOREIGN:
             if tenant is None:
                 raise PermanentError(f"{refusal.reason.value}: {refusal.detail}") from refusal
             # A vendor hears it in its own namespace; the subject is what it claimed, since it may know no other.
             key: Key = (tenant, outcome.assignment_id)
-            state.tell(key, rejected(outcome, message.envelope.id, refusal, 0), _vendor_inbox(message.namespace))
+            answer = rejected(outcome, message.envelope.id, refusal, 0)
+            state.refuse(key, answer, _vendor_inbox(message.namespace), refused)
             return
         assert row is not None
         answer = rejected(outcome, message.envelope.id, refusal, state.last_ordinal(row))
-        state.tell((row.tenant, row.ticket_id), answer, _reply_to(row))
+        state.refuse((row.tenant, row.ticket_id), answer, _reply_to(row), refused)
 
 
 def _own(row: AssignmentRow | None, message: Received) -> AssignmentRow:
@@ -143,4 +176,4 @@ def _reply_to(row: AssignmentRow) -> Destination:
 
 
 def _vendor_inbox(namespace: str) -> Destination:
-    return Destination(namespace, VENDOR_WORK, VENDOR_WORK)
+    return Destination(namespace, VENDOR_OFFERS, VENDOR_WORK)

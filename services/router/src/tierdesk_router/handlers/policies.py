@@ -36,15 +36,15 @@ def work_topology(tenant: str, policy: Policy) -> Topology:
 
 
 def vendor_topology(namespace: str) -> Topology:
-    """What a vendor's namespace holds: the queue it reads, and the exchange it writes."""
-    parts = (names.VENDOR_WORK, names.VENDOR_INBOUND)
+    """What a vendor's namespace holds: the queue it reads with the exchange before it, and the exchange it writes with its queue."""
+    parts = {names.VENDOR_OFFERS: names.VENDOR_WORK, names.VENDOR_INBOUND: names.VENDOR_INBOUND}
     return Topology(
-        exchanges=tuple(Exchange(part, "fanout", namespace) for part in parts),
+        exchanges=tuple(Exchange(exchange, "fanout", namespace) for exchange in parts),
         queues=(
             Queue(names.VENDOR_WORK, namespace, single_active=True, max_length=10_000),
             Queue(names.VENDOR_INBOUND, namespace, max_length=10_000),
         ),
-        bindings=tuple(Binding(part, part, "#", namespace) for part in parts),
+        bindings=tuple(Binding(queue, exchange, "#", namespace) for exchange, queue in parts.items()),
     )
 
 

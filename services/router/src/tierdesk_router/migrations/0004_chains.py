@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "router_0003"
-down_revision = "router_0002"
+revision = "router_0004"
+down_revision = "router_0003"
 branch_labels = None
 depends_on = None
 
