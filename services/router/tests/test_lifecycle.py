@@ -18,7 +18,8 @@ from tierdesk_contracts.vocabulary import MAX_TEXT, Status, StepTried
 from tierdesk_router import lifecycle_document
 from tierdesk_router.domain.announcements import announce
 from tierdesk_router.domain.contributions import expire_invitations
-from tierdesk_router.domain.lifecycle import MOVES, STEPS_KEPT, TERMINAL, Draft, evolve, open_ticket
+from tierdesk_router.domain.effects import STEPS_KEPT
+from tierdesk_router.domain.lifecycle import MOVES, TERMINAL, Draft, evolve, open_ticket
 from tierdesk_router.domain.offers import close_resolved, expire_offer
 from tierdesk_router.domain.outcomes import decide_outcome
 from tierdesk_router.domain.refusal import Refusal

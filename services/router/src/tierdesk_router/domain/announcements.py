@@ -11,7 +11,8 @@ from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import ActorKind, Contract, Mode, OfferReason, Role, StepTried, WithdrawReason
 from tierdesk_policy import BusinessTimeError, Policy
-from tierdesk_router.domain.lifecycle import Draft, accepted_by, assignment_of
+from tierdesk_router.domain.effects import accepted_by, assignment_of
+from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
 from tierdesk_router.domain.vendor_view import VendorView

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts import ticket as events
-from tierdesk_router.domain.lifecycle import Draft, assignment_of
+from tierdesk_router.domain.effects import assignment_of
+from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.ticket import Assignment, Ticket
 from tierdesk_store import Transaction
 
