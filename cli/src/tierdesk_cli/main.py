@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-import uvloop
-from rich.console import Console
 
-from tierdesk_cli import calendar, demo, explanation, parked, policy, problems, rebuild, scorecard, tickets, up, vendor
+from tierdesk_cli import (
+    calendar,
+    demo,
+    parked_commands,
+    policy_commands,
+    problem_commands,
+    rebuild,
+    scorecard,
+    tickets,
+    up,
+    vendor,
+)
 from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
-from tierdesk_cli.home import default_folder
+from tierdesk_cli.options import Data, Json, Key, Service, Url, console, wait_for
 from tierdesk_cli.replay import command as replay
-from tierdesk_store import ParkedFilter
-
-ResultT = TypeVar("ResultT")
 
 app = typer.Typer(
     name="tierdesk",
@@ -28,44 +32,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-policy_app = typer.Typer(help="Read, check and apply policies: the description of a desk.", no_args_is_help=True)
 calendar_app = typer.Typer(help="Business time.", no_args_is_help=True)
-parked_app = typer.Typer(
-    help="Messages that could not be applied and were set aside, each with its reason.\n\n"
-    "Of an ordered stream, such a message holds up the rest of its own ticket until it is replayed or discarded. "
-    "Mend the cause first: `tierdesk parked show ID` names it.",
-    no_args_is_help=True,
-)
-problems_app = typer.Typer(
-    help="Problems and outages: what is behind several tickets. See docs/problems.md.", no_args_is_help=True
-)
-app.add_typer(policy_app, name="policy")
-app.add_typer(problems_app, name="problems")
-app.add_typer(parked_app, name="parked")
+app.add_typer(policy_commands.app, name="policy")
+app.add_typer(problem_commands.app, name="problems")
+app.add_typer(parked_commands.app, name="parked")
 app.add_typer(calendar_app, name="calendar")
 app.add_typer(vendor.app, name="vendor")
-
-# A pipe has no width of its own; tables are for reading.
-console = Console(width=None if sys.stdout.isatty() else 160)
 scorecard.add_commands(vendor.app, console)
-Data = Annotated[Path, typer.Option("--data", help="Folder of the desk's data.", default_factory=default_folder)]
-Url = Annotated[str | None, typer.Option("--url", help="Address of the desk; default: the one that runs on --data.")]
-Service = Annotated[str | None, typer.Option("--service", help="intake, router, sla or kb; default: all of them.")]
-Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, with every field.")]
-ParkedId = Annotated[str | None, typer.Argument(metavar="ID", help="The identifier that `tierdesk parked list` shows.")]
-Tenant = Annotated[str | None, typer.Option("--tenant", help="Only messages of this tenant.")]
-Type = Annotated[str | None, typer.Option("--type", help="Only messages of this type, such as intake.call.v1.")]
-Subject = Annotated[
-    str | None, typer.Option("--subject", help="Only messages about this, mostly a ticket's identifier.")
-]
-All = Annotated[bool, typer.Option("--all", help="Every parked message that --service leaves.")]
-Problem = Annotated[str, typer.Argument(help="A problem's reference or identifier.")]
-Key = Annotated[str | None, typer.Option("--key", help="API key; better given as TIERDESK_API_KEY.")]
-
-
-def _wait(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
 
 
 @app.command("up")
@@ -84,7 +57,7 @@ def up_command(
 
     On an embedded PostgreSQL that is the bus too, or, when TIERDESK_DATABASE_URL and TIERDESK_AMQP_URL are set, on those.
     """
-    _wait(up.run(data, demo=demo_people, port=port, policy_file=policy_file, console=console))
+    wait_for(up.run(data, demo=demo_people, port=port, policy_file=policy_file, console=console))
 
 
 @app.command("serve")
@@ -92,7 +65,7 @@ def serve_command(
     service: Annotated[str, typer.Argument(help="intake, router, sla or kb.")],
 ) -> None:
     """Run one service, as an operator's container does. Everything is set by TIERDESK_ variables."""
-    _wait(up.serve_one(service))
+    wait_for(up.serve_one(service))
 
 
 @app.command("migrate")
@@ -101,7 +74,7 @@ def migrate_command() -> None:
 
     Needs TIERDESK_DATABASE_URL, TIERDESK_AMQP_URL (or TIERDESK_BUS_URL) and TIERDESK_SECRETS_FILE.
     """
-    _wait(up.migrate_command(console))
+    wait_for(up.migrate_command(console))
 
 
 @app.command("tickets")
@@ -116,9 +89,9 @@ def tickets_command(
 ) -> None:
     """List the newest tickets, or tell the story of one."""
     if ticket is None:
-        _wait(tickets.list_tickets(data, url, key, console, status=status, tier=tier, limit=limit))
+        wait_for(tickets.list_tickets(data, url, key, console, status=status, tier=tier, limit=limit))
     else:
-        _wait(tickets.show_ticket(data, url, key, console, ticket))
+        wait_for(tickets.show_ticket(data, url, key, console, ticket))
 
 
 @app.command("acknowledge")
@@ -133,72 +106,23 @@ def acknowledge_command(
 
     Ends with 1 when nothing escalates it. Needs a key with the scope tickets:write.
     """
-    _wait(tickets.acknowledge_ticket(data, url, key, console, ticket, note))
+    wait_for(tickets.acknowledge_ticket(data, url, key, console, ticket, note))
 
 
-@problems_app.command("list")
-def problems_list(
+@app.command("merge")
+def merge_command(
     data: Data,
-    *,
-    status: Annotated[
-        str | None,
-        typer.Option(help="Only candidate, open, known_error, fix_decided, resolved or dismissed ones."),
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
-    as_json: Json = False,
+    ticket: Annotated[str, typer.Argument(help="The ticket that ends: a reference or identifier.")],
+    into: Annotated[str, typer.Option("--into", help="The ticket in which it goes on.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in both logs.")] = "",
     url: Url = None,
     key: Key = None,
 ) -> None:
-    """List problems, the newest first.
+    """Let a ticket go on in another. Its work is withdrawn; later replies to it are told on the other.
 
-    Example: tierdesk problems list --status candidate
+    Needs a key with the scope tickets:write.
     """
-    _wait(problems.list_problems(data, url, key, console, status=status, limit=limit, as_json=as_json))
-
-
-@problems_app.command("show")
-def problems_show(data: Data, problem: Problem, *, as_json: Json = False, url: Url = None, key: Key = None) -> None:
-    """Show one problem: what is known of it, its tickets, and who did what when, and why.
-
-    Example: tierdesk problems show PR-5S2C-0M41
-    """
-    _wait(problems.show_problem(data, url, key, console, problem, as_json=as_json))
-
-
-@problems_app.command("resolve")
-def problems_resolve(
-    data: Data,
-    problem: Problem,
-    *,
-    how: Annotated[str | None, typer.Option("--how", help="What solved it.")] = None,
-    as_json: Json = False,
-    url: Url = None,
-    key: Key = None,
-) -> None:
-    """Say that a problem is solved. The owners of its open tickets are told how; none is closed by it.
-
-    Example: tierdesk problems resolve PR-5S2C-0M41 --how "Firmware 2.4 is on all printers"
-    """
-    _wait(problems.resolve_problem(data, url, key, console, problem, how=how, as_json=as_json))
-
-
-@problems_app.command("announce")
-def problems_announce(
-    data: Data,
-    problem: Problem,
-    *,
-    text: Annotated[str | None, typer.Option("--text", help="What requesters are told.")] = None,
-    audience: Annotated[str, typer.Option("--audience", help="Whom it is for.")] = "everybody",
-    as_json: Json = False,
-    url: Url = None,
-    key: Key = None,
-) -> None:
-    """Announce a major incident, once: on each open ticket of it, and on those that are linked later.
-
-    Example: tierdesk problems announce PR-5S2C-0M41 --text "Mail is down in Leeds; we are on it." --audience Leeds
-    """
-    work = problems.announce_problem(data, url, key, console, problem, text=text, audience=audience, as_json=as_json)
-    _wait(work)
+    wait_for(tickets.merge_tickets(data, url, key, console, ticket, into=into, reason=reason))
 
 
 @app.command("doctor")
@@ -209,7 +133,7 @@ def doctor_command(data: Data, *, url: Url = None, as_json: Json = False) -> Non
 
     Example: TIERDESK_DATABASE_URL=postgresql://… TIERDESK_AMQP_URL=amqp://… tierdesk doctor --url https://desk.example
     """
-    _wait(doctor.run(data, url, console, as_json=as_json))
+    wait_for(doctor.run(data, url, console, as_json=as_json))
 
 
 @app.command("rebuild")
@@ -231,89 +155,7 @@ def rebuild_command(
     Examples: tierdesk rebuild --since 2h --dry-run, then tierdesk rebuild --since 2h;
     tierdesk rebuild --since 2026-03-02T09:30:00Z
     """
-    _wait(rebuild.run(data, since, service, console, dry_run=dry_run))
-
-
-@parked_app.command("list")
-def parked_list(
-    data: Data,
-    *,
-    service: Service = None,
-    tenant: Tenant = None,
-    type_: Type = None,
-    subject: Subject = None,
-    resolved: Annotated[bool, typer.Option("--resolved", help="Those that were replayed or discarded.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
-    as_json: Json = False,
-) -> None:
-    """List parked messages, the newest first.
-
-    Example: tierdesk parked list --service router --tenant main
-    """
-    scope = parked.Scope(data, service, ParkedFilter(tenant, type_, subject))
-    _wait(parked.list_messages(scope, console, resolved=resolved, limit=limit, as_json=as_json))
-
-
-@parked_app.command("show")
-def parked_show(
-    data: Data,
-    parked_id: Annotated[str, typer.Argument(metavar="ID", help="The identifier that `tierdesk parked list` shows.")],
-    *,
-    service: Service = None,
-    as_json: Json = False,
-) -> None:
-    """Show one parked message: its reason, how often it was tried, its body.
-
-    Example: tierdesk parked show 01a2018e-3ccc-724d-8a5d-f8399a5f665b
-    """
-    scope = parked.Scope(data, service, ParkedFilter())
-    _wait(parked.show_message(scope, parked_id, console, as_json=as_json))
-
-
-@parked_app.command("replay")
-def parked_replay(
-    data: Data,
-    parked_id: ParkedId = None,
-    *,
-    service: Service = None,
-    tenant: Tenant = None,
-    type_: Type = None,
-    subject: Subject = None,
-    everything: All = False,
-) -> None:
-    """Have a parked message, or all that a filter names, tried again by their own service.
-
-    What was applied once is not applied twice, however often it is replayed. What fails again is parked anew.
-
-    Examples: tierdesk parked replay 01a2018e-3ccc-724d-8a5d-f8399a5f665b;
-    tierdesk parked replay --service router --tenant main
-    """
-    scope = parked.Scope(data, service, ParkedFilter(tenant, type_, subject))
-    _wait(parked.replay_messages(scope, parked_id, console, everything=everything))
-
-
-@parked_app.command("discard")
-def parked_discard(
-    data: Data,
-    parked_id: ParkedId = None,
-    *,
-    service: Service = None,
-    tenant: Tenant = None,
-    type_: Type = None,
-    subject: Subject = None,
-    everything: All = False,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why it is given up; kept with it.")] = None,
-    sure: Annotated[bool, typer.Option("--yes", help="Yes, give it up for good.")] = False,
-) -> None:
-    """Give up a parked message, or all that a filter names: it is never applied, and what waited behind it goes on.
-
-    Of an ordered stream, its service's view of that ticket then lacks what the message said.
-
-    Example: tierdesk parked discard 01a2018e-3ccc-724d-8a5d-f8399a5f665b --reason "sent by a test" --yes
-    """
-    scope = parked.Scope(data, service, ParkedFilter(tenant, type_, subject))
-    work = parked.discard_messages(scope, parked_id, console, everything=everything, reason=reason, sure=sure)
-    _wait(work)
+    wait_for(rebuild.run(data, since, service, console, dry_run=dry_run))
 
 
 @app.command("demo")
@@ -323,7 +165,7 @@ def demo_command(
     ] = None,
 ) -> None:
     """A finite tour on a fast clock: portal and phone events, the example consumers, the journey of each ticket."""
-    _wait(demo.run(policy_file, console))
+    wait_for(demo.run(policy_file, console))
 
 
 @app.command("replay")
@@ -340,65 +182,7 @@ def replay_command(
 
     Runs a desk of its own: on an embedded PostgreSQL, or on TIERDESK_DATABASE_URL and TIERDESK_AMQP_URL.
     """
-    _wait(replay.run(file, format_, limit=limit, data=data, window=window, console=console))
-
-
-@policy_app.command("check")
-def policy_check(
-    file: Annotated[Path, typer.Argument(help="The policy, YAML or JSON.")],
-    data: Data,
-    *,
-    running: Annotated[
-        bool, typer.Option("--running", help="Look at the open tickets of a running desk, too.")
-    ] = False,
-    url: Url = None,
-    key: Key = None,
-) -> None:
-    """Say what is wrong with a policy: file, line and field of each fault. Exit code 2 if there is any.
-
-    What is lawful and yet deserves a second look, as two rules that overlap, is remarked.
-    """
-    if running:
-        _wait(policy.check_running(file, data, url, key, console))
-    else:
-        policy.check(file, console)
-
-
-@policy_app.command("diff")
-def policy_diff(
-    before: Annotated[Path, typer.Argument(help="A policy.")], after: Annotated[Path, typer.Argument(help="Another.")]
-) -> None:
-    """Say what differs between two policies, by the names of their parts. Exit code 1 if anything does, as of diff."""
-    raise typer.Exit(int(policy.diff(before, after, console)))
-
-
-@policy_app.command("explain")
-def policy_explain(
-    subject: Annotated[str, typer.Argument(help="A ticket's reference, or a file with an event, as posted (.json).")],
-    data: Data,
-    policy_file: Annotated[Path | None, typer.Option("--policy", help="Decide by this policy.")] = None,
-    url: Url = None,
-    key: Key = None,
-) -> None:
-    """Say where a ticket goes, which rule decided, and why each other rule did not.
-
-    A ticket is explained by the policy it was opened under, an event by the policy in force of a running desk; with
-    --policy, either by that file. An event with --policy needs no desk.
-
-    Example: tierdesk policy explain event.json --policy deploy/policy/five-tier.yaml
-    """
-    _wait(explanation.explain(subject, policy_file, data, url, key, console))
-
-
-@policy_app.command("apply")
-def policy_apply(
-    file: Annotated[Path, typer.Argument(help="The policy, YAML or JSON.")],
-    data: Data,
-    url: Url = None,
-    key: Key = None,
-) -> None:
-    """Put a policy in force on a running desk; on any fault the old one stays."""
-    _wait(policy.apply(file, data, url, key, console))
+    wait_for(replay.run(file, format_, limit=limit, data=data, window=window, console=console))
 
 
 @calendar_app.command("verify")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tierdesk_cli.client import connect
-from tierdesk_cli.home import default_folder
+from tierdesk_cli.options import Data, Json, Key, Url
 from tierdesk_cli.tickets import clean
 
 _FIGURES = {
@@ -28,14 +28,10 @@ _FIGURES = {
 }
 _SPANS = {"time_to_accept": "to accept", "time_to_resolve": "to resolve"}
 
-Data = Annotated[Path, typer.Option("--data", help="Folder of the desk's data.", default_factory=default_folder)]
 Vendor = Annotated[str, typer.Argument(metavar="ID", help="The vendor, as the policy names it.")]
 Since = Annotated[str | None, typer.Option("--from", help="Offered from then on, as 2026-03-02T00:00:00Z.")]
 Until = Annotated[str | None, typer.Option("--to", help="Offered before then; default: now.")]
 Limit = Annotated[int, typer.Option(min=1, max=500)]
-Url = Annotated[str | None, typer.Option("--url", help="Address of the desk; default: the one that runs on --data.")]
-Key = Annotated[str | None, typer.Option("--key", help="API key; better given as TIERDESK_API_KEY.")]
-Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, with every field.")]
 
 
 def add_commands(app: typer.Typer, console: Console) -> None:

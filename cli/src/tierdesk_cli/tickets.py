@@ -63,6 +63,16 @@ async def acknowledge_ticket(
     )
 
 
+async def merge_tickets(
+    data: Path, url: str | None, key: str | None, console: Console, name: str, *, into: str, reason: str
+) -> None:
+    """Let one ticket go on in another."""
+    path = f"/v1/tickets/{quote(name, safe='')}/merge"
+    async with connect(data, url, key) as desk:
+        ended = (await desk.request("POST", path, json={"into": into, "reason": reason})).json()
+    console.print(f"{ended['reference']} goes on in {clean(into)}", highlight=False)
+
+
 def print_story(story: dict[str, Any], console: Console) -> None:
     """A ticket, why it went where it went, and what happened, in order."""
     ticket = story["ticket"]

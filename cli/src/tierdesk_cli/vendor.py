@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-import uvloop
-from rich.console import Console
 
 from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.conformance.checks import Result, Verdict, run_checks
 from tierdesk_cli.conformance.desk import playing
 from tierdesk_cli.conformance.output import print_results
-from tierdesk_cli.home import default_folder
+from tierdesk_cli.options import Data, console, wait_for
 from tierdesk_cli.tickets import clean
 from tierdesk_cli.vendors.granting import check_address, check_server, open_gate, vendor_url
 from tierdesk_cli.vendors.output import Row, print_differences, print_rows, revealing
 from tierdesk_cli.vendors.wanted import Access, access_of
-
-ResultT = TypeVar("ResultT")
 
 DIFFERS = 3
 """The exit code of `plan` and `apply` when something is left to do."""
@@ -32,9 +25,6 @@ app = typer.Typer(
     "and a password on RabbitMQ. No service needs a restart.",
     no_args_is_help=True,
 )
-console = Console(width=None if sys.stdout.isatty() else 160)
-
-Data = Annotated[Path, typer.Option("--data", help="Folder of the desk's data.", default_factory=default_folder)]
 Tenant = Annotated[str | None, typer.Option("--tenant", help="Whose vendor; default: TIERDESK_DEFAULT_TENANT.")]
 Vendor = Annotated[str, typer.Argument(metavar="ID", help="The vendor's id in the policy.")]
 PolicyFile = Annotated[
@@ -45,11 +35,6 @@ At = Annotated[
     str | None,
     typer.Option("--at", help="The broker as the vendor reaches it, as amqps://broker.example.com:5671."),
 ]
-
-
-def _wait(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
 
 
 def _say(text: str) -> None:
@@ -80,7 +65,7 @@ def vendor_add(vendor: Vendor, data: Data, tenant: Tenant = None, out: Out = Non
             else:
                 _say(f"{vendor} has access already; `tierdesk vendor rotate {vendor}` makes a new password.")
 
-    _wait(add())
+    wait_for(add())
 
 
 @app.command("list")
@@ -106,7 +91,7 @@ def vendor_list(
         ]
         print_rows(rows, console, as_json=as_json)
 
-    _wait(show())
+    wait_for(show())
 
 
 @app.command("rotate")
@@ -134,7 +119,7 @@ def vendor_rotate(
                 one, password = await gate.rotate(vendor, close_connections=close_connections)
                 reveal(vendor_url(gate.settings, one, password, at=at))
 
-    _wait(rotate())
+    wait_for(rotate())
 
 
 @app.command("disable")
@@ -146,7 +131,7 @@ def vendor_disable(vendor: Vendor, data: Data, tenant: Tenant = None) -> None:
             await gate.disable(vendor)
         _say(f"{vendor} is kept out; `tierdesk vendor enable {vendor}` lets it in again.")
 
-    _wait(disable())
+    wait_for(disable())
 
 
 @app.command("enable")
@@ -158,7 +143,7 @@ def vendor_enable(vendor: Vendor, data: Data, tenant: Tenant = None) -> None:
             await gate.enable(vendor)
         _say(f"{vendor} may sign in.")
 
-    _wait(enable())
+    wait_for(enable())
 
 
 @app.command("remove")
@@ -180,7 +165,7 @@ def vendor_remove(
             there = await gate.remove(vendor, with_queues=with_queues, sure=sure)
         _say(f"{vendor} is removed." if there else f"There is nothing of {vendor} to remove.")
 
-    _wait(remove())
+    wait_for(remove())
 
 
 @app.command("plan")
@@ -195,7 +180,7 @@ def vendor_plan(data: Data, tenant: Tenant = None, policy_file: PolicyFile = Non
             raise typer.Exit(DIFFERS)
         _say("Every vendor's access is as the policy wants it.")
 
-    _wait(plan())
+    wait_for(plan())
 
 
 @app.command("apply")
@@ -214,7 +199,7 @@ def vendor_apply(data: Data, tenant: Tenant = None, policy_file: PolicyFile = No
             raise typer.Exit(DIFFERS)
         _say("Every vendor's access is as the policy wants it.")
 
-    _wait(apply())
+    wait_for(apply())
 
 
 @app.command("conformance")
@@ -249,7 +234,7 @@ def vendor_conformance(
         finally:
             await bus.close()
 
-    results = _wait(check())
+    results = wait_for(check())
     print_results(results, console)
     if any(result.verdict is Verdict.FAILED for result in results):
         raise typer.Exit(1)
