@@ -57,9 +57,9 @@ POLICY: dict[str, Any] = {
     ],
     "edges": [["l1", "l2"], ["l2", "l3"], ["l3", "l4"], ["l4", "l3"], ["l4", "l1"]],
     "categories": [
-        {"id": "in-house", "tier": "l1", "group": "front"},
+        {"id": "in-house", "tier": "l1", "group": "front", "description_facts": ["requester"]},
         {"id": "journey", "tier": "l1", "group": "first"},
-        *({"id": vendor, "tier": "l4", "group": vendor} for vendor in VENDORS),
+        *({"id": vendor, "tier": "l4", "group": vendor, "description_facts": ["requester"]} for vendor in VENDORS),
     ],
     "default_category": "in-house",
     "vendors": [{"id": vendor, "name": vendor, "group": vendor} for vendor in VENDORS],
