@@ -48,6 +48,8 @@ class Point:
     ignores_bodies: bool = False
     takes: frozenset[str] = frozenset()
     """Bodies of the corpus that are good here."""
+    read: frozenset[int] = frozenset({200, 201, 202})
+    """What says that the body was read."""
 
 
 def as_line(body: bytes) -> bytes:
@@ -59,6 +61,7 @@ MORE_THAN_DOCUMENTED = frozenset({"an unknown field", "80,000 unknown fields", "
 """Telephone systems send more fields than they document; what nobody knows is ignored."""
 TEXTS_IN_YAML = frozenset({"NaN", "Infinity", "1e400", "beyond 64 bits"})
 """A policy is YAML, where a plain word is a text unless it is a number."""
+NO_SUCH_TICKET = frozenset({404})
 POINTS = {
     f"{point.method} {point.path}": point
     for point in (
@@ -68,6 +71,14 @@ POINTS = {
         Point("PUT", "/v1/policy", POLICY, "name", "application/yaml", takes=TEXTS_IN_YAML),
         Point("POST", "/v1/articles", ARTICLE, "title"),
         Point("PUT", "/v1/articles/{article_id}", ARTICLE | {"based_on": 1}, "title"),
+        Point(
+            "POST",
+            "/v1/tickets/{ticket}/merge",
+            {"into": "TD-0000-0000", "reason": "Twice"},
+            "reason",
+            read=NO_SUCH_TICKET,
+        ),
+        Point("POST", "/v1/tickets/{ticket}/acknowledgement", {"note": "Seen"}, "note", read=NO_SUCH_TICKET),
         Point("POST", "/v1/problems", OPENED, "title"),
         Point("PATCH", "/v1/problems/{problem}", {"version": 1, "root_cause": "Dust", "why": "Seen"}, "why"),
         Point("POST", "/v1/problems/{problem}/tickets", {"tickets": [], "why": "Alike"}, "why"),

@@ -82,7 +82,7 @@ async def test_a_reply_to_a_merged_ticket_is_heard_by_whoever_has_the_other(rout
 
 
 @pytest.mark.parametrize(
-    ("into", "status"), [("TD-NONE-0000", 422), ("\x00", 422), ("", 422), (None, 422), ("itself", 409)]
+    ("into", "status"), [("TD-NONE-0000", 404), ("\x00", 422), ("", 422), (None, 422), ("itself", 409)]
 )
 async def test_what_cannot_be_merged_is_refused_with_the_field_or_the_reason(router, into, status):
     ticket = await router.report()

@@ -30,10 +30,10 @@ def _end_of(chain: Chain, ticket: Ticket, event: TicketEvent) -> ChainEnd | None
             return ChainEnd.ACKNOWLEDGED
         case events.Accepted() if chain.cause is ChainCause.UNACCEPTED:
             return ChainEnd.ACCEPTED
-        case events.Joined() | events.Contributed() | events.Declined():
-            return None  # of a guest: the owner is as silent as before
         case _ if chain.cause is ChainCause.SILENT and event.actor.kind in _WORKERS:
-            return ChainEnd.HEARD
+            live = ticket.assignment
+            # Of a guest, or of somebody beside the work, the owner is as silent as before.
+            return ChainEnd.HEARD if live is None or event.actor.id == live.worker else None
     return None
 
 

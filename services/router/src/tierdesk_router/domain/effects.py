@@ -84,7 +84,10 @@ def _said(ticket: Ticket, event: TicketEvent) -> dict[str, Any]:
 
 
 def _progressed(ticket: Ticket, event: events.Progressed) -> dict[str, Any]:
-    return _said(ticket, event) | {"steps_tried": _add_steps(ticket, event.steps_tried)}
+    assert ticket.assignment is not None
+    by_owner = event.assignment_id == ticket.assignment.id  # what a guest notes does not break the owner's silence
+    change = _said(ticket, event) if by_owner else {}
+    return change | {"steps_tried": _add_steps(ticket, event.steps_tried)}
 
 
 def _add_steps(ticket: Ticket, steps: tuple[StepTried, ...]) -> tuple[StepTried, ...]:

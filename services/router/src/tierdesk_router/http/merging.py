@@ -12,7 +12,7 @@ from tierdesk_contracts.vocabulary import Actor, ActorKind, Name, Text
 from tierdesk_router.domain.merging import MergeError
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.store.reading import read_ticket
-from tierdesk_runtime.http import Principal, require
+from tierdesk_runtime.http import Principal, json_body, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
 from tierdesk_store import Database
 
@@ -44,7 +44,9 @@ def merging_router(database: Database, merge_tickets: Merge) -> APIRouter:
         description="Its work is withdrawn, and later replies to it are told on the other. Done again it changes nothing.",
     )
     async def merge(
-        ticket: str, request: MergeRequest, who: Annotated[Principal, Depends(require("tickets:write"))]
+        ticket: str,
+        request: Annotated[MergeRequest, Depends(json_body(MergeRequest))],
+        who: Annotated[Principal, Depends(require("tickets:write"))],
     ) -> Ticket:
         source = await _find(database, who.tenant, ticket)
         if source is None:
@@ -52,13 +54,13 @@ def merging_router(database: Database, merge_tickets: Merge) -> APIRouter:
         target = await _find(database, who.tenant, request.into)
         if target is None:
             fault: FieldFault = {"field": "into", "message": "there is no such ticket"}
-            raise ProblemError(422, "Invalid request", "See errors.", errors=[fault])
+            raise ProblemError(404, "No such ticket", "There is nothing to go on in.", errors=[fault])
         try:
             return await merge_tickets(
                 (who.tenant, source.id),
                 (who.tenant, target.id),
                 reason=request.reason,
-                by=Actor(kind=ActorKind.WORKER, id=who.label),
+                by=Actor(kind=ActorKind.WORKER, id=who.label or who.key_id),
             )
         except MergeError as error:
             raise ProblemError(409, "Cannot be merged", f"{error}.") from error
