@@ -60,12 +60,6 @@ include-path = "/v1/problems/{{problem}}"
 include-method = "PATCH"
 checks.positive_data_acceptance.expected-statuses = [200, 404, 409, 412]
 
-# What does not exist is a ticket that the body names, and not the problem.
-[[operations]]
-include-path = "/v1/problems/{{problem}}/tickets"
-include-method = "POST"
-checks.ensure_resource_availability.enabled = false
-
 # A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.
 [[operations]]
 include-path = "{batch}"

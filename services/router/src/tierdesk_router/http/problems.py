@@ -242,7 +242,8 @@ async def _refusing() -> AsyncIterator[None]:
         faults: list[FieldFault] = [
             {"field": f"tickets.{position}", "message": "no such ticket"} for position in error.positions
         ]
-        raise ProblemError(404, "No such ticket", "Nothing was changed. See errors.", errors=faults) from error
+        # Not 404: the problem that the path names is there.
+        raise ProblemError(409, "No such ticket", "Nothing was changed. See errors.", errors=faults) from error
     except KeyReusedError as error:
         fault: FieldFault = {"field": "Idempotency-Key", "message": "it has opened another problem"}
         raise ProblemError(422, "Idempotency key reused", "Take a new key.", errors=[fault]) from error
