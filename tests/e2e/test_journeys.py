@@ -36,7 +36,9 @@ POLICY = {
         {"id": "board", "tier": "l1", "group": "service-desk", "mode": "carry_through"},
     ],
     "default_category": "printer",
-    "vendors": [{"id": "printer-supplier", "name": "Printers Ltd", "group": "printers", "covers": ["printer"]}],
+    "vendors": [
+        {"id": "printer-supplier", "name": "Printers Ltd", "group": "printers", "covers": ["printer", "board"]}
+    ],
 }
 HOUSES = {"service-desk": "l1", "workplace": "l2", "platform": "l3"}
 PATIENCE_SECONDS = 60.0

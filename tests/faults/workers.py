@@ -32,7 +32,7 @@ categories:
   - {id: printer, name: Printer machine, tier: l4, group: printer-vendor}
 default_category: usage
 vendors:
-  - {id: printer, name: Printer Ltd, group: printer-vendor, covers: [printer]}
+  - {id: printer, name: Printer Ltd, group: printer-vendor}
 targets:
   - {kind: first_response, within: 6h}
   - {kind: resolution, within: 1s}

@@ -42,4 +42,7 @@ async def _say(job: Job, ending: dict[str, Any]) -> None:
     if ending["step"] == "resolve":
         await job.resolve(words["how"], root_cause=words["root_cause"], steps_tried=steps)
     else:
-        await job.escalate(words["reason"], findings=words["findings"], steps_tried=steps)
+        # Also where the policy does not exempt the bot's tier: a bot asks for no facts.
+        await job.escalate(
+            words["reason"], findings=words["findings"], steps_tried=steps, override="A bot asks nobody for facts."
+        )

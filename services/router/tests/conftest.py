@@ -51,7 +51,7 @@ default_category: usage
 departments:
   - {id: networks, name: Networks, group: network, overrides: true}
 vendors:
-  - {id: printer, name: Printer Ltd, group: printer-vendor, covers: [printer]}
+  - {id: printer, name: Printer Ltd, group: printer-vendor, covers: [printer, trusted]}
 targets:
   - {kind: first_response, within: 6h}
   - {kind: resolution, within: 2d}

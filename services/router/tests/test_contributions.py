@@ -10,7 +10,8 @@ import pytest
 
 from tierdesk_contracts import intake, work
 from tierdesk_contracts import outcome as outcomes
-from tierdesk_contracts.vocabulary import RejectReason, Role, Status, WithdrawReason
+from tierdesk_contracts.vocabulary import RejectReason, Role, Status, StepTried, WithdrawReason
+from tierdesk_policy import Policy
 from tierdesk_router.domain.announcements import announce
 from tierdesk_router.domain.contributions import MOST_CONTRIBUTIONS, expire_invitations
 from tierdesk_router.domain.outcomes import decide_outcome
@@ -179,7 +180,7 @@ def test_an_invitation_that_nobody_accepts_is_made_anew_and_then_the_owner_is_to
         desk.take(expire_invitations(desk.ticket, desk.policy, now=part.accept_by, new_id=desk.new_id))
         words += [data.contribution.word for data in desk.told("service-desk")]
     assert desk.ticket.contributions == ()
-    assert words == ["not_accepted"] * 3
+    assert words == ["not_accepted"]
     assert desk.ticket.assignment.worker == "bob"
 
 
@@ -196,3 +197,79 @@ def test_a_group_is_invited_once_at_a_time_and_not_more_than_so_many(desk, polic
 def test_a_vendor_that_owns_a_ticket_invites_nobody(desk):
     desk.open("printer")
     assert "vendor" in desk.act(outcomes.WorkInvited, "vic", to_group="network", question="?").refusal.detail
+
+
+def test_an_invited_vendor_tells_no_facts_about_the_requester(desk):
+    desk.open("crisis")
+    part = desk.invite("printer-vendor")
+    decided = desk.act(outcomes.WorkProgressed, "vic", live=part, contact="call my line")
+    assert decided.refusal.reason is RejectReason.FORBIDDEN
+
+
+def test_facts_that_a_guest_tells_reach_the_owner_and_count_in_the_priority(desk):
+    desk.open("crisis")
+    part = desk.invite()
+    before = desk.ticket.priority
+    desk.act(outcomes.WorkProgressed, "mia", live=part, location="B3", urgency=1)
+    (internal,) = [data.internal for data in desk.told("service-desk") if data.internal is not None]
+    assert internal.location == "B3"
+    assert desk.ticket.priority < before
+
+
+def test_what_a_guest_notes_does_not_break_the_owners_silence(desk):
+    desk.open("crisis")
+    part = desk.invite()
+    heard = desk.ticket.assignment.heard_at
+    desk.act(outcomes.WorkProgressed, "mia", live=part, note="hm")
+    assert desk.ticket.assignment.heard_at == heard
+
+
+def test_steps_that_a_guest_tells_count_as_told(desk, policy):
+    document = policy.document()
+    document["categories"] = [category | {"description_facts": ["steps_tried"]} for category in document["categories"]]
+    desk.policy = Policy.from_document(document)
+    desk.open("crisis")
+    assert desk.ticket.missing_facts == ("steps_tried",)
+    part = desk.invite()
+    desk.act(outcomes.WorkContributed, "mia", live=part, findings="It is.", steps_tried=(StepTried(step="pinged it"),))
+    assert desk.ticket.missing_facts == ()
+
+
+def test_who_joins_and_declines_in_one_step_is_assigned_nothing(desk):
+    desk.open("crisis")
+    part = desk.invite()
+    desk.act(outcomes.WorkReturned, "mia", live=part, reason="not_ours")
+    assert desk.told("network") == []
+    assert [data.contribution.word for data in desk.told("service-desk")] == ["joined", "declined"]
+
+
+def test_machines_are_not_invited(desk):
+    desk.open("crisis")
+    assert "by machine" in desk.act(outcomes.WorkInvited, to_group="self-service", question="?").refusal.detail
+
+
+def test_a_vendor_hands_a_swarmed_ticket_back_all_the_same(desk, policy):
+    document = policy.document()
+    for category in document["categories"]:
+        if category["id"] == "printer":
+            category["mode"] = "swarm"
+    desk.policy = Policy.from_document(document)
+    desk.open("printer")
+    decided = desk.act(outcomes.WorkEscalated, "vic", reason="findings", to_tier="l2")
+    assert decided.refusal is None
+    assert desk.ticket.tier == "l2"
+
+
+def test_a_carried_ticket_is_transferred_to_its_owners_colleagues_alone(desk):
+    desk.open("trusted")
+    desk.act(outcomes.WorkCarried, reason="beyond_scope", to_tier="l2", override="in haste")
+    assert desk.act(outcomes.WorkTransferred, to_group="network").refusal is not None
+    assert desk.act(outcomes.WorkTransferred, to_group="duty").refusal is None
+
+
+def test_no_ticket_goes_to_a_vendor_whose_contract_does_not_cover_it_unless_it_is_named(desk):
+    desk.open("laptop")
+    decided = desk.act(outcomes.WorkEscalated, reason="needs_vendor", to_tier="l4", override="in haste")
+    assert "no contract" in decided.refusal.detail
+    named = desk.act(outcomes.WorkEscalated, reason="needs_vendor", to_group="printer-vendor", override="in haste")
+    assert named.refusal is None

@@ -183,3 +183,20 @@ def test_facts_that_come_when_the_ticket_is_over_are_noted(desk):
     draft = answer_request(over, told, at=NOW, policy=desk.policy, new_id=desk.new_id)
     assert kinds(draft) == ["replied"]
     assert "all of us" in draft.events[0].text
+
+
+def test_a_new_way_to_reach_the_requester_is_told_to_the_owner_without_being_written_down(desk):
+    desk.open(category="usage", contact="4711", location="B3")
+    told = intake.FactsTold(contact="canary-4712")
+    draft = answer_request(desk.ticket, told, at=NOW, policy=desk.policy, new_id=desk.new_id)
+    (described,) = draft.events
+    assert described.told == ("contact",)
+    assert "canary" not in described.model_dump_json()
+    assert [post.data.internal is not None for post in announce(draft, desk.policy, None)] == [True]
+
+
+@pytest.mark.parametrize(("category", "to_tier"), [("how-to", "l1"), ("laptop", "l1")])
+def test_neither_a_machine_nor_who_hands_it_down_becomes_the_contact(desk, category, to_tier):
+    desk.open(category=category)
+    assert desk.act(outcomes.WorkEscalated, reason="findings", to_tier=to_tier).refusal is None
+    assert desk.ticket.contact_owner is None

@@ -8,12 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from tierdesk_contracts import intake
+from tierdesk_contracts import intake, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.names import EVENTS
 from tierdesk_contracts.vocabulary import Actor, ActorKind, Status
-from tierdesk_router.domain.merging import MergeError, merge
+from tierdesk_router.domain.announcements import announce
+from tierdesk_router.domain.merging import MergeError, merge, pass_on
 from tierdesk_router.domain.requests import answer_request, open_by
+from tierdesk_router.handlers.intake import requester_of
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ANN = Actor(kind=ActorKind.WORKER, id="ann")
@@ -23,9 +25,12 @@ ANN = Actor(kind=ActorKind.WORKER, id="ann")
 def open_one(policy):
     numbers = itertools.count(100)
 
-    def open_one():
+    def open_one(category=None):
         report = intake.ProblemReported(
-            reference=f"TD-TEST-{next(numbers)}", requester=intake.Requester(party="ann"), title="Broken"
+            reference=f"TD-TEST-{next(numbers)}",
+            requester=intake.Requester(party="ann"),
+            title="Broken",
+            category=category,
         )
         return open_by(
             report, tenant="main", ticket_id=UUID(int=next(numbers)), requester_id=UUID(int=2), at=NOW, policy=policy,
@@ -73,10 +78,14 @@ async def test_a_reply_to_a_merged_ticket_is_heard_by_whoever_has_the_other(rout
         next(one for one in offers if one.token and one.assignment_id != withdrawn.assignment_id),
         second,
     )
-    await router.next_work("work.main.l1.service-desk")
+    told = [await router.next_work("work.main.l1.service-desk") for _ in range(2)]
+    assert "goes on in this ticket" in next(one.note for one in told if isinstance(one, work.WorkUpdated))
     await router.send(EVENTS, intake.RequesterReplied(text="and it smokes"), first, sequence=2)
     update = await router.next_work("work.main.l1.service-desk")
     assert update.reply == "and it smokes"
+    await router.send(EVENTS, intake.Reopened(reason="still broken"), first, sequence=3)
+    update = await router.next_work("work.main.l1.service-desk")
+    assert "still broken" in update.reply
     for ticket in (first, second):
         assert any(event["kind"] == "replied" for event in await router.story(ticket, until="replied"))
 
@@ -98,3 +107,25 @@ async def test_a_ticket_of_another_tenant_is_merged_by_nobody_else(router):
     await router.story(other, until="offered")
     answer = await router.request("POST", f"/v1/tickets/{ticket}/merge", json={"into": str(other)}, tenant="other")
     assert answer.status_code == 404
+
+
+def test_what_is_said_of_a_merged_ticket_reaches_no_vendor(open_one, policy):
+    """The requester may be another one, whose name nobody could take out."""
+    source, target = open_one(), open_one("printer")
+    source = source.model_copy(update={"requester_id": UUID(int=3)})
+    ending, going_on = merge(source, target, reason="", by=ANN, at=NOW)
+    said = answer_request(
+        ending.ticket, intake.FactsTold(location="Room 7", impact=1), at=NOW, policy=policy, new_id=lambda: UUID(int=1)
+    )
+    passed = pass_on(ending.ticket, going_on.ticket, said.events, at=NOW)
+    assert "Room 7" in passed.events[0].text
+    assert announce(passed, policy, None) == []
+
+
+def test_each_caller_who_withholds_the_number_is_somebody_else():
+    calls = [
+        intake.Called(reference="TD-1", provider="pbx", call_id=call, direction="in", outcome="answered")
+        for call in "ab"
+    ]
+    names = {requester_of(call).external for call in calls}
+    assert len(names) == 2

@@ -93,7 +93,7 @@ def test_a_first_outcome_implies_acceptance_even_when_the_rest_is_refused(desk):
 
 def test_up_to_the_vendor_and_back_with_findings(desk):
     desk.open(category="usage")
-    desk.act(outcomes.WorkEscalated, "bob", reason="needs_vendor", to_tier="l4", findings="drum is worn")
+    desk.act(outcomes.WorkEscalated, "bob", reason="needs_vendor", to_group="printer-vendor", findings="drum is worn")
     assert (desk.ticket.tier, desk.ticket.group) == ("l4", "printer-vendor")
     assert desk.ticket.senders == ("service-desk",)
     desk.act(outcomes.WorkReturned, "vic", reason="not_ours", findings="not under contract")

@@ -141,7 +141,7 @@ async def test_the_scorecard_tells_what_became_of_what_was_offered(router):
     assert [one["ticket_id"] for one in card["open"]] == [str(waiting), str(resolved)]
     assert card["open"][0]["age_seconds"] >= card["open"][1]["age_seconds"] >= 0
     (listed,) = (await router.request("GET", "/v1/vendors")).json()
-    assert listed == card["vendor"] | {"open_offered": 2, "open_accepted": 0, "covers": ["printer"]}
+    assert listed == card["vendor"] | {"open_offered": 2, "open_accepted": 0, "covers": ["printer", "trusted"]}
 
 
 async def test_an_offer_that_nobody_accepted_in_time_counts_as_missed_and_one_that_was_cancelled_does_not(router):

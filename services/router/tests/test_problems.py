@@ -398,7 +398,7 @@ async def test_the_same_key_opens_one_problem_however_often_and_at_once(desk):
 async def test_unknown_tickets_are_named_and_nothing_is_changed(desk):
     ticket = await report(desk)
     told = {"title": "x", "tickets": [str(ticket), "TD-0000-0000"], "why": "x"}
-    answer = await send(desk, "POST", "", told, code=404)
+    answer = await send(desk, "POST", "", told, code=409)
     assert answer["errors"] == [{"field": "tickets.1", "message": "no such ticket"}]
     assert await problems(desk) == []
 

@@ -165,6 +165,9 @@ class Escalated(TicketEvent):
     to_tier: Identifier
     to_group: Identifier
     override: Annotated[Text, Field(description="Why it went with an incomplete description.")] = ""
+    contact_owner: Annotated[
+        Name | None, Field(description="Who handed it up and so stays the requester's contact, if nobody is yet.")
+    ] = None
 
 
 class Transferred(TicketEvent):

@@ -125,6 +125,9 @@ class WorkUpdated(Work):
     article_id: Name | None = None
     article_title: Line | None = None
     resumed: bool = False
+    note: Annotated[
+        Text | None, Field(description="What the desk itself says, as that another ticket goes on in it.")
+    ] = None
     internal: Annotated[Internal | None, Field(description="Facts were told: how it stands now, in house.")] = None
     contribution: Annotated[Contribution | None, Field(description="What an invited group did.")] = None
     resolution: Annotated[

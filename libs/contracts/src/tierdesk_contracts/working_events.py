@@ -55,6 +55,9 @@ class Carried(TicketEvent):
     steps_tried: tuple[StepTried, ...] = ()
     to_tier: Identifier
     override: Text = ""
+    contact_owner: Annotated[
+        Name | None, Field(description="Who carries it up and so stays the requester's contact, if nobody is yet.")
+    ] = None
 
 
 class Invited(TicketEvent):

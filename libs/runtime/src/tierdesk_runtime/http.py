@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -19,7 +20,7 @@ from tierdesk_runtime.metrics import Metrics
 from tierdesk_runtime.openapi import describe_app
 from tierdesk_runtime.problems import ProblemError, database_unavailable, field_faults, problem_response
 from tierdesk_runtime.settings import Settings
-from tierdesk_store import DatabaseUnavailableError
+from tierdesk_store import DatabaseUnavailableError, is_redo
 
 __all__ = ["Principal", "create_app", "json_body", "limit_body", "parse_json", "read_json", "require"]
 
@@ -43,6 +44,7 @@ def create_app(*, title: str, ring: KeyRing, settings: Settings) -> FastAPI:
             HTTPException: _on_http_exception,
             RequestValidationError: _on_invalid_request,
             DatabaseUnavailableError: _on_database_unavailable,
+            DBAPIError: _on_statement_error,
         },
     )
     app.state.ring = ring
@@ -123,6 +125,13 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
         return problem_response(broken, request_id=_request_id(request))
     problem = ProblemError(422, "Invalid request", "See errors.", errors=field_faults(faults))
     return problem_response(problem, request_id=_request_id(request))
+
+
+async def _on_statement_error(request: Request, error: Exception) -> Response:
+    """A transaction that gave way to another may be asked for again; any other error is a defect."""
+    if not is_redo(error):
+        raise error
+    return problem_response(database_unavailable(), request_id=_request_id(request))
 
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:

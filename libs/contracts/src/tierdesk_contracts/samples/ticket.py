@@ -160,6 +160,7 @@ def _moving() -> tuple[TicketEvent, ...]:
             sequence=15, at=moment(35), actor=WORKER, assignment_id=identifier(6),
             reason=EscalationReason.NEEDS_VENDOR, findings="The drum is worn, not the toner.", steps_tried=STEPS,
             to_tier="l4", to_group="printer-vendor", override="The requester is on a flight until tomorrow.",
+            contact_owner="l1-ann",
         ),
         Withdrawn(
             sequence=16, at=moment(65), actor=DESK, assignment_id=identifier(7), token=15,
@@ -212,6 +213,7 @@ def _contributing() -> tuple[TicketEvent, ...]:
             sequence=28, at=moment(409), actor=WORKER, assignment_id=ASSIGNMENT,
             reason=EscalationReason.COMPLEX_CONFIGURATION, findings="The print server must be looked at.",
             steps_tried=STEPS, to_tier="l3", override="Nobody can be reached before Monday.",
+            contact_owner="l1-ann",
         ),
         Absorbed(
             sequence=29, at=moment(410), actor=DESK, ticket=identifier(12), reference="TD-3QXK-7M2P",

@@ -43,6 +43,7 @@ def messages() -> tuple[Contract, ...]:
             article_id="KB-12",
             article_title="Streaks on paper",
             resumed=True,
+            note="TD-3QXK-7M2P goes on in this ticket. Reported twice.",
             contribution=Contribution(
                 group="platform",
                 worker="l3-mia",

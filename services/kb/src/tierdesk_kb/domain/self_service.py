@@ -31,6 +31,9 @@ _DOUBTING: Final = re.compile(
     re.IGNORECASE,
 )
 
+ASKS_NOBODY: Final = "The knowledge base asks nobody for facts."
+"""Why its escalations go with whatever description there is, also where the policy does not exempt its tier."""
+
 
 class JobState(StrEnum):
     """Where a piece of work stands."""
@@ -76,6 +79,7 @@ def take(offer: WorkOffered, solution: Solution | None, *, tenant: str, ticket: 
             job,
             outcomes.WorkEscalated,
             reason=EscalationReason.BEYOND_SCOPE,
+            override=ASKS_NOBODY,
             findings="The knowledge base has no article that fits.",
             steps_tried=(StepTried(step="Searched the knowledge base", result="Nothing that fits."),),
         )
@@ -106,6 +110,7 @@ def hear(job: Job, reply: str) -> Step:
         job,
         outcomes.WorkEscalated,
         reason=EscalationReason.FIRST_FIX_FAILED,
+        override=ASKS_NOBODY,
         findings=f"The article {job.article_title!r} was sent and did not solve it.",
         steps_tried=(_tried(job, f"It did not solve the problem. The requester says: {reply}"),),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -68,9 +69,11 @@ def announce(draft: Draft, policy: Policy, party: Party | None) -> list[Post]:
     posts: list[Post] = []
     ticket, live = draft.ticket, draft.before.assignment
     parts = {part.id: part for part in draft.before.contributions}
-    for event in draft.events:
+    for number, event in enumerate(draft.events):
         if (part := _part_after(event, parts)) is not None:
-            posts += _tell_of_part(ticket, live, part, event, policy, party)
+            posts += _tell_of_part(ticket, part, event, policy, party)
+            if not _is_asked_anew(event, part, draft.events[number + 1 :]):
+                posts += _tell_owner(ticket, live, part, event)
             continue
         match event:
             case events.Offered():
@@ -108,26 +111,32 @@ def _part_after(event: events.TicketEvent, parts: dict[UUID, Assignment]) -> Ass
 
 
 def _tell_of_part(
-    ticket: Ticket, owner: Assignment | None, part: Assignment, event: events.TicketEvent, policy: Policy,
-    party: Party | None,
-) -> list[Post]:  # fmt: skip
-    """What the invited group, and what the owner hears."""
-    posts: list[Post] = []
+    ticket: Ticket, part: Assignment, event: events.TicketEvent, policy: Policy, party: Party | None
+) -> list[Post]:
+    """What the invited group hears. Who has joined and ended in one step is told nothing: the work is over."""
     match event:
         case events.Invited():
             return _post(ticket, part, _offer_of(ticket, part, policy, party))
-        case events.Joined():
-            posts = _post(ticket, part, assigned(ticket, part, 1, policy, party))
+        case events.Joined() if any(one.id == part.id for one in ticket.contributions):
+            return _post(ticket, part, assigned(ticket, part, 1, policy, party))
         case events.Released():
-            posts = _post(
-                ticket, part,
-                work.WorkWithdrawn(assignment_id=part.id, token=part.token, reason=event.reason),
-            )  # fmt: skip
+            told = work.WorkWithdrawn(assignment_id=part.id, token=part.token, reason=event.reason)
+            return _post(ticket, part, told)
+    return []
+
+
+def _is_asked_anew(event: events.TicketEvent, part: Assignment, later: Sequence[events.TicketEvent]) -> bool:
+    """Whether the group lets an invitation pass and is invited once more: its owner need not hear of it."""
+    return isinstance(event, events.Released) and any(
+        isinstance(other, events.Invited) and other.group == part.group for other in later
+    )
+
+
+def _tell_owner(ticket: Ticket, owner: Assignment | None, part: Assignment, event: events.TicketEvent) -> list[Post]:
     word = _contribution(part, event)
     if owner is None or word is None:
-        return posts
-    told = work.WorkUpdated(assignment_id=owner.id, token=owner.token, contribution=word)
-    return posts + _post(ticket, owner, told)
+        return []
+    return _post(ticket, owner, work.WorkUpdated(assignment_id=owner.id, token=owner.token, contribution=word))
 
 
 def _contribution(part: Assignment, event: events.TicketEvent) -> work.Contribution | None:
@@ -161,11 +170,15 @@ def _updated(
     told: dict[str, object]
     view = _vendor_view(ticket, live.vendor, party)
     match event:
+        case events.Replied() if view is not None and event.actor.id != str(ticket.requester_id):
+            return None  # said of a ticket merged into this one: what names that requester is not known here
         case events.Replied():
             told = {"reply": event.text if view is None else view.redact(event.text)}
         case events.Resumed() if event.actor.kind.value == "desk":
             told = {"resumed": True}
-        case events.Described() if event.actor.kind is ActorKind.REQUESTER and live.vendor is None:
+        case events.Absorbed() if view is None:
+            told = {"note": f"{event.reference} goes on in this ticket. {event.reason}".strip()}
+        case events.Described() if event.actor.id != live.worker and view is None:
             told = {"internal": _internal(ticket, None, party)}
         case events.Reprioritised():
             told = {"priority": event.priority}

@@ -10,9 +10,10 @@ from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import MAX_TEXT, RejectReason, WithdrawReason
 from tierdesk_policy import Group, Policy, UnknownNameError
-from tierdesk_router.domain.description import describe_by
+from tierdesk_router.domain.description import FACTS_IN_HOUSE, describe_by, describe_by_steps
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.offers import DESK, NewId, due_to_accept
+from tierdesk_router.domain.priority import reweigh
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
 
@@ -50,6 +51,8 @@ def find_invited(ticket: Ticket, policy: Policy, to_group: str) -> Group:
         group = policy.group(to_group)
     except UnknownNameError as error:
         raise Refusal(RejectReason.FORBIDDEN, str(error)) from error
+    if policy.tier(group.tier).hands_on_incomplete:
+        raise Refusal(RejectReason.FORBIDDEN, f"{group.id} is worked by machine, and has nothing to contribute")
     if any(one.group == group.id for one in ticket.contributions):
         raise Refusal(RejectReason.FORBIDDEN, f"{group.id} is invited already")
     return group
@@ -80,9 +83,12 @@ def contribute(draft: Draft, part: Assignment, outcome: outcomes.Outcome, policy
 def _progress(draft: Draft, part: Assignment, outcome: outcomes.WorkProgressed, policy: Policy) -> None:
     if outcome.answer:
         raise Refusal(RejectReason.FORBIDDEN, "only the owner answers the requester: put it into the note")
+    if part.vendor is not None and (outcome.location or outcome.contact or outcome.affected or outcome.department):
+        raise Refusal(RejectReason.FORBIDDEN, FACTS_IN_HOUSE)
     draft.record(events.Progressed, assignment_id=part.id, note=outcome.note, steps_tried=outcome.steps_tried)
     if part.vendor is None:
         describe_by(draft, policy, outcome)
+        reweigh(draft, policy, impact=outcome.impact, urgency=outcome.urgency)
 
 
 def _pause(draft: Draft, part: Assignment, outcome: outcomes.WorkPaused, policy: Policy) -> None:
@@ -98,13 +104,12 @@ def _resume(draft: Draft, part: Assignment, outcome: outcomes.WorkResumed, polic
 
 
 def _finish(draft: Draft, part: Assignment, outcome: outcomes.WorkContributed, policy: Policy) -> None:
-    del policy
     draft.record(events.Contributed, assignment_id=part.id, findings=outcome.findings, steps_tried=outcome.steps_tried)
+    describe_by_steps(draft, policy, outcome.steps_tried)
 
 
 def _solve(draft: Draft, part: Assignment, outcome: outcomes.WorkResolved, policy: Policy) -> None:
     """To a worker who knows of no contributions its part is the whole; whether that solves the ticket, its owner says."""
-    del policy
     cause = f"\nRoot cause: {outcome.root_cause}" if outcome.root_cause else ""
     draft.record(
         events.Contributed,
@@ -112,6 +117,7 @@ def _solve(draft: Draft, part: Assignment, outcome: outcomes.WorkResolved, polic
         findings=f"{outcome.how}{cause}"[:MAX_TEXT],
         steps_tried=outcome.steps_tried,
     )
+    describe_by_steps(draft, policy, outcome.steps_tried)
 
 
 def _decline(draft: Draft, part: Assignment, outcome: outcomes.WorkReturned, policy: Policy) -> None:

@@ -53,6 +53,8 @@ def score_description(category: Category, told: frozenset[Fact]) -> Completeness
     return Completeness(round(share, 4), tuple(fact.value for fact in asked if fact not in told))
 
 
+FACTS_IN_HOUSE: Final = "facts about the requester are told in house: put them into the note"
+"""Why a vendor's are refused."""
 Steps = tuple[StepTried, ...]
 
 _FACT_OF: Final = {"location": Fact.LOCATION, "affected": Fact.IMPACT, "department": Fact.DEPARTMENT}
@@ -81,15 +83,17 @@ def describe(draft: Draft, policy: Policy, told: Iterable[Fact], *, steps: Steps
     """Note facts that are told now. `facts` and `steps` are what the ticket keeps; nothing is noted when none is news."""
     ticket = draft.ticket
     known: dict[str, Any] = {name: value for name, value in facts.items() if value not in {None, getattr(ticket, name)}}
+    told = frozenset(told)
     filled = [fact for fact in told if fact.value in ticket.missing_facts]
-    if not (known or filled or steps):
+    reached = {Fact.CONTACT} & told  # its value stands elsewhere, so that whether it is news is not known here
+    if not (known or filled or steps or reached):
         return
     assert ticket.category is not None
     missing = set(ticket.missing_facts) - {fact.value for fact in filled}
     scored = score_description(
         policy.category(ticket.category), frozenset(fact for fact in Fact if fact.value not in missing)
     )
-    named = {*filled, *(_FACT_OF[name] for name in known), *([Fact.STEPS_TRIED] if steps else [])}
+    named = {*filled, *reached, *(_FACT_OF[name] for name in known), *([Fact.STEPS_TRIED] if steps else [])}
     draft.record(
         events.Described,
         told=tuple(fact.value for fact in Fact if fact in named),

@@ -97,9 +97,10 @@ def _add_steps(ticket: Ticket, steps: tuple[StepTried, ...]) -> tuple[StepTried,
 def _handed_on(ticket: Ticket, event: events.Escalated | events.Transferred) -> dict[str, Any]:
     sender = () if ticket.group is None else (ticket.group,)
     steps = event.steps_tried if isinstance(event, events.Escalated) else ()
+    contact = event.contact_owner if isinstance(event, events.Escalated) else None
     return {
         "assignment": None,
-        "contact_owner": ticket.contact_owner or _contact(ticket, event),
+        "contact_owner": ticket.contact_owner or contact,
         "senders": (ticket.senders + sender)[-50:],
         "findings": event.findings or ticket.findings,
         "steps_tried": _add_steps(ticket, steps),
@@ -108,18 +109,10 @@ def _handed_on(ticket: Ticket, event: events.Escalated | events.Transferred) -> 
     }
 
 
-def _contact(ticket: Ticket, event: events.Escalated | events.Transferred | events.Carried) -> str | None:
-    """Who stays the requester's contact: the first worker in house who handed the ticket to another tier."""
-    live = ticket.assignment
-    if live is None or live.vendor is not None or isinstance(event, events.Transferred):
-        return None
-    return live.worker if event.actor.kind is not ActorKind.DESK else None
-
-
 def _carried(ticket: Ticket, event: events.Carried) -> dict[str, Any]:
     return _said(ticket, event) | {
         "tier": event.to_tier,
-        "contact_owner": ticket.contact_owner or _contact(ticket, event),
+        "contact_owner": ticket.contact_owner or event.contact_owner,
         "findings": event.findings or ticket.findings,
         "steps_tried": _add_steps(ticket, event.steps_tried),
     }

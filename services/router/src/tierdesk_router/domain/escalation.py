@@ -23,7 +23,12 @@ def find_target(ticket: Ticket, policy: Policy, *, to_tier: str | None, to_group
             if to_tier not in {None, group.tier}:
                 raise Refusal(RejectReason.FORBIDDEN, f"group {to_group} is of tier {group.tier}, not {to_tier}")
         else:
-            group = _group_for(ticket, policy, to_tier or _next_tier(ticket.tier, policy))
+            tier = to_tier or _next_tier(ticket.tier, policy)
+            found = _group_for(ticket, policy, tier)
+            if found is None:
+                why = f"no contract of tier {tier} covers the category {ticket.category}: name the group"
+                raise Refusal(RejectReason.FORBIDDEN, why)
+            group = found
     except UnknownNameError as error:
         raise Refusal(RejectReason.FORBIDDEN, str(error)) from error
     if group.tier == ticket.tier:
@@ -46,7 +51,7 @@ def find_way_up(ticket: Ticket, policy: Policy) -> Group:
     for higher in policy.tiers[policy.height(ticket.tier) + 1 :]:
         if policy.allows(ticket.tier, higher.id):
             group = _group_for(ticket, policy, higher.id)
-            if group.vendor is None or policy.vendor(group.vendor).covers_category(ticket.category):
+            if group is not None:
                 return group
     raise Refusal(
         RejectReason.FORBIDDEN,
@@ -67,9 +72,9 @@ def find_way_back(ticket: Ticket, policy: Policy) -> Group:
             return group
     for lower in reversed(policy.tiers[:height]):
         if policy.allows(ticket.tier, lower.id):
-            group = _group_for(ticket, policy, lower.id)
-            if group.vendor is None:
-                return group
+            found = _group_for(ticket, policy, lower.id)
+            if found is not None and found.vendor is None:
+                return found
     raise Refusal(
         RejectReason.FORBIDDEN,
         f"no edge leads down from {ticket.tier} to people in house; there are edges to {_ways(ticket.tier, policy)}",
@@ -97,9 +102,10 @@ def find_transfer(ticket: Ticket, policy: Policy, to_group: str) -> Group:
         group = policy.group(to_group)
     except UnknownNameError as error:
         raise Refusal(RejectReason.FORBIDDEN, str(error)) from error
-    if group.tier != ticket.tier:
+    assert ticket.assignment is not None
+    if group.tier != ticket.assignment.tier:  # its owner's: a ticket that is carried may stand at another
         raise Refusal(RejectReason.FORBIDDEN, f"{to_group} is of tier {group.tier}: escalate it instead")
-    if group.id == ticket.group:
+    if group.id == ticket.assignment.group:
         raise Refusal(RejectReason.FORBIDDEN, f"{to_group} has it already")
     return group
 
@@ -116,13 +122,18 @@ def _ways(tier: str, policy: Policy) -> str:
     return ", ".join(to for source, to in policy.edges if source == tier) or "no other tier"
 
 
-def _group_for(ticket: Ticket, policy: Policy, tier: str) -> Group:
+def _group_for(ticket: Ticket, policy: Policy, tier: str) -> Group | None:
+    """The tier's group for the ticket's category; None where there are only suppliers whose contract does not cover it."""
     groups = policy.groups_of(tier)
     entry = policy.entry_group(ticket.category) if ticket.category else None
     if entry in groups:
         assert entry is not None
         return entry
-    for group in groups:
-        if group.vendor is not None and ticket.category in policy.vendor(group.vendor).covers:
-            return group
-    return next((group for group in groups if group.vendor is None), groups[0])
+    vendors = [group for group in groups if group.vendor is not None and _covers(policy, group.vendor, ticket)]
+    named = [group for group in vendors if policy.vendor(group.vendor or "").covers]
+    people = [group for group in groups if group.vendor is None]
+    return next(iter((*named, *people, *vendors)), None)
+
+
+def _covers(policy: Policy, vendor: str, ticket: Ticket) -> bool:
+    return ticket.category is not None and policy.vendor(vendor).covers_category(ticket.category)

@@ -45,6 +45,7 @@ class Subject:
     department: str | None = None
     location: str | None = None
     asset: str | None = None
+    names_category: bool = True
     names_matter: bool = True
 
 
@@ -114,6 +115,8 @@ def lookups(subject: Subject, policy: Policy) -> Iterator[Lookup]:
     rules: tuple[OutageRule | RecurringRule, ...] = (*likeness.outage, *likeness.recurring)
     for rule in rules:
         given = {field.value: getattr(subject, field.value) for field in rule.by}
+        if not subject.names_category and "category" in given:
+            given["category"] = None  # the default of those that say nothing makes them no more alike
         said = {name: plain for name, value in given.items() if (plain := _plain(value)) is not None}
         if len(said) == len(given):
             kind = "outage" if isinstance(rule, OutageRule) else RECURRING

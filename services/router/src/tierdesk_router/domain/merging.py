@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from tierdesk_contracts import intake
 from tierdesk_contracts import ticket as events
+from tierdesk_contracts.ticket import TicketEvent
 from tierdesk_contracts.vocabulary import Actor, ActorKind, Status, WithdrawReason
 from tierdesk_router.domain.lifecycle import MOVES, OPEN, Draft
 from tierdesk_router.domain.offers import DESK, withdraw
@@ -37,11 +38,17 @@ def merge(source: Ticket, target: Ticket, *, reason: str, by: Actor, at: datetim
     return ending, going_on
 
 
-def pass_on_reply(source: Ticket, target: Ticket, message: intake.RequesterReplied, *, at: datetime) -> Draft:
-    """The reply to a merged ticket, told on the ticket in which it goes on; it resumes work that waits for the requester."""
+def pass_on(source: Ticket, target: Ticket, said: Sequence[TicketEvent], *, at: datetime) -> Draft:
+    """What was said of a merged ticket, told on the ticket in which it goes on; a reply resumes work that waits for one."""
     draft = Draft(target, at=at, actor=Actor(kind=ActorKind.REQUESTER, id=str(source.requester_id)))
-    draft.record(events.Replied, text=message.text)
+    for event in said:
+        if isinstance(event, events.Replied):
+            draft.record(events.Replied, text=event.text)
+        elif isinstance(event, events.CallNoted):
+            told = event.model_dump(include={"call_id", "outcome", "answered_at", "talking_seconds"})
+            draft.record(events.CallNoted, **told)
     live = target.assignment
-    if target.status is Status.PAUSED and target.paused_for == "requester" and live is not None:
-        draft.record(events.Resumed, actor=DESK, assignment_id=live.id, note=f"A reply to {source.reference}, merged.")
+    waits = target.status is Status.PAUSED and target.paused_for == "requester"
+    if draft.events and waits and live is not None:
+        draft.record(events.Resumed, actor=DESK, assignment_id=live.id, note=f"Said of {source.reference}, merged.")
     return draft

@@ -12,7 +12,7 @@ from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, RejectReason
 from tierdesk_policy import Mode, Policy
 from tierdesk_router.domain.contributions import contribute, find_invited, invite
-from tierdesk_router.domain.description import check_description, describe_by, describe_by_steps
+from tierdesk_router.domain.description import FACTS_IN_HOUSE, check_description, describe_by, describe_by_steps
 from tierdesk_router.domain.escalation import check_mode, find_target, find_transfer
 from tierdesk_router.domain.lifecycle import Draft, IllegalMoveError
 from tierdesk_router.domain.offers import NewId, offer, release_contributions
@@ -83,7 +83,7 @@ def _progress(draft: Draft, outcome: outcomes.WorkProgressed, policy: Policy, ne
     assert draft.ticket.assignment is not None
     told = (outcome.location, outcome.contact, outcome.affected, outcome.department)
     if draft.ticket.assignment.vendor is not None and any(told):
-        raise Refusal(RejectReason.FORBIDDEN, "facts about the requester are told in house: put them into the note")
+        raise Refusal(RejectReason.FORBIDDEN, FACTS_IN_HOUSE)
     draft.record(
         events.Progressed,
         assignment_id=outcome.assignment_id,
@@ -119,8 +119,10 @@ def _resolve(draft: Draft, outcome: outcomes.WorkResolved, policy: Policy, new_i
 
 
 def _escalate(draft: Draft, outcome: outcomes.WorkEscalated, policy: Policy, new_id: NewId) -> None:
-    check_mode(draft.ticket, policy, Mode.TIERED)
-    target = find_target(draft.ticket, policy, to_tier=outcome.to_tier, to_group=outcome.to_group)
+    ticket = draft.ticket
+    if not _is_passed_through(ticket, policy):
+        check_mode(ticket, policy, Mode.TIERED)
+    target = find_target(ticket, policy, to_tier=outcome.to_tier, to_group=outcome.to_group)
     describe_by_steps(draft, policy, outcome.steps_tried)
     check_description(draft.ticket, policy, to_tier=target.tier, override=outcome.override)
     release_contributions(draft)
@@ -133,8 +135,24 @@ def _escalate(draft: Draft, outcome: outcomes.WorkEscalated, policy: Policy, new
         to_tier=target.tier,
         to_group=target.id,
         override=outcome.override,
+        contact_owner=_contact_owner(ticket, policy, outcome.worker, target.tier),
     )
     offer(draft, target, policy, reason=OfferReason.ESCALATION, at=draft.at, new_id=new_id)
+
+
+def _is_passed_through(ticket: Ticket, policy: Policy) -> bool:
+    """Whether machines or a vendor have it, who neither gather a swarm nor carry anything: they hand it on."""
+    assert ticket.assignment is not None
+    return ticket.assignment.vendor is not None or policy.tier(ticket.assignment.tier).hands_on_incomplete
+
+
+def _contact_owner(ticket: Ticket, policy: Policy, worker: str, to_tier: str) -> str | None:
+    """Who stays the requester's contact: the first of the people in house who hands it up."""
+    assert ticket.tier is not None
+    if ticket.contact_owner is not None:
+        return None
+    goes_up = policy.height(to_tier) > policy.height(ticket.tier)
+    return worker if goes_up and not _is_passed_through(ticket, policy) else None
 
 
 def _carry(draft: Draft, outcome: outcomes.WorkCarried, policy: Policy, new_id: NewId) -> None:
@@ -151,6 +169,7 @@ def _carry(draft: Draft, outcome: outcomes.WorkCarried, policy: Policy, new_id: 
         steps_tried=outcome.steps_tried,
         to_tier=target.tier,
         override=outcome.override,
+        contact_owner=_contact_owner(draft.ticket, policy, outcome.worker, target.tier),
     )
     if target.vendor is not None and all(one.group != target.id for one in draft.ticket.contributions):
         invite(draft, target, policy, question=_VENDORS_PART, at=draft.at, new_id=new_id)

@@ -104,6 +104,7 @@ def subject_of(message: Opening, *, ticket_id: UUID, requester_id: UUID, at: dat
         requester_id=requester_id,
         title=told["title"],
         category=policy.default_category if category is None else category.id,
+        names_category=category is not None,
         department=told.get("department"),
         location=told.get("location"),
         asset=told.get("asset"),
@@ -131,12 +132,18 @@ def _reply(draft: Draft, message: intake.RequesterReplied, policy: Policy, new_i
 def _tell_facts(draft: Draft, message: intake.FactsTold, policy: Policy, new_id: NewId) -> None:
     del new_id
     if draft.ticket.status not in OPEN:
-        _note_reply(
-            draft, f"Facts were told, though the ticket is {draft.ticket.status.value}.", message.affected or ""
-        )
+        remark = f"Facts were told, though the ticket is {draft.ticket.status.value}."
+        _note_reply(draft, remark, _in_words(message))
         return
     describe_by(draft, policy, message, steps=message.steps_tried)
     reweigh(draft, policy, impact=message.impact, urgency=message.urgency)
+
+
+def _in_words(message: intake.FactsTold) -> str:
+    """All that is told but how to reach the requester, which is kept apart."""
+    told = message.model_dump(exclude={"contact", "steps_tried"}, exclude_none=True)
+    facts = [f"{name} {value}" for name, value in told.items()]
+    return "; ".join([*facts, *(f"tried: {tried.step} {tried.result}".strip() for tried in message.steps_tried)])
 
 
 def _confirm(draft: Draft, message: intake.Confirmed, policy: Policy, new_id: NewId) -> None:

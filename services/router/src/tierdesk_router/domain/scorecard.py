@@ -13,7 +13,9 @@ from pydantic import BaseModel, Field
 
 from tierdesk_contracts.vocabulary import WithdrawReason
 
-_HANDED_BACK: Final = frozenset({"returned", "escalated", "transferred"})
+_HANDED_BACK: Final = frozenset({"returned", "escalated", "transferred", "declined"})
+_DONE: Final = frozenset({"resolved", "contributed"})
+"""A contribution is resolved by what was contributed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,13 @@ class Scorecard(BaseModel):
 
 def score(visits: Sequence[VendorVisit]) -> Scorecard:
     """The figures of these assignments."""
-    resolved = [visit for visit in visits if visit.ended_by == "resolved"]
+    resolved = [visit for visit in visits if visit.ended_by in _DONE]
     return Scorecard(
         offered=len(visits),
         accepted=sum(visit.accepted_at is not None for visit in visits),
         not_accepted_in_time=sum(_was_missed(visit) for visit in visits),
         handed_back=sum(visit.ended_by in _HANDED_BACK and not visit.by_desk for visit in visits),
-        taken_back=sum(visit.by_desk and visit.accepted_at is not None for visit in visits),
+        taken_back=sum(visit.by_desk and visit.accepted_at is not None and not _was_spared(visit) for visit in visits),
         resolved=len(resolved),
         reopened=sum(visit.reopened for visit in resolved),
         time_to_accept=measure([(visit.offered_at, visit.accepted_at) for visit in visits]),
@@ -87,5 +89,10 @@ def measure(pairs: Sequence[tuple[datetime, datetime | None]]) -> Spans:
 
 
 def _was_missed(visit: VendorVisit) -> bool:
-    withdrawn = visit.ended_by == "withdrawn" and visit.ended_why == WithdrawReason.NOT_ACCEPTED
+    withdrawn = visit.ended_by in {"withdrawn", "released"} and visit.ended_why == WithdrawReason.NOT_ACCEPTED
     return withdrawn and visit.accepted_at is None
+
+
+def _was_spared(visit: VendorVisit) -> bool:
+    """A contribution that ended with its owner's work: nothing was taken from anybody."""
+    return visit.ended_by == "released" and visit.ended_why == WithdrawReason.OWNER_DONE

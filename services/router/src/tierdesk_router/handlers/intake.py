@@ -14,7 +14,8 @@ from tierdesk_contracts import intake
 from tierdesk_contracts.names import event_pattern
 from tierdesk_policy import Policy
 from tierdesk_router.domain.announcements import Party
-from tierdesk_router.domain.merging import pass_on_reply
+from tierdesk_router.domain.lifecycle import Draft
+from tierdesk_router.domain.merging import pass_on
 from tierdesk_router.domain.requests import answer_request, open_by, subject_of
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.handlers.desk import Desk, load_tickets
@@ -70,7 +71,7 @@ class IntakeHandler:
         desk.in_force = await self._shelf.in_force(tx.connection, {message.envelope.tenant for message in messages})
         told = {}
         for message in messages:
-            party = _requester(message.envelope.data)
+            party = requester_of(message.envelope.data)
             if party is not None:
                 told[message.envelope.tenant, party.external] = party
         desk.requesters = await keep_parties(tx, told, self._identifiers.new)
@@ -102,7 +103,7 @@ class IntakeHandler:
             envelope = message.envelope
             if envelope.position != 1:  # a call tells of itself several times, and opens a ticket once
                 continue
-            policy, party = desk.in_force.get(envelope.tenant), _requester(envelope.data)
+            policy, party = desk.in_force.get(envelope.tenant), requester_of(envelope.data)
             if policy is None or policy.likeness is None or party is None:
                 continue
             subject = subject_of(
@@ -132,14 +133,13 @@ class IntakeHandler:
                 raise PermanentError(
                     f"{envelope.type} opens a ticket, and {ticket.reference} is open already"
                 ) from error
-            if isinstance(envelope.data, intake.RequesterReplied):
-                self._pass_on(state, ticket, envelope.data)
+            self._pass_on(state, ticket, draft)
             if isinstance(envelope.data, intake.FactsTold) and envelope.data.contact:
                 state.keep_contact(ticket, envelope.data.contact)
             state.keep(draft, policy)
         else:
             policy = self._policy(state, envelope.tenant)
-            party = _requester(envelope.data)
+            party = requester_of(envelope.data)
             if party is None:
                 raise PermanentError("no such ticket of this tenant")
             assert state.comparison is not None
@@ -165,13 +165,13 @@ class IntakeHandler:
             tx.after_commit(partial(self._created, channel))
 
     @staticmethod
-    def _pass_on(state: Desk, ticket: Ticket, reply: intake.RequesterReplied) -> None:
+    def _pass_on(state: Desk, ticket: Ticket, said: Draft) -> None:
         successor = ticket
         while successor.merged_into is not None:
             successor = state.tickets[successor.tenant, successor.merged_into]
         if successor is not ticket:
             at = event_time(state.now, successor, state.now)
-            state.keep(pass_on_reply(ticket, successor, reply, at=at), state.policy_of(successor))
+            state.keep(pass_on(ticket, successor, said.events, at=at), state.policy_of(successor))
 
     @staticmethod
     def _policy(state: Desk, tenant: str) -> Policy:
@@ -195,7 +195,8 @@ def _ticket_id(message: Received) -> UUID:
         raise PermanentError("subject: not a ticket's identifier") from error
 
 
-def _requester(data: object) -> Party | None:
+def requester_of(data: object) -> Party | None:
+    """Who opens a ticket by this message; None for one that opens none. The identifier is to be given yet."""
     nobody = UUID(int=0)
     if isinstance(data, intake.ProblemReported):
         who = data.requester
@@ -203,5 +204,10 @@ def _requester(data: object) -> Party | None:
     if isinstance(data, intake.Alerted):
         return Party(nobody, f"monitor:{data.source}"[:200], data.source)
     if isinstance(data, intake.Called):
-        return Party(nobody, f"tel:{data.caller or 'withheld'}"[:200], phone=data.caller)
+        return Party(nobody, _caller_name(data), phone=data.caller)
     return None
+
+
+def _caller_name(call: intake.Called) -> str:
+    """What a caller is known by. Who withholds the number is somebody else at each call."""
+    return f"tel:{call.caller or f'withheld:{call.provider}:{call.call_id}'}"[:200]
