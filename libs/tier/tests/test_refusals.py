@@ -157,7 +157,7 @@ async def test_a_step_after_the_last_one_is_a_fault_of_the_work_function(desk, a
 
     ticket = await desk.offer()
     async with at_work(babble):
-        await desk.until(lambda: bool(caught))
+        await desk.until(lambda: bool(caught) and ticket.is_over)
     assert ticket.steps == ["accepted", "resolved"]
 
 

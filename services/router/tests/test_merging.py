@@ -18,6 +18,7 @@ from tierdesk_router.domain.requests import answer_request, open_by
 from tierdesk_router.handlers.intake import requester_of
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+QUEUE = "work.main.l1.service-desk"
 ANN = Actor(kind=ActorKind.WORKER, id="ann")
 
 
@@ -66,25 +67,25 @@ def test_a_ticket_goes_on_neither_in_itself_nor_in_one_that_is_over(open_one, po
 
 async def test_a_reply_to_a_merged_ticket_is_heard_by_whoever_has_the_other(router):
     first, second = await router.report(), await router.report()
-    offers = [await router.next_work("work.main.l1.service-desk") for _ in range(2)]
+    offers = [await router.next_work(QUEUE) for _ in range(2)]
     answer = await router.request("POST", f"/v1/tickets/{first}/merge", json={"into": str(second), "reason": "twice"})
     assert (answer.status_code, answer.json()["status"]) == (200, "merged")
     again = await router.request("POST", f"/v1/tickets/{first}/merge", json={"into": str(second)})
     assert (again.status_code, again.json()["sequence"]) == (200, answer.json()["sequence"])
-    withdrawn = await router.next_work("work.main.l1.service-desk")
+    told = [await router.next_work(QUEUE) for _ in range(2)]
+    (withdrawn,) = [one for one in told if isinstance(one, work.WorkWithdrawn)]
+    (noted,) = [one for one in told if isinstance(one, work.WorkUpdated)]
     assert withdrawn.reason == "merged"
+    assert "goes on in this ticket" in noted.note
     await router.act(
-        outcomes.WorkAccepted,
-        next(one for one in offers if one.token and one.assignment_id != withdrawn.assignment_id),
-        second,
+        outcomes.WorkAccepted, next(one for one in offers if one.assignment_id == noted.assignment_id), second
     )
-    told = [await router.next_work("work.main.l1.service-desk") for _ in range(2)]
-    assert "goes on in this ticket" in next(one.note for one in told if isinstance(one, work.WorkUpdated))
+    assert isinstance(await router.next_work(QUEUE), work.WorkAssigned)
     await router.send(EVENTS, intake.RequesterReplied(text="and it smokes"), first, sequence=2)
-    update = await router.next_work("work.main.l1.service-desk")
+    update = await router.next_work(QUEUE)
     assert update.reply == "and it smokes"
     await router.send(EVENTS, intake.Reopened(reason="still broken"), first, sequence=3)
-    update = await router.next_work("work.main.l1.service-desk")
+    update = await router.next_work(QUEUE)
     assert "still broken" in update.reply
     for ticket in (first, second):
         assert any(event["kind"] == "replied" for event in await router.story(ticket, until="replied"))

@@ -44,9 +44,9 @@ def merging_router(database: Database, merge_tickets: Merge) -> APIRouter:
         description="Its work is withdrawn, and later replies to it are told on the other. Done again it changes nothing.",
     )
     async def merge(
+        who: Annotated[Principal, Depends(require("tickets:write"))],
         ticket: str,
         request: Annotated[MergeRequest, Depends(json_body(MergeRequest))],
-        who: Annotated[Principal, Depends(require("tickets:write"))],
     ) -> Ticket:
         source = await _find(database, who.tenant, ticket)
         if source is None:
