@@ -1,6 +1,8 @@
 """A small desk: three tiers in house and a vendor on top."""
 
 import asyncio
+import importlib
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +61,15 @@ knowledge: {group: service-desk, threshold: 0.6}
 close_after: 5d
 reopen_within: 14d
 """
+
+
+sys.path.insert(0, str(Path(__file__).parent / "playing"))
+
+
+@pytest.fixture
+def desk(policy: Policy) -> Any:
+    """A ticket in memory."""
+    return importlib.import_module("ticket_desk").TicketDesk(policy)
 
 
 @pytest.fixture(scope="session")

@@ -2,74 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
+from ticket_desk import NOW
 
 from tierdesk_contracts import intake, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.vocabulary import RejectReason, Role, Status, StepTried, WithdrawReason
 from tierdesk_policy import Policy
-from tierdesk_router.domain.announcements import announce
 from tierdesk_router.domain.contributions import MOST_CONTRIBUTIONS, expire_invitations
-from tierdesk_router.domain.outcomes import decide_outcome
 from tierdesk_router.domain.refusal import Refusal
-from tierdesk_router.domain.requests import answer_request, open_by
-
-NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+from tierdesk_router.domain.requests import answer_request
 
 
-@pytest.fixture
-def desk(policy):
-    return Desk(policy)
-
-
-class Desk:
-    def __init__(self, policy) -> None:
-        numbers = itertools.count(100)
-        self.policy = policy
-        self.new_id = lambda: UUID(int=next(numbers))
-        self.posts = []
-
-    def open(self, category):
-        report = intake.ProblemReported(
-            reference="TD-TEST-0001", requester=intake.Requester(party="ann", email="a@b.example"), title="Broken",
-            category=category, contact="4711", affected="all", impact=1,
-        )  # fmt: skip
-        self.take(
-            open_by(
-                report, tenant="main", ticket_id=UUID(int=1), requester_id=UUID(int=2), at=NOW, policy=self.policy,
-                new_id=self.new_id,
-            )
-        )  # fmt: skip
-
-    def take(self, draft):
-        self.posts = announce(draft, self.policy, None)
-        self.ticket = draft.ticket
-        return draft
-
-    def act(self, kind, worker="bob", *, live=None, **fields):
-        live = live or self.ticket.assignment
-        outcome = kind(assignment_id=live.id, token=live.token, worker=worker, ordinal=1, **fields)
-        decided = decide_outcome(self.ticket, outcome, at=NOW, policy=self.policy, new_id=self.new_id)
-        self.take(decided.draft)
-        return decided
-
-    def invite(self, group="network"):
-        decided = self.act(outcomes.WorkInvited, to_group=group, question="Is it the net?")
-        assert decided.refusal is None
-        return self.ticket.contributions[-1]
-
-    def told(self, group):
-        """What the last step told this group."""
-        return [post.data for post in self.posts if post.destination.key.endswith(group)]
+def invite(desk, group="network"):
+    """Invite a group, and answer the assignment that it is offered."""
+    decided = desk.act(outcomes.WorkInvited, to_group=group, question="Is it the net?")
+    assert decided.refusal is None
+    return desk.ticket.contributions[-1]
 
 
 def test_a_swarm_moves_no_ticket_and_its_owner_hears_what_the_expert_found(desk):
-    desk.open("crisis")
-    part = desk.invite()
+    desk.open_described("crisis")
+    part = invite(desk)
     (offer,) = desk.told("network")
     assert isinstance(offer, work.WorkOffered)
     assert (offer.role, offer.question) == (Role.CONTRIBUTOR, "Is it the net?")
@@ -87,14 +43,14 @@ def test_a_swarm_moves_no_ticket_and_its_owner_hears_what_the_expert_found(desk)
 
 
 def test_in_a_swarm_nothing_is_escalated(desk):
-    desk.open("crisis")
+    desk.open_described("crisis")
     decided = desk.act(outcomes.WorkEscalated, reason="beyond_scope")
     assert decided.refusal.reason is RejectReason.FORBIDDEN
     assert "invite" in decided.refusal.detail
 
 
 def test_carried_through_all_tiers_it_keeps_its_owner_and_the_vendor_is_invited(desk):
-    desk.open("trusted")
+    desk.open_described("trusted")
     desk.act(outcomes.WorkAccepted)
     owner = desk.ticket.assignment
     for tier in ("l2", "l4"):
@@ -109,13 +65,13 @@ def test_carried_through_all_tiers_it_keeps_its_owner_and_the_vendor_is_invited(
 
 
 def test_what_is_handed_from_tier_to_tier_is_not_carried(desk):
-    desk.open("laptop")
+    desk.open_described("laptop")
     assert "escalate it" in desk.act(outcomes.WorkCarried, reason="beyond_scope").refusal.detail
 
 
 def test_a_contributor_who_knows_of_no_contributions_solves_its_part_and_nothing_more(desk):
-    desk.open("crisis")
-    part = desk.invite()
+    desk.open_described("crisis")
+    part = invite(desk)
     desk.act(outcomes.WorkResolved, "mia", live=part, how="Swapped it.", root_cause="Worn")
     assert desk.ticket.status is Status.ACCEPTED
     (update,) = [data for data in desk.told("service-desk") if data.contribution.word == "contributed"]
@@ -133,16 +89,16 @@ def test_a_contributor_who_knows_of_no_contributions_solves_its_part_and_nothing
     ],
 )
 def test_a_contributor_moves_nothing_and_answers_nobody(desk, kind, fields):
-    desk.open("crisis")
-    part = desk.invite()
+    desk.open_described("crisis")
+    part = invite(desk)
     decided = desk.act(kind, "mia", live=part, **fields)
     assert decided.refusal.reason is RejectReason.FORBIDDEN
     assert [event.kind for event in decided.draft.events] == ["joined"]
 
 
 def test_a_second_worker_does_not_take_a_contribution_over(desk):
-    desk.open("crisis")
-    part = desk.invite()
+    desk.open_described("crisis")
+    part = invite(desk)
     desk.act(outcomes.WorkAccepted, "mia", live=part)
     with pytest.raises(Refusal) as refused:
         desk.act(outcomes.WorkContributed, "leo", live=part, findings="me too")
@@ -150,8 +106,8 @@ def test_a_second_worker_does_not_take_a_contribution_over(desk):
 
 
 def test_when_the_owner_has_done_contributors_are_released_and_say_nothing_more(desk):
-    desk.open("crisis")
-    part = desk.invite()
+    desk.open_described("crisis")
+    part = invite(desk)
     desk.act(outcomes.WorkAccepted, "mia", live=part)
     desk.act(outcomes.WorkResolved, how="done")
     (withdrawn,) = desk.told("network")
@@ -163,15 +119,15 @@ def test_when_the_owner_has_done_contributors_are_released_and_say_nothing_more(
 
 
 def test_a_cancelled_ticket_releases_its_contributors(desk):
-    desk.open("crisis")
-    desk.invite()
+    desk.open_described("crisis")
+    invite(desk)
     draft = answer_request(desk.ticket, intake.Cancelled(), at=NOW, policy=desk.policy, new_id=desk.new_id)
     assert [event.kind for event in draft.events] == ["released", "withdrawn", "cancelled"]
 
 
 def test_an_invitation_that_nobody_accepts_is_made_anew_and_then_the_owner_is_told(desk):
-    desk.open("crisis")
-    part = desk.invite("duty")
+    desk.open_described("crisis")
+    part = invite(desk, "duty")
     words = []
     for _ in range(3):
         part = desk.ticket.contributions[0]
@@ -185,8 +141,8 @@ def test_an_invitation_that_nobody_accepts_is_made_anew_and_then_the_owner_is_to
 
 
 def test_a_group_is_invited_once_at_a_time_and_not_more_than_so_many(desk, policy):
-    desk.open("crisis")
-    desk.invite()
+    desk.open_described("crisis")
+    invite(desk)
     again = desk.act(outcomes.WorkInvited, to_group="network", question="and?")
     assert "invited already" in again.refusal.detail
     parts = tuple(desk.ticket.contributions[0] for _ in range(MOST_CONTRIBUTIONS))
@@ -195,20 +151,20 @@ def test_a_group_is_invited_once_at_a_time_and_not_more_than_so_many(desk, polic
 
 
 def test_a_vendor_that_owns_a_ticket_invites_nobody(desk):
-    desk.open("printer")
+    desk.open_described("printer")
     assert "vendor" in desk.act(outcomes.WorkInvited, "vic", to_group="network", question="?").refusal.detail
 
 
 def test_an_invited_vendor_tells_no_facts_about_the_requester(desk):
-    desk.open("crisis")
-    part = desk.invite("printer-vendor")
+    desk.open_described("crisis")
+    part = invite(desk, "printer-vendor")
     decided = desk.act(outcomes.WorkProgressed, "vic", live=part, contact="call my line")
     assert decided.refusal.reason is RejectReason.FORBIDDEN
 
 
 def test_facts_that_a_guest_tells_reach_the_owner_and_count_in_the_priority(desk):
-    desk.open("crisis")
-    part = desk.invite()
+    desk.open_described("crisis")
+    part = invite(desk)
     before = desk.ticket.priority
     desk.act(outcomes.WorkProgressed, "mia", live=part, location="B3", urgency=1)
     (internal,) = [data.internal for data in desk.told("service-desk") if data.internal is not None]
@@ -217,8 +173,8 @@ def test_facts_that_a_guest_tells_reach_the_owner_and_count_in_the_priority(desk
 
 
 def test_what_a_guest_notes_does_not_break_the_owners_silence(desk):
-    desk.open("crisis")
-    part = desk.invite()
+    desk.open_described("crisis")
+    part = invite(desk)
     heard = desk.ticket.assignment.heard_at
     desk.act(outcomes.WorkProgressed, "mia", live=part, note="hm")
     assert desk.ticket.assignment.heard_at == heard
@@ -228,23 +184,23 @@ def test_steps_that_a_guest_tells_count_as_told(desk, policy):
     document = policy.document()
     document["categories"] = [category | {"description_facts": ["steps_tried"]} for category in document["categories"]]
     desk.policy = Policy.from_document(document)
-    desk.open("crisis")
+    desk.open_described("crisis")
     assert desk.ticket.missing_facts == ("steps_tried",)
-    part = desk.invite()
+    part = invite(desk)
     desk.act(outcomes.WorkContributed, "mia", live=part, findings="It is.", steps_tried=(StepTried(step="pinged it"),))
     assert desk.ticket.missing_facts == ()
 
 
 def test_who_joins_and_declines_in_one_step_is_assigned_nothing(desk):
-    desk.open("crisis")
-    part = desk.invite()
+    desk.open_described("crisis")
+    part = invite(desk)
     desk.act(outcomes.WorkReturned, "mia", live=part, reason="not_ours")
     assert desk.told("network") == []
     assert [data.contribution.word for data in desk.told("service-desk")] == ["joined", "declined"]
 
 
 def test_machines_are_not_invited(desk):
-    desk.open("crisis")
+    desk.open_described("crisis")
     assert "by machine" in desk.act(outcomes.WorkInvited, to_group="self-service", question="?").refusal.detail
 
 
@@ -254,21 +210,21 @@ def test_a_vendor_hands_a_swarmed_ticket_back_all_the_same(desk, policy):
         if category["id"] == "printer":
             category["mode"] = "swarm"
     desk.policy = Policy.from_document(document)
-    desk.open("printer")
+    desk.open_described("printer")
     decided = desk.act(outcomes.WorkEscalated, "vic", reason="findings", to_tier="l2")
     assert decided.refusal is None
     assert desk.ticket.tier == "l2"
 
 
 def test_a_carried_ticket_is_transferred_to_its_owners_colleagues_alone(desk):
-    desk.open("trusted")
+    desk.open_described("trusted")
     desk.act(outcomes.WorkCarried, reason="beyond_scope", to_tier="l2", override="in haste")
     assert desk.act(outcomes.WorkTransferred, to_group="network").refusal is not None
     assert desk.act(outcomes.WorkTransferred, to_group="duty").refusal is None
 
 
 def test_no_ticket_goes_to_a_vendor_whose_contract_does_not_cover_it_unless_it_is_named(desk):
-    desk.open("laptop")
+    desk.open_described("laptop")
     decided = desk.act(outcomes.WorkEscalated, reason="needs_vendor", to_tier="l4", override="in haste")
     assert "no contract" in decided.refusal.detail
     named = desk.act(outcomes.WorkEscalated, reason="needs_vendor", to_group="printer-vendor", override="in haste")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from datetime import UTC, datetime
-from uuid import UUID
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ticket_desk import NOW
 
 from tierdesk_contracts import intake
 from tierdesk_contracts import outcome as outcomes
@@ -17,39 +14,7 @@ from tierdesk_policy import Fact, Policy
 from tierdesk_router.domain.announcements import announce
 from tierdesk_router.domain.description import score_description
 from tierdesk_router.domain.outcomes import decide_outcome
-from tierdesk_router.domain.requests import answer_request, open_by
-
-NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def desk(policy):
-    return Desk(policy)
-
-
-class Desk:
-    def __init__(self, policy) -> None:
-        numbers = itertools.count(100)
-        self.policy = policy
-        self.new_id = lambda: UUID(int=next(numbers))
-
-    def open(self, report=None, **fields):
-        report = report or intake.ProblemReported(
-            reference="TD-TEST-0001", requester=intake.Requester(party="ann"), title="Broken", **fields
-        )
-        draft = open_by(
-            report, tenant="main", ticket_id=UUID(int=1), requester_id=UUID(int=2), at=NOW, policy=self.policy,
-            new_id=self.new_id,
-        )  # fmt: skip
-        self.ticket = draft.ticket
-        return draft
-
-    def act(self, kind, **fields):
-        live = self.ticket.assignment
-        outcome = kind(assignment_id=live.id, token=live.token, worker="bob", ordinal=1, **fields)
-        decided = decide_outcome(self.ticket, outcome, at=NOW, policy=self.policy, new_id=self.new_id)
-        self.ticket = decided.draft.ticket
-        return decided
+from tierdesk_router.domain.requests import answer_request
 
 
 def kinds(draft) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -13,45 +11,8 @@ from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.vocabulary import RejectReason, Status
 from tierdesk_router.domain.announcements import Party, announce
 from tierdesk_router.domain.description import facts_told, score_description
-from tierdesk_router.domain.outcomes import check_fence, decide_outcome
+from tierdesk_router.domain.outcomes import check_fence
 from tierdesk_router.domain.refusal import Refusal
-from tierdesk_router.domain.requests import open_by
-
-NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def desk(policy):
-    return Desk(policy)
-
-
-class Desk:
-    """One ticket, and the outcomes of its workers."""
-
-    def __init__(self, policy) -> None:
-        numbers = itertools.count(100)
-        self.policy = policy
-        self.new_id = lambda: UUID(int=next(numbers))
-
-    def open(self, **fields):
-        report = intake.ProblemReported(
-            reference="TD-TEST-0001", requester=intake.Requester(party="ann"), title="Broken", **fields
-        )
-        draft = open_by(
-            report, tenant="main", ticket_id=UUID(int=1), requester_id=UUID(int=2), at=NOW, policy=self.policy,
-            new_id=self.new_id,
-        )  # fmt: skip
-        self.ticket = draft.ticket
-        return draft
-
-    def act(self, kind, worker="bob", *, live=None, **fields):
-        live = live or self.ticket.assignment
-        if kind is outcomes.WorkEscalated:
-            fields = {"override": "a test tells no facts"} | fields
-        outcome = kind(assignment_id=live.id, token=live.token, worker=worker, ordinal=1, **fields)
-        decided = decide_outcome(self.ticket, outcome, at=NOW, policy=self.policy, new_id=self.new_id)
-        self.ticket = decided.draft.ticket
-        return decided
 
 
 def test_the_first_to_accept_owns_it_and_the_second_is_told_so(desk):
@@ -93,7 +54,14 @@ def test_a_first_outcome_implies_acceptance_even_when_the_rest_is_refused(desk):
 
 def test_up_to_the_vendor_and_back_with_findings(desk):
     desk.open(category="usage")
-    desk.act(outcomes.WorkEscalated, "bob", reason="needs_vendor", to_group="printer-vendor", findings="drum is worn")
+    desk.act(
+        outcomes.WorkEscalated,
+        "bob",
+        reason="needs_vendor",
+        to_group="printer-vendor",
+        findings="drum is worn",
+        override="in haste",
+    )
     assert (desk.ticket.tier, desk.ticket.group) == ("l4", "printer-vendor")
     assert desk.ticket.senders == ("service-desk",)
     desk.act(outcomes.WorkReturned, "vic", reason="not_ours", findings="not under contract")
@@ -104,7 +72,7 @@ def test_up_to_the_vendor_and_back_with_findings(desk):
 
 def test_without_a_wish_an_escalation_takes_the_next_tier_that_an_edge_leads_to(desk):
     desk.open(category="usage")
-    desk.act(outcomes.WorkEscalated, "bob", reason="cause_unclear")
+    desk.act(outcomes.WorkEscalated, "bob", reason="cause_unclear", override="in haste")
     assert (desk.ticket.tier, desk.ticket.group) == ("l2", "workplace")
 
 
