@@ -9,8 +9,9 @@ import pytest
 from tierdesk_contracts import intake, work
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.vocabulary import RejectReason, Status
-from tierdesk_router.domain.announcements import Party, announce
+from tierdesk_router.domain.announcements import announce
 from tierdesk_router.domain.description import facts_told, score_description
+from tierdesk_router.domain.disclosure import Party
 from tierdesk_router.domain.outcomes import check_fence
 from tierdesk_router.domain.refusal import Refusal
 

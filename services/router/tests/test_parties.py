@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tierdesk_router.app import DEFINITION
-from tierdesk_router.domain.announcements import Party
+from tierdesk_router.domain.disclosure import Party
 from tierdesk_router.store.parties import keep_parties
 from tierdesk_store import Database, migrate, service_url
 

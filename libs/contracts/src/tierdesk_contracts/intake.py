@@ -33,7 +33,19 @@ class Requester(Contract):
     phone: Name | None = None
 
 
-class ProblemReport(Contract):
+class FactReport(Contract):
+    """Facts of an incident description: what the requester tells of them, at once or when asked."""
+
+    location: Annotated[Name | None, Field(description="Where from.")] = None
+    contact: Annotated[Name | None, Field(description="How to reach them now.")] = None
+    steps_tried: tuple[StepTried, ...] = Field(default=(), max_length=100)
+    impact: Annotated[Level | None, Field(description="1 many people or a service, 2 a team, 3 one person.")] = None
+    affected: Annotated[Text | None, Field(description="Whom and what it stops.")] = None
+    department: Annotated[Identifier | None, Field(description="The best-suited department.")] = None
+    urgency: Annotated[Level | None, Field(description="How soon: 1 now, 2 today, 3 when it suits.")] = None
+
+
+class ProblemReport(FactReport):
     """A problem, told by its seven facts as far as known: who, where from, how to reach them, steps already taken,
     impact, best-suited department, how soon.
     """
@@ -43,13 +55,6 @@ class ProblemReport(Contract):
     title: Line
     text: Text = ""
     category: Identifier | None = None
-    location: Annotated[Name | None, Field(description="Where from.")] = None
-    contact: Annotated[Name | None, Field(description="How to reach them now.")] = None
-    steps_tried: tuple[StepTried, ...] = Field(default=(), max_length=100)
-    impact: Annotated[Level | None, Field(description="1 many people or a service, 2 a team, 3 one person.")] = None
-    affected: Annotated[Text | None, Field(description="Whom and what it stops.")] = None
-    department: Annotated[Identifier | None, Field(description="The best-suited department.")] = None
-    urgency: Annotated[Level | None, Field(description="How soon: 1 now, 2 today, 3 when it suits.")] = None
     asset: Name | None = None
 
 
@@ -67,18 +72,6 @@ class Reply(Contract):
 
 class RequesterReplied(Reply):
     """`intake.requester_replied.v1`: the requester says something on a ticket."""
-
-
-class FactReport(Contract):
-    """The requester tells facts of the incident description, as it is asked for, or puts them right."""
-
-    location: Annotated[Name | None, Field(description="Where from.")] = None
-    contact: Annotated[Name | None, Field(description="How to reach them now.")] = None
-    steps_tried: tuple[StepTried, ...] = Field(default=(), max_length=100)
-    impact: Annotated[Level | None, Field(description="1 many people or a service, 2 a team, 3 one person.")] = None
-    affected: Annotated[Text | None, Field(description="Whom and what it stops.")] = None
-    department: Annotated[Identifier | None, Field(description="The best-suited department.")] = None
-    urgency: Annotated[Level | None, Field(description="How soon: 1 now, 2 today, 3 when it suits.")] = None
 
 
 class FactsTold(FactReport):

@@ -13,16 +13,15 @@ from tierdesk_bus import Binding, BusError, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, VENDOR_INBOUND, WORK
 from tierdesk_policy import load_policy_file
 from tierdesk_router.handlers import intake, notices, outcomes
-from tierdesk_router.handlers.acknowledging import acknowledge_ticket
 from tierdesk_router.handlers.likeness import Forgetting
-from tierdesk_router.handlers.merging import Merging
 from tierdesk_router.handlers.policies import WorkQueues, apply_policy, vendor_namespaces
 from tierdesk_router.handlers.problems import ProblemCommands
+from tierdesk_router.handlers.ticket_commands import TicketCommands
 from tierdesk_router.handlers.timers import Timers, count_put_off
-from tierdesk_router.http.merging import merging_router
 from tierdesk_router.http.oversight import oversight_router
 from tierdesk_router.http.policy import policy_router
 from tierdesk_router.http.problems import problems_router
+from tierdesk_router.http.ticket_commands import ticket_commands_router
 from tierdesk_router.http.tickets import tickets_router
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_runtime.http import create_app
@@ -48,9 +47,8 @@ async def build(parts: Parts) -> Service:
     shelf = PolicyShelf()
     queues = WorkQueues(parts.bus)
     app = create_app(title="Tierdesk router", ring=parts.ring, settings=parts.settings)
-    app.include_router(tickets_router(parts.database, partial(acknowledge_ticket, parts, shelf)))
-    merging = Merging(parts.database, parts.clock.now, parts.identifiers.new, shelf)
-    app.include_router(merging_router(parts.database, merging.merge))
+    app.include_router(tickets_router(parts.database))
+    app.include_router(ticket_commands_router(TicketCommands(parts, shelf)))
     app.include_router(oversight_router(parts.database, shelf, parts.clock))
     app.include_router(policy_router(parts.database, shelf, partial(apply_policy, parts, queues)))
     commands = ProblemCommands(parts.database, parts.clock, parts.identifiers, shelf)

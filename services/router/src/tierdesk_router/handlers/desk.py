@@ -14,8 +14,9 @@ from tierdesk_contracts.names import EVENTS, event_key
 from tierdesk_contracts.ticket import Opened, TicketChanged
 from tierdesk_contracts.vocabulary import Contract
 from tierdesk_policy import Policy
-from tierdesk_router.domain.announcements import Destination, Party, Post, announce
+from tierdesk_router.domain.announcements import Destination, Post, announce
 from tierdesk_router.domain.chains import chain_due
+from tierdesk_router.domain.disclosure import Party
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.offers import close_due
 from tierdesk_router.domain.ticket import Ticket

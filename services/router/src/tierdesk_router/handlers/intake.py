@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter
 from tierdesk_contracts import intake
 from tierdesk_contracts.names import event_pattern
 from tierdesk_policy import Policy
-from tierdesk_router.domain.announcements import Party
+from tierdesk_router.domain.disclosure import Party
 from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.merging import pass_on
 from tierdesk_router.domain.requests import answer_request, open_by, subject_of

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.names import VENDOR_OFFERS, VENDOR_WORK, event_pattern, namespace_tenant, namespace_vendor
 from tierdesk_contracts.vocabulary import RejectReason
-from tierdesk_router.domain.announcements import Destination, assigned, destination_of, home_of, rejected
+from tierdesk_router.domain.announcements import Destination, destination_of, home_of
+from tierdesk_router.domain.disclosure import assigned, rejected
 from tierdesk_router.domain.outcomes import check_fence, decide_outcome
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment

@@ -1,25 +1,23 @@
-"""`/v1/tickets`: what agents, portals and the command line read of tickets, and that somebody takes notice of one."""
+"""`/v1/tickets`: what agents, portals and the command line read of tickets."""
 
 from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 
-from tierdesk_contracts.vocabulary import Identifier, Status, Text
-from tierdesk_router.domain.chains import NothingEscalatesError
+from tierdesk_contracts.vocabulary import Identifier, Status
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.store.reading import Cursor, count_tickets, list_tickets, read_log, read_ticket
-from tierdesk_runtime.http import Principal, json_body, require
+from tierdesk_runtime.http import Principal, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
 from tierdesk_store import Database
 
 Reader = Annotated[Principal, Depends(require("tickets:read"))]
-Writer = Annotated[Principal, Depends(require("tickets:write"))]
 
 
 After = Annotated[
@@ -53,32 +51,7 @@ class TicketCount(BaseModel):
     number: int
 
 
-class Acknowledging(BaseModel):
-    """That somebody has taken notice; who it is says the key."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    note: Annotated[Text, Field(description="What they say to it.")] = ""
-
-
-class AcknowledgementAnswer(BaseModel):
-    """What was acknowledged, by whom and when, and which escalations that stopped."""
-
-    reference: str
-    by: str
-    at: datetime
-    note: str
-    escalations: list[str]
-
-
-class AcknowledgeTicket(Protocol):
-    """Acknowledges a ticket of a tenant; None when there is no such. Raises `NothingEscalatesError`."""
-
-    async def __call__(self, tenant: str, name: str, /, *, by: str, note: str) -> Ticket | None:
-        """The ticket after it."""
-
-
-def tickets_router(database: Database, acknowledge: AcknowledgeTicket) -> APIRouter:
+def tickets_router(database: Database) -> APIRouter:
     """The routes, on this database."""
     router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
@@ -112,31 +85,14 @@ def tickets_router(database: Database, acknowledge: AcknowledgeTicket) -> APIRou
         async with database.read() as connection:
             found = None if "\x00" in ticket else await read_ticket(connection, who.tenant, ticket)
             if found is None:
-                raise _unknown()
+                raise unknown_ticket()
             return TicketStory(ticket=found, log=await read_log(connection, found))
-
-    @router.post("/{ticket}/acknowledgement", summary="Take notice of a ticket that escalates, which stops that")
-    async def acknowledge_one(
-        who: Writer, ticket: str, said: Annotated[Acknowledging, Depends(json_body(Acknowledging))]
-    ) -> AcknowledgementAnswer:
-        """Said again by the same key in the same words it answers the same; 409 when nothing escalates."""
-        by = who.label or who.key_id
-        try:
-            found = None if "\x00" in ticket else await acknowledge(who.tenant, ticket, by=by, note=said.note)
-        except NothingEscalatesError as error:
-            raise ProblemError(409, "Nothing to acknowledge", f"{error}.") from error
-        if found is None:
-            raise _unknown()
-        taken = found.acknowledgement
-        assert taken is not None
-        return AcknowledgementAnswer(
-            reference=found.reference, by=taken.by, at=taken.at, note=taken.note, escalations=list(taken.escalations)
-        )
 
     return router
 
 
-def _unknown() -> ProblemError:
+def unknown_ticket() -> ProblemError:
+    """Answered alike for a ticket of another tenant and for one that does not exist."""
     return ProblemError(404, "No such ticket", "Give a ticket's identifier, or its reference as TD-….")
 
 

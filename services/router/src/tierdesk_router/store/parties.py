@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
-from tierdesk_router.domain.announcements import Party
+from tierdesk_router.domain.disclosure import Party
 from tierdesk_router.store.tickets import Key
 from tierdesk_store import Transaction
 

@@ -1,0 +1,157 @@
+"""What a party is shown of a ticket: people in house all that they need, a vendor an allow-list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts import work
+from tierdesk_contracts.vocabulary import Mode, OfferReason, Role, StepTried
+from tierdesk_policy import BusinessTimeError, Policy
+from tierdesk_router.domain.refusal import Refusal
+from tierdesk_router.domain.ticket import Assignment, Ticket
+from tierdesk_router.domain.vendor_view import VendorView
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A requester, as far as people in house need to know."""
+
+    id: UUID
+    external: str
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    contact: str | None = None
+
+    @property
+    def reach(self) -> str | None:
+        """How to reach them."""
+        return self.contact or self.phone or self.email
+
+
+def vendor_view(ticket: Ticket, vendor: str | None, party: Party | None) -> VendorView | None:
+    """How the vendor may read the ticket; None for a party in house."""
+    if vendor is None:
+        return None
+    known = () if party is None else (party.name, party.external, party.email, party.phone, party.contact)
+    return VendorView(ticket, vendor, known)
+
+
+def _case(ticket: Ticket, view: VendorView | None) -> work.Case:
+    if view is not None:
+        return view.case
+    assert ticket.category is not None
+    assert ticket.priority is not None
+    return work.Case(
+        reference=ticket.reference,
+        title=ticket.title,
+        text=ticket.text,
+        category=ticket.category,
+        priority=ticket.priority,
+        asset=ticket.asset,
+    )
+
+
+def _steps(ticket: Ticket, view: VendorView | None) -> tuple[StepTried, ...]:
+    return ticket.steps_tried if view is None else view.steps_tried
+
+
+def internal_of(ticket: Ticket, vendor: str | None, party: Party | None) -> work.Internal | None:
+    """What people in house see besides; None for a vendor."""
+    if vendor is not None:
+        return None
+    return work.Internal(
+        requester=party.external if party else None,
+        requester_name=party.name if party else None,
+        contact=party.reach if party else None,
+        location=ticket.location,
+        affected=ticket.affected,
+        completeness=ticket.completeness,
+        missing_facts=ticket.missing_facts,
+        explanation=ticket.explanation,
+        findings=ticket.findings,
+        article_id=ticket.article_id,
+        article_title=ticket.article_title,
+    )
+
+
+def promises(ticket: Ticket, policy: Policy) -> tuple[work.Deadline, ...]:
+    """First response and resolution as promised when the ticket was opened; pauses come on top."""
+    found = []
+    assert ticket.category is not None
+    assert ticket.priority is not None
+    for kind in ("first_response", "resolution"):
+        target = policy.target(kind, priority=ticket.priority, category=ticket.category, tier=ticket.tier)
+        if target is None:
+            continue
+        try:
+            due = policy.calendar(target.calendar).add(ticket.opened_at, target.within_seconds)
+        except BusinessTimeError:
+            continue
+        found.append(work.Deadline(kind=kind, due_at=due))
+    return tuple(found)
+
+
+def _asked(ticket: Ticket, part: Assignment, policy: Policy, view: VendorView | None) -> dict[str, Any]:
+    """What the holder of an assignment is asked for."""
+    assert ticket.category is not None
+    return {
+        "role": Role.CONTRIBUTOR if part.reason is OfferReason.INVITATION else Role.OWNER,
+        "question": part.question if view is None else view.redact(part.question),
+        "mode": Mode(policy.category(ticket.category).mode.value),
+    }
+
+
+def offer_of(ticket: Ticket, part: Assignment, policy: Policy, party: Party | None) -> work.WorkOffered:
+    """The message that offers it, to own or to contribute."""
+    view = vendor_view(ticket, part.vendor, party)
+    return work.WorkOffered(
+        assignment_id=part.id,
+        token=part.token,
+        **_asked(ticket, part, policy, view),
+        tier=part.tier,
+        group=part.group,
+        reason=part.reason,
+        attempt=part.attempt,
+        accept_by=part.accept_by,
+        deadlines=promises(ticket, policy),
+        steps_tried=_steps(ticket, view),
+        case=_case(ticket, view),
+        internal=internal_of(ticket, part.vendor, party),
+    )
+
+
+def assigned(
+    ticket: Ticket, live: Assignment, last_ordinal: int, policy: Policy, party: Party | None
+) -> work.WorkAssigned:
+    """The answer to an acceptance; also to a repeated one of the same worker."""
+    assert live.worker is not None
+    view = vendor_view(ticket, live.vendor, party)
+    return work.WorkAssigned(
+        assignment_id=live.id,
+        token=live.token,
+        **_asked(ticket, live, policy, view),
+        worker=live.worker,
+        last_ordinal=last_ordinal,
+        deadlines=promises(ticket, policy),
+        steps_tried=_steps(ticket, view),
+        case=_case(ticket, view),
+        internal=internal_of(ticket, live.vendor, party),
+    )
+
+
+def rejected(outcome: outcomes.Outcome, outcome_id: UUID, refusal: Refusal, last_ordinal: int) -> work.OutcomeRejected:
+    """The answer to an outcome that changed nothing."""
+    return work.OutcomeRejected(
+        assignment_id=outcome.assignment_id,
+        token=outcome.token,
+        outcome_id=outcome_id,
+        worker=outcome.worker,
+        ordinal=outcome.ordinal,
+        reason=refusal.reason,
+        detail=refusal.detail,
+        last_ordinal=last_ordinal,
+    )
