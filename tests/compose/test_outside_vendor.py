@@ -59,8 +59,8 @@ async def may_open(desk: Composition, address: str, namespace: str) -> bool:
     connection = aiormq.Connection(parts, context=trust(desk))
     try:
         await connection.connect()
-    except aiormq.exceptions.AMQPConnectionError:
-        return False
+    except (aiormq.exceptions.AMQPConnectionError, aiormq.exceptions.InvalidFrameError):
+        return False  # the broker closes the connection where it expects "open-ok"
     await connection.close()
     return True
 
