@@ -89,7 +89,7 @@ def test_each_rule_is_told_why_it_does_not_decide():
     assert told[2] == ("early", (), "the condition does not hold: title.contains('early')")
     assert told[3][2].startswith("the condition cannot be decided (")
     assert told[4] == ("late", ("group",), "category is usage or print; the condition holds: title.contains('late')")
-    assert told[5] == ("any", (), "matches too, but an earlier one has decided")
+    assert told[5] == ("any", (), "matches too, but late comes before it")
 
 
 VALUES = {

@@ -144,7 +144,7 @@ class RuleTable:
                 yield Judgement(rule, decides, _why_matches(rule))
             else:
                 why = _why_not(rule, condition, facts, context)
-                yield Judgement(rule, (), why or "matches too, but an earlier one has decided")
+                yield Judgement(rule, (), why or _why_late(rule, decision))
 
     def _match_columns(self, facts: Facts) -> int:
         left = (1 << len(self._rules)) - 1
@@ -178,6 +178,13 @@ def _why_matches(rule: Rule) -> str:
     if rule.when is not None:
         told.append(f"the condition holds: {rule.when}")
     return "; ".join(told) or "it asks for nothing"
+
+
+def _why_late(rule: Rule, decision: Decision) -> str:
+    """Which rules before this one have decided what it would."""
+    earlier = (getattr(decision, what) for what in OUTCOMES if getattr(rule, what) is not None)
+    names = list(dict.fromkeys(one.id for one in earlier))
+    return f"matches too, but {' and '.join(names)} {'comes' if len(names) == 1 else 'come'} before it"
 
 
 def _why_not(rule: Rule, condition: Condition | None, facts: Facts, context: Any) -> str:
