@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from tierdesk_cli.tickets import clean
+from tierdesk_cli.wording import tell_group
 from tierdesk_contracts import ticket as events
 from tierdesk_policy import Facts, Policy, RecurringRule
 from tierdesk_router.domain.likeness import RECURRING, Subject, lookups, tell_span
@@ -33,12 +34,6 @@ class Decision(NamedTuple):
     def recorded(cls, event: events.Triaged) -> Self:
         """The decision that a ticket's log has."""
         return cls(event.group, event.priority, event.explanation.rule, event.explanation.because)
-
-
-def tell_group(group_id: str, policy: Policy) -> str:
-    """A group as people call it, with its tier: `Printers and copiers (l4)`."""
-    group = next((one for one in policy.groups if one.id == group_id), None)
-    return group_id if group is None else f"{group.name} ({group.tier})"
 
 
 def tell_rule(rule: str) -> str:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Final, cast
 from urllib.parse import quote
 
-from pydantic import TypeAdapter
 from rich.console import Console
 
 from tierdesk_cli.client import connect
 from tierdesk_cli.decision import Decision, print_decision, print_section, tell_turns
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.policy import read_policy
-from tierdesk_cli.road import tell_now, tell_road
+from tierdesk_cli.road import read_log, tell_now, tell_road
 from tierdesk_cli.tickets import clean
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.event import TicketEvent
@@ -30,7 +29,6 @@ from tierdesk_router.domain.triage import facts_of, triage
 
 MOST_BYTES: Final = 1_048_576
 _NOBODY: Final = uuid.UUID(int=0)
-_EVENT: Final[TypeAdapter[TicketEvent]] = TypeAdapter(events.AnyTicketEvent)
 
 
 async def explain(
@@ -50,8 +48,7 @@ async def explain(
         story = await desk.get(f"/v1/tickets/{quote(subject, safe='')}")
     version = story["ticket"]["policy_version"]
     policy = given or await _fetch(data, url, key, f"/v1/policy/versions/{quote(version, safe='')}")
-    log = [_EVENT.validate_python(event, extra="ignore") for event in story["log"]]
-    _tell_ticket(Ticket.model_validate(story["ticket"], extra="ignore"), log, policy, console)
+    _tell_ticket(Ticket.model_validate(story["ticket"], extra="ignore"), read_log(story), policy, console)
 
 
 def _as_file(subject: str) -> Path | None:

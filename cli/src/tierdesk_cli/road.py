@@ -4,63 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from tierdesk_cli.decision import tell_group
-from tierdesk_cli.scorecard import tell_seconds
+from pydantic import TypeAdapter
+
+from tierdesk_cli.wording import (
+    CHANNELS,
+    PARTIES,
+    REASONS,
+    in_one_line,
+    quote,
+    tell_actor,
+    tell_group,
+    tell_moment,
+    tell_ordinal,
+    tell_remark,
+    tell_span,
+)
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.event import TicketEvent
 from tierdesk_contracts.vocabulary import (
-    Actor,
     ActorKind,
-    Channel,
-    EscalationReason,
     OfferReason,
     PauseParty,
-    ReturnReason,
     WithdrawReason,
 )
 from tierdesk_policy import Policy
 from tierdesk_router.domain.ticket import Ticket
 
-MOST_LETTERS: Final = 160
-"""How much of what somebody wrote is told; `tierdesk tickets` tells more."""
-
-_CHANNELS: Final = {
-    Channel.PORTAL: "in the portal",
-    Channel.WEB_FORM: "by a web form",
-    Channel.PHONE: "by phone",
-    Channel.MAIL: "by mail",
-    Channel.CHAT: "by chat",
-    Channel.SOCIAL: "in social media",
-    Channel.ALERT: "by a monitor's alert",
-    Channel.API: "by a program",
-}
-_REASONS: Final = {
-    EscalationReason.CAUSE_UNCLEAR: "the cause is unclear",
-    EscalationReason.FIRST_FIX_FAILED: "the first fix failed",
-    EscalationReason.BEYOND_SCOPE: "beyond what this group does",
-    EscalationReason.COMPLEX_CONFIGURATION: "a complex configuration",
-    EscalationReason.RECURRING: "it recurs",
-    EscalationReason.OUTAGE_RISK: "it may become an outage",
-    EscalationReason.NEEDS_VENDOR: "it needs the supplier",
-    EscalationReason.FINDINGS: "with what was found there",
-    EscalationReason.OVERDUE: "it took too long",
-    ReturnReason.WRONG_GROUP: "the wrong group",
-    ReturnReason.INCOMPLETE_DESCRIPTION: "the description is incomplete",
-    ReturnReason.NOT_OURS: "not theirs to do",
-}
-_PARTIES: Final = {
-    PauseParty.REQUESTER: "the requester",
-    PauseParty.VENDOR: "a supplier",
-    PauseParty.VISIT: "a visit",
-    PauseParty.CHANGE: "a change",
-}
-
 Line = tuple[str, str]
 """When, and what happened."""
+
+
+_EVENT: Final[TypeAdapter[TicketEvent]] = TypeAdapter(events.AnyTicketEvent)
+
+
+def read_log(story: dict[str, Any]) -> list[TicketEvent]:
+    """The events of a ticket's story, as the desk answers it; fields of a later release are left out."""
+    return [_EVENT.validate_python(event, extra="ignore") for event in story["log"]]
 
 
 @dataclass(slots=True)
@@ -87,7 +70,7 @@ class Place:
     def after(self, at: datetime) -> str:
         """How long it took since the last change of hands."""
         seconds = 0.0 if self.since is None else (at - self.since).total_seconds()
-        return "at once" if seconds < 1 else f"after {_span(seconds)}"
+        return "at once" if seconds < 1 else f"after {tell_span(seconds)}"
 
 
 def tell_road(log: Iterable[TicketEvent], policy: Policy) -> list[Line]:
@@ -96,7 +79,7 @@ def tell_road(log: Iterable[TicketEvent], policy: Policy) -> list[Line]:
     for event in log:
         told = _TELLERS[type(event)](place, event) if type(event) in _TELLERS else ""
         if told:
-            lines.append((tell_moment(event.at), _one_line(told)))
+            lines.append((tell_moment(event.at), in_one_line(told)))
     return lines
 
 
@@ -110,7 +93,7 @@ def tell_now(ticket: Ticket, policy: Policy) -> list[str]:
         until = f" until {tell_moment(live.accept_by)}" if live.accept_by else ""
         told = [f"{tell_group(live.group, policy)} is asked{until}; nobody has accepted it yet."]
     else:
-        waits = f", and waits for {_PARTIES.get(PauseParty(ticket.paused_for), '')}" if ticket.paused_for else ""
+        waits = f", and waits for {PARTIES.get(PauseParty(ticket.paused_for), '')}" if ticket.paused_for else ""
         told = [f"{live.worker} of {tell_group(live.group, policy)} has it{waits}."]
         if ticket.tier != live.tier:
             told.append(f"It is carried through, and stands at tier {ticket.tier}.")
@@ -124,13 +107,8 @@ def tell_now(ticket: Ticket, policy: Policy) -> list[str]:
     return told
 
 
-def tell_moment(at: datetime) -> str:
-    """A moment as people read it, in UTC, to the minute."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-
-
 def _opened(_: Place, event: events.Opened) -> str:
-    return f"opened {_CHANNELS.get(event.channel, '')}".strip()
+    return f"opened {CHANNELS.get(event.channel, '')}".strip()
 
 
 def _sorted(place: Place, event: events.Triaged) -> str:
@@ -148,7 +126,9 @@ def _offered(place: Place, event: events.Offered) -> str:
         case OfferReason.TRIAGE:
             return f"offered to {name}"
         case OfferReason.NOT_ACCEPTED if event.group == before:
-            return f"not accepted by {name}, {waited}: offered to them again, for the {_nth(event.attempt)} time"
+            return (
+                f"not accepted by {name}, {waited}: offered to them again, for the {tell_ordinal(event.attempt)} time"
+            )
         case OfferReason.NOT_ACCEPTED:
             return f"not accepted by {place.name(before)}, {waited}: offered to {name}, who stand in for them"
         case OfferReason.OVERDUE:
@@ -169,39 +149,37 @@ def _escalated(place: Place, event: events.Escalated) -> str:
     here = next((one.tier for one in place.policy.groups if one.id == place.group), event.to_tier)
     down = {here, event.to_tier} <= set(heights) and heights.index(event.to_tier) < heights.index(here)
     way = "handed down" if down else "escalated"
-    why = _REASONS.get(event.reason, event.reason.value)
-    told = f"{way} to {place.name(event.to_group)} by {_who(event.actor)}, {place.after(event.at)}: {why}"
+    why = REASONS.get(event.reason, event.reason.value)
+    told = f"{way} to {place.name(event.to_group)} by {tell_actor(event.actor)}, {place.after(event.at)}: {why}"
     if event.override:
-        told += f"; with an incomplete description, because {_quote(event.override)}"
-    return told + _findings(event.findings)
+        told += f"; with an incomplete description, because {quote(event.override)}"
+    return told + tell_remark(event.findings)
 
 
 def _transferred(place: Place, event: events.Transferred) -> str:
     return (
-        f"transferred to {place.name(event.to_group)} by {_who(event.actor)}, {place.after(event.at)}"
-        f"{_findings(event.findings)}"
+        f"transferred to {place.name(event.to_group)} by {tell_actor(event.actor)}, {place.after(event.at)}"
+        f"{tell_remark(event.findings)}"
     )
 
 
 def _returned(place: Place, event: events.Returned) -> str:
-    why = _REASONS.get(event.reason, event.reason.value)
+    why = REASONS.get(event.reason, event.reason.value)
     return (
-        f"given back to {place.name(event.to_group)} by {_who(event.actor)}, {place.after(event.at)}: {why}"
-        f"{_findings(event.findings)}"
+        f"given back to {place.name(event.to_group)} by {tell_actor(event.actor)}, {place.after(event.at)}: {why}"
+        f"{tell_remark(event.findings)}"
     )
 
 
 def _carried(_: Place, event: events.Carried) -> str:
-    why = _REASONS.get(event.reason, event.reason.value)
-    return (
-        f"carried to tier {event.to_tier} by {_who(event.actor)}, who stays its owner: {why}{_findings(event.findings)}"
-    )
+    why = REASONS.get(event.reason, event.reason.value)
+    return f"carried to tier {event.to_tier} by {tell_actor(event.actor)}, who stays its owner: {why}{tell_remark(event.findings)}"
 
 
 def _invited(place: Place, event: events.Invited) -> str:
     place.guests[event.assignment_id] = event.group
-    again = "" if event.attempt == 1 else f", for the {_nth(event.attempt)} time"
-    return f"{place.name(event.group)} invited to contribute{again}: {_quote(event.question)}"
+    again = "" if event.attempt == 1 else f", for the {tell_ordinal(event.attempt)} time"
+    return f"{place.name(event.group)} invited to contribute{again}: {quote(event.question)}"
 
 
 def _joined(place: Place, event: events.Joined) -> str:
@@ -209,12 +187,12 @@ def _joined(place: Place, event: events.Joined) -> str:
 
 
 def _contributed(place: Place, event: events.Contributed) -> str:
-    return f"{_who(event.actor)} of {place.guest(event.assignment_id)} contributed: {_quote(event.findings)}"
+    return f"{tell_actor(event.actor)} of {place.guest(event.assignment_id)} contributed: {quote(event.findings)}"
 
 
 def _declined(place: Place, event: events.Declined) -> str:
-    why = _REASONS.get(event.reason, event.reason.value)
-    return f"{place.guest(event.assignment_id)} declined to contribute: {why}{_findings(event.findings)}"
+    why = REASONS.get(event.reason, event.reason.value)
+    return f"{place.guest(event.assignment_id)} declined to contribute: {why}{tell_remark(event.findings)}"
 
 
 def _released(place: Place, event: events.Released) -> str:
@@ -225,39 +203,43 @@ def _released(place: Place, event: events.Released) -> str:
 
 def _paused(place: Place, event: events.Paused) -> str:
     place.paused_at = event.at
-    return f"paused by {_who(event.actor)}: waits for {_PARTIES.get(event.party, event.party.value)}"
+    return f"paused by {tell_actor(event.actor)}: waits for {PARTIES.get(event.party, event.party.value)}"
 
 
 def _resumed(place: Place, event: events.Resumed) -> str:
     waited = 0.0 if place.paused_at is None else (event.at - place.paused_at).total_seconds()
     place.paused_at = None
-    return f"resumed by {_who(event.actor)}" + (f" after {_span(waited)}" if waited >= 1 else "")
+    return f"resumed by {tell_actor(event.actor)}" + (f" after {tell_span(waited)}" if waited >= 1 else "")
+
+
+def _levels(event: events.Reprioritised) -> str:
+    return f"for impact {event.impact} and urgency {event.urgency}"
 
 
 def _reprioritised(place: Place, event: events.Reprioritised) -> str:
     named = place.policy.priority_name(event.priority)
     why = "since it took too long" if event.actor.kind is ActorKind.DESK else _levels(event)
-    return f"made priority {event.priority} ({named}) by {_who(event.actor)}, {why}"
+    return f"made priority {event.priority} ({named}) by {tell_actor(event.actor)}, {why}"
 
 
 def _resolved(place: Place, event: events.Resolved) -> str:
-    told = f"resolved by {_who(event.actor)} of {place.name(place.group)}, {place.after(event.at)}"
+    told = f"resolved by {tell_actor(event.actor)} of {place.name(place.group)}, {place.after(event.at)}"
     place.since = event.at
-    return f"{told}: {_quote(event.how)}" + (f"; cause: {_quote(event.root_cause)}" if event.root_cause else "")
+    return f"{told}: {quote(event.how)}" + (f"; cause: {quote(event.root_cause)}" if event.root_cause else "")
 
 
 def _closed(_: Place, event: events.Closed) -> str:
     if event.actor.kind is ActorKind.REQUESTER:
         return "confirmed by the requester, and closed"
-    return f"closed by {_who(event.actor)}{_findings(event.comment)}"
+    return f"closed by {tell_actor(event.actor)}{tell_remark(event.comment)}"
 
 
 def _merged(_: Place, event: events.Merged) -> str:
-    return f"merged by {_who(event.actor)}: it goes on in {event.reference}{_findings(event.reason)}"
+    return f"merged by {tell_actor(event.actor)}: it goes on in {event.reference}{tell_remark(event.reason)}"
 
 
 def _chain_started(_: Place, event: events.ChainStarted) -> str:
-    return f"escalation {event.escalation} begun by the desk: {_one_line(event.reason)}"
+    return f"escalation {event.escalation} begun by the desk: {in_one_line(event.reason)}"
 
 
 def _notified(_: Place, event: events.Notified) -> str:
@@ -265,7 +247,7 @@ def _notified(_: Place, event: events.Notified) -> str:
 
 
 def _acknowledged(_: Place, event: events.Acknowledged) -> str:
-    return f"acknowledged by {_who(event.actor)}, which stops what escalates{_findings(event.note)}"
+    return f"acknowledged by {tell_actor(event.actor)}, which stops what escalates{tell_remark(event.note)}"
 
 
 _TELLERS: Final[dict[type[TicketEvent], Callable[[Place, Any], str]]] = {
@@ -287,40 +269,10 @@ _TELLERS: Final[dict[type[TicketEvent], Callable[[Place, Any], str]]] = {
     events.Reprioritised: _reprioritised,
     events.Resolved: _resolved,
     events.Closed: _closed,
-    events.ReopenedAgain: lambda _, event: f"reopened by {_who(event.actor)}{_findings(event.reason)}",
-    events.CancelledByRequester: lambda _, event: f"cancelled by {_who(event.actor)}{_findings(event.reason)}",
+    events.ReopenedAgain: lambda _, event: f"reopened by {tell_actor(event.actor)}{tell_remark(event.reason)}",
+    events.CancelledByRequester: lambda _, event: f"cancelled by {tell_actor(event.actor)}{tell_remark(event.reason)}",
     events.Merged: _merged,
     events.ChainStarted: _chain_started,
     events.Notified: _notified,
     events.Acknowledged: _acknowledged,
 }
-
-
-def _who(actor: Actor) -> str:
-    return {ActorKind.REQUESTER: "the requester", ActorKind.DESK: "the desk"}.get(actor.kind, actor.id)
-
-
-def _levels(event: events.Reprioritised) -> str:
-    return f"for impact {event.impact} and urgency {event.urgency}"
-
-
-def _nth(number: int) -> str:
-    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
-
-
-def _span(seconds: float) -> str:
-    told = tell_seconds(seconds)
-    return next((told.removesuffix(nought) for nought in (" 0 s", " 0 min", " 0 h") if told.endswith(nought)), told)
-
-
-def _findings(text: str) -> str:
-    return f"; {_quote(text)}" if text else ""
-
-
-def _quote(text: str) -> str:
-    plain = _one_line(text)
-    return f"“{plain if len(plain) <= MOST_LETTERS else plain[: MOST_LETTERS - 1] + '…'}”"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
