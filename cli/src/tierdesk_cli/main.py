@@ -25,6 +25,7 @@ from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
 from tierdesk_cli.options import Data, Json, Key, Service, Url, console, wait_for
 from tierdesk_cli.replay import command as replay
+from tierdesk_cli.vendors import mock
 
 app = typer.Typer(
     name="tierdesk",
@@ -39,6 +40,7 @@ app.add_typer(parked_commands.app, name="parked")
 app.add_typer(calendar_app, name="calendar")
 app.add_typer(vendor.app, name="vendor")
 scorecard.add_commands(vendor.app, console)
+mock.add_command(vendor.app, console)
 
 
 @app.command("up")
