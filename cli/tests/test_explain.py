@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tierdesk_cli.decision import Decision, print_decision
 from tierdesk_cli.road import tell_now, tell_road
+from tierdesk_cli.together import tell_together
 from tierdesk_contracts import intake
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_router.domain.likeness import Recurrence
@@ -226,3 +227,33 @@ def test_an_event_is_told_what_could_still_send_it_elsewhere(tierdesk, tmp_path)
     ]
     event.write_text(json.dumps(told | {"category": "printer"}))
     assert "could still" not in tierdesk("policy", "explain", event, "--policy", policy).out
+
+
+def test_a_demonstration_points_at_who_was_invited_and_what_was_carried_and_at_the_owner(journey):
+    journey.open(category="outage")
+    journey.act("bob", outcomes.WorkInvited, to_group="networks", question="Is it the net?")
+    (part,) = journey.ticket.contributions
+    journey.act("mia", outcomes.WorkContributed, live=part, findings="A loop.")
+    assert tell_together(journey.log, POLICY) == [
+        "Swarmed: bob invited Networks (l2) to contribute.",
+        "mia of Networks (l2) answered: “A loop.”",
+        "Its owner did not change: bob.",
+    ]
+    carried = Journey()
+    carried.open(category="software")
+    carried.act("bob", outcomes.WorkCarried, reason="cause_unclear", to_tier="l2")
+    assert tell_together(carried.log, POLICY) == [
+        "Carried through: bob carried it to tier l2.",
+        "Its owner did not change: bob.",
+    ]
+
+
+def test_a_demonstration_points_at_tiers_that_were_passed_over_and_at_nothing_else(journey):
+    journey.open(category="printer")
+    journey.act("technician-1", outcomes.WorkEscalated, reason="findings", to_tier="l3")
+    journey.act("eva", outcomes.WorkEscalated, reason="beyond_scope", to_tier="l2")
+    assert tell_together(journey.log, POLICY) == []
+    direct = Journey()
+    direct.open()
+    direct.act("bob", outcomes.WorkEscalated, reason="needs_vendor", to_tier="l4", to_group="acme")
+    assert tell_together(direct.log, POLICY) == ["Straight from tier l1 to tier l4: handed on by bob."]
