@@ -126,7 +126,7 @@ def test_a_ticket_is_explained_by_the_policy_it_was_opened_under(desk, ask, tmp_
     assert lines[:2] == [
         f"{reference}  A stolen laptop",
         (
-            "Goes to Infrastructure and data centre (infrastructure), tier l3 Engineers, with priority 1 (critical): "
+            "Went first to Infrastructure and data centre (infrastructure), tier l3 Engineers, with priority 1 (critical): "
             "decided by the rule security."
         ),
     ]

@@ -204,7 +204,7 @@ def test_a_department_that_overrides_and_a_kind_that_recurs_are_what_decided(jou
         "Why",
         "  The category is printer, which enters at tier l4, group acme.",
         "  Impact 1 (high) and urgency 1 (high) make priority 1 (critical).",
-        "  The best-suited department is finance, which goes before the category: its group platform of tier l3 has it.",
+        "  The best-suited department is finance, which goes before the category: platform of tier l3 gets it.",
     ]
     again = Journey()
     again.open(category="laptop", asset="L-1", recurrence=Recurrence("l3", "The third of its kind: TD-1, TD-2."))

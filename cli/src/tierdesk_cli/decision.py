@@ -41,16 +41,17 @@ def tell_rule(rule: str) -> str:
     return "its kind, which recurs" if rule == RECURRING else f"the {rule}"
 
 
-def print_decision(decision: Decision, facts: Facts, policy: Policy, console: Console) -> None:
+def print_decision(decision: Decision, facts: Facts, policy: Policy, console: Console, *, verb: str = "Goes") -> None:
     """Where it goes, the reasons as they are recorded, and every rule of the policy with what became of it."""
     group, named = policy.group(decision.group), policy.priority_name(decision.priority)
     identifier = "" if group.name == group.id else f" ({group.id})"
     tier = policy.tier(group.tier)
-    _print(
-        f"Goes to {group.name}{identifier}, tier {tier.id}{'' if tier.name == tier.id else f' {tier.name}'}, "
-        f"with priority {decision.priority} ({named}): decided by {tell_rule(decision.rule)}.",
-        console,
+    of_tier = f"tier {tier.id}" if tier.name.lower() == tier.id else f"tier {tier.id} {tier.name}"
+    sentence = (
+        f"{verb} to {group.name}{identifier}, {of_tier}, with priority {decision.priority} ({named}): decided by "
+        f"{tell_rule(decision.rule)}."
     )
+    console.print(clean(sentence), highlight=False, soft_wrap=True)
     print_section("Why", decision.because, console)
     rows = [
         (judged.rule.id, f"decides the {' and the '.join(judged.decides)}" if judged.decides else "no", judged.why)
@@ -92,7 +93,3 @@ def print_section(heading: str, rows: Iterable[str | Sequence[str]], console: Co
     for row in rows:
         table.add_row(*map(clean, (row,) if isinstance(row, str) else row))
     console.print(Padding(table, (0, 0, 0, 2), expand=False))
-
-
-def _print(sentence: str, console: Console) -> None:
-    console.print(clean(sentence), highlight=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from rich.console import Console
 
-from tierdesk_cli.client import connect
+from tierdesk_cli.client import DeskClient, connect
 from tierdesk_cli.decision import Decision, print_decision, print_section, tell_turns
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.policy import read_policy
@@ -42,12 +42,21 @@ async def explain(
     given = None if policy_file is None else read_policy(policy_file)
     file = _as_file(subject)
     if file is not None:
-        _tell_event(_read_event(file), given or await _fetch(data, url, key, "/v1/policy"), console)
+        event = _read_event(file)
+        if given is None:
+            async with connect(data, url, key) as desk:
+                given = await _fetch(desk, "/v1/policy")
+        _tell_event(event, given, console)
         return
     async with connect(data, url, key) as desk:
-        story = await desk.get(f"/v1/tickets/{quote(subject, safe='')}")
+        await explain_ticket(desk, subject, console, given)
+
+
+async def explain_ticket(desk: DeskClient, name: str, console: Console, given: Policy | None = None) -> None:
+    """Tell the decision and the road of a ticket of this desk; `given` a policy, the decision that it would make."""
+    story = await desk.get(f"/v1/tickets/{quote(name, safe='')}")
     version = story["ticket"]["policy_version"]
-    policy = given or await _fetch(data, url, key, f"/v1/policy/versions/{quote(version, safe='')}")
+    policy = given or await _fetch(desk, f"/v1/policy/versions/{quote(version, safe='')}")
     _tell_ticket(Ticket.model_validate(story["ticket"], extra="ignore"), read_log(story), policy, console)
 
 
@@ -56,10 +65,9 @@ def _as_file(subject: str) -> Path | None:
     return file if subject.endswith(".json") or file.is_file() else None
 
 
-async def _fetch(data: Path, url: str | None, key: str | None, path: str) -> Policy:
+async def _fetch(desk: DeskClient, path: str) -> Policy:
     """A policy of the desk."""
-    async with connect(data, url, key) as desk:
-        return Policy.from_document((await desk.get(path))["document"])
+    return Policy.from_document((await desk.get(path))["document"])
 
 
 def _read_event(file: Path) -> Opening:
@@ -106,7 +114,7 @@ def _tell_ticket(ticket: Ticket, log: Sequence[TicketEvent], policy: Policy, con
     facts = facts_of(before, policy, vip=opened.vip)
     if policy.version == ticket.policy_version:
         recorded = next(event for event in log if isinstance(event, events.Triaged))
-        print_decision(Decision.recorded(recorded), facts, policy, console)
+        print_decision(Decision.recorded(recorded), facts, policy, console, verb="Went first")
         print_section("Its road (times in UTC)", tell_road(log, policy), console)
         print_section("Now", tell_now(ticket, policy), console)
     else:

@@ -83,7 +83,7 @@ def test_a_rule_that_names_a_priority_alone_leaves_the_way_to_department_and_cat
     assert (triaged.group, triaged.priority, triaged.explanation.rule) == ("network", 2, "department networks")
     assert triaged.explanation.because[2:] == (
         "The requester is a VIP.",
-        "The best-suited department is networks, which goes before the category: its group network of tier l2 has it.",
+        "The best-suited department is networks, which goes before the category: network of tier l2 gets it.",
         "The rule boss makes it priority 2.",
     )
 

@@ -45,8 +45,8 @@ def triage(ticket: Ticket, policy: Policy, *, vip: bool = False) -> Verdict:
     elif department is not None and department.overrides:
         group, rule = policy.group(department.group), f"department {department.id}"
         because.append(
-            f"The best-suited department is {department.id}, which goes before the category: its group {group.id} of "
-            f"tier {group.tier} has it."
+            f"The best-suited department is {department.id}, which goes before the category: {group.id} of tier "
+            f"{group.tier} gets it."
         )
     if decision.priority is not None and decision.priority.priority is not None:
         priority = decision.priority.priority
