@@ -189,7 +189,7 @@ def test_the_rule_that_wins_is_told_with_why_and_the_others_with_why_not(journey
         "  The rule boss makes it priority 1: Who decides must be able to work.",
         "",
         "The rules in their order; the first that matches decides",
-        "  boss      decides the priority  vip is yes",
+        "  boss      decides the priority  the requester is a VIP",
         '  water     decides the group     the condition holds: text.contains("water")',
         "  by-phone  no                    channel is portal, not phone",
         "  wet       no                    matches too, but water and boss come before it",

@@ -102,7 +102,7 @@ def _tell_event(message: Opening, policy: Policy, console: Console) -> None:
     turns = tell_turns(verdict, subject, policy)
     if turns:
         print_section("What could still send it elsewhere", turns, console)
-    _tell_policy(policy, console)
+    _tell_policy("By", policy, console)
 
 
 def _tell_ticket(ticket: Ticket, log: Sequence[TicketEvent], policy: Policy, console: Console) -> None:
@@ -117,11 +117,12 @@ def _tell_ticket(ticket: Ticket, log: Sequence[TicketEvent], policy: Policy, con
         print_decision(Decision.recorded(recorded), facts, policy, console, verb="Went first")
         print_section("Its road (times in UTC)", tell_road(log, policy), console)
         print_section("Now", tell_now(ticket, policy), console)
+        _tell_policy("Opened under", policy, console)
     else:
         console.print("Decided anew, by another policy than the ticket's own.", highlight=False)
         print_decision(Decision.of(triage(before, policy, vip=opened.vip)), facts, policy, console)
-    _tell_policy(policy, console)
+        _tell_policy("By", policy, console)
 
 
-def _tell_policy(policy: Policy, console: Console) -> None:
-    console.print(f"\nPolicy {clean(policy.name)}, {policy.version}", highlight=False, soft_wrap=True)
+def _tell_policy(how: str, policy: Policy, console: Console) -> None:
+    console.print(f"\n{how} the policy {clean(policy.name)}, {policy.version}", highlight=False, soft_wrap=True)

@@ -67,6 +67,8 @@ def tell_ordinal(number: int) -> str:
 
 def tell_span(seconds: float) -> str:
     """A span, without a second unit that is nought."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
     told = tell_seconds(seconds)
     return next((told.removesuffix(nought) for nought in (" 0 s", " 0 min", " 0 h") if told.endswith(nought)), told)
 

@@ -77,6 +77,17 @@ def test_a_rule_decides_before_the_department_and_the_category_and_says_why(rule
     assert offered.group == "duty"
 
 
+def test_a_department_that_decides_nothing_is_told_with_the_reason(policy):
+    later = Policy.from_document(policy.document() | {"departments": [{"id": "networks", "group": "network"}]})
+    _, triaged, _ = opened(later, problem(department="networks"))
+    assert triaged.explanation.because[2:] == (
+        "The best-suited department is networks, which does not go before the category.",
+    )
+    _, triaged, _ = opened(later, problem(department="canteen"))
+    assert triaged.explanation.because[2:] == ("The department canteen is not known.",)
+    assert (triaged.group, triaged.explanation.rule) == ("workplace", "category laptop")
+
+
 def test_a_rule_that_names_a_priority_alone_leaves_the_way_to_department_and_category(ruled):
     told, triaged, _ = opened(ruled, problem("Eve@Board.example.org", department="networks"))
     assert told.vip

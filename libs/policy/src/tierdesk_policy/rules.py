@@ -173,7 +173,9 @@ def values_of(facts: Facts) -> dict[str, Any]:
 
 def _why_matches(rule: Rule) -> str:
     told = [
-        f"{fact} is {_listed(rule.values(column) or ())}" for column, fact in COLUMNS.items() if rule.values(column)
+        _vip(bool(rule.vip)) if fact == "vip" else f"{fact} is {_listed(rule.values(column) or ())}"
+        for column, fact in COLUMNS.items()
+        if rule.values(column)
     ]
     if rule.when is not None:
         told.append(f"the condition holds: {rule.when}")
@@ -191,7 +193,7 @@ def _why_not(rule: Rule, condition: Condition | None, facts: Facts, context: Any
     for column, fact in COLUMNS.items():
         values, actual = rule.values(column), getattr(facts, fact)
         if values is not None and actual not in values:
-            return f"{fact} is {_word(actual)}, not {_listed(values)}"
+            return _vip(actual) if fact == "vip" else f"{fact} is {_word(actual)}, not {_listed(values)}"
     if condition is not None:
         try:
             if not condition.holds(context):
@@ -201,6 +203,10 @@ def _why_not(rule: Rule, condition: Condition | None, facts: Facts, context: Any
     return ""
 
 
+def _vip(value: bool) -> str:
+    return f"the requester is {'a' if value else 'no'} VIP"
+
+
 def _listed(values: Sequence[Any]) -> str:
     return " or ".join(_word(value) for value in values)
 
@@ -208,6 +214,4 @@ def _listed(values: Sequence[Any]) -> str:
 def _word(value: Any) -> str:
     if value is None:
         return "not said"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     return str(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tierdesk_contracts import ticket as events
-from tierdesk_policy import Category, Facts, Group, Policy, Rule
+from tierdesk_policy import Category, Department, Facts, Group, Policy, Rule
 from tierdesk_router.domain.likeness import RECURRING
 from tierdesk_router.domain.ticket import Ticket
 
@@ -48,6 +48,8 @@ def triage(ticket: Ticket, policy: Policy, *, vip: bool = False) -> Verdict:
             f"The best-suited department is {department.id}, which goes before the category: {group.id} of tier "
             f"{group.tier} gets it."
         )
+    elif ticket.department is not None:
+        because.append(_overlooked(ticket.department, department))
     if decision.priority is not None and decision.priority.priority is not None:
         priority = decision.priority.priority
         if decision.priority is not decision.group:
@@ -94,6 +96,13 @@ def _weigh(ticket: Ticket, facts: Facts, policy: Policy) -> str:
 
 def _level(counts: int, told: int | None) -> str:
     return f"{counts} ({_LEVELS[counts]}{'' if told else ', the default, as none was told'})"
+
+
+def _overlooked(named: str, department: Department | None) -> str:
+    """Why the department that the requester named decides nothing."""
+    if department is None:
+        return f"The department {named} is not known."
+    return f"The best-suited department is {named}, which does not go before the category."
 
 
 def _told(rule: Rule, what: str) -> str:
