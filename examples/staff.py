@@ -2,7 +2,8 @@
 
 python examples/staff.py --bus URL --group l1/service-desk --group l2/workplace --group l3/platform
 
-The groups stand from the lowest tier to the highest. Each decision depends on the seed and the assignment alone, so
+The groups stand from the lowest tier to the highest. What a category swarms or carries through they do so; with
+--supplier l1/printer/l4 those of l1 hand printers straight to the supplier. Each other decision depends on the seed and the assignment alone, so
 that work which is begun again after a crash goes the same way.
 """
 
@@ -10,7 +11,7 @@ import argparse
 import asyncio
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict, Unpack
@@ -47,6 +48,8 @@ FACTS: Facts = {
     "department": "operations",
 }
 """What people answer who are asked for the facts of an incident description."""
+ANSWERS = {"contributed", "declined", "not_accepted"}
+"""The words that end a contribution."""
 FIXES = ("Reinstalled the driver", "Corrected the setting", "Freed disk space", "Renewed the certificate")
 CAUSES = ("An update had reset it", "The setting was never made", "The disk was full", "The certificate had expired")
 
@@ -61,6 +64,8 @@ class Team:
     next_tier: str | None
     experts: tuple[str, ...]
     colleagues: tuple[str, ...]
+    suppliers: Mapping[str, str]
+    """The tier to which work of a category goes from here at once."""
     seed: int
     speed: float
 
@@ -78,7 +83,15 @@ class Team:
             return
         already_tried = len(job.steps_tried)
         moves = chance.random() * 2**already_tried  # the more was tried, the less it is passed around
-        if job.refused is not None or moves >= 0.4:
+        supplier = None if already_tried else self.suppliers.get(job.case.category)
+        if job.refused is not None:
+            await self.solve(job, chance, check)
+        elif supplier is not None and job.mode is Mode.TIERED:
+            await self.complete(job)
+            await job.escalate("needs_vendor", findings=f"{check}: no change.", steps_tried=[check], to_tier=supplier)
+        elif (job.mode is Mode.SWARM and self.experts) or (job.mode is Mode.CARRY_THROUGH and self.next_tier):
+            await self.pass_on(job, chance, check)
+        elif moves >= 0.4:
             await self.solve(job, chance, check)
         elif moves < 0.05 and job.internal is not None and job.internal.missing_facts:
             missing = ", ".join(job.internal.missing_facts)
@@ -93,11 +106,10 @@ class Team:
     async def pass_on(self, job: Job, chance: random.Random, check: str) -> None:
         """Have higher tiers take part, in the way of the ticket's category, with the description complete."""
         findings = f"{check}: no change. The cause must lie deeper."
-        missing = () if job.internal is None else job.internal.missing_facts
-        if missing:
-            await job.progress("Asked for what the description lacked.", urgency=2, **FACTS)
+        await self.complete(job)
         if job.mode is Mode.SWARM:
-            await job.invite(chance.choice(self.experts), f"{findings} What do you make of it?")
+            named = [group for group in self.experts if group.startswith(job.case.category)]
+            await job.invite(chance.choice(named or self.experts), f"{findings} What do you make of it?")
             await self.hear(job)
             await self.solve(job, chance, check)
         elif job.mode is Mode.CARRY_THROUGH:
@@ -106,15 +118,16 @@ class Team:
         else:
             await job.escalate("cause_unclear", findings=findings, steps_tried=[check], to_tier=self.next_tier)
 
+    async def complete(self, job: Job) -> None:
+        """Tell what the description lacks, as the requester has answered."""
+        if job.internal is not None and job.internal.missing_facts:
+            await job.progress("Asked for what the description lacked.", urgency=2, **FACTS)
+
     async def hear(self, job: Job) -> None:
-        """Wait a little for what the invited expert says."""
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS / self.speed):
-                async for update in job.updates:
-                    if update.contribution is not None and update.contribution.word != "joined":
-                        return
-        except TimeoutError:
-            return
+        """Wait for what becomes of the invitation; an expert who does not come is told of by the desk, too."""
+        async for update in job.updates:
+            if update.contribution is not None and update.contribution.word in ANSWERS:
+                return
 
     async def solve(self, job: Job, chance: random.Random, check: str) -> None:
         """See it through to the end."""
@@ -143,8 +156,9 @@ class Team:
         await asyncio.sleep(chance.uniform(*THINKING_SECONDS) / self.speed)
 
 
-def teams(groups: Sequence[str], *, seed: int, speed: float) -> list[Team]:
-    """One for each `tier/group`."""
+def teams(groups: Sequence[str], *, suppliers: Sequence[str] = (), seed: int, speed: float) -> list[Team]:
+    """One for each `tier/group`; each of `suppliers` is `tier/category/tier of the supplier`."""
+    ways = [tuple(way.split("/")) for way in suppliers]
     pairs = [tuple(group.split("/", 1)) for group in groups]
     tiers = list(dict.fromkeys(tier for tier, _ in pairs))
     found = []
@@ -159,6 +173,7 @@ def teams(groups: Sequence[str], *, seed: int, speed: float) -> list[Team]:
                 next_tier=higher[0] if higher else None,
                 experts=tuple(other for its_tier, other in pairs if its_tier in higher),
                 colleagues=tuple(other for its_tier, other in pairs if its_tier == tier and other != group),
+                suppliers={category: to for start_tier, category, to in ways if start_tier == tier},
                 seed=seed,
                 speed=speed,
             )
@@ -171,6 +186,7 @@ async def run(
     stop: asyncio.Event | None = None,
     *,
     groups: Sequence[str],
+    suppliers: Sequence[str] = (),
     tenant: str = "main",
     speed: float = 1.0,
     seed: int = 1,
@@ -182,7 +198,7 @@ async def run(
     bus = await connect(bus_url, name="simulated staff")
     try:
         async with until_stopped(stop) as stopping, asyncio.TaskGroup() as group:
-            for team in teams(groups, seed=seed, speed=speed):
+            for team in teams(groups, suppliers=suppliers, seed=seed, speed=speed):
                 consumer = TierConsumer.in_house(
                     bus,
                     tenant=tenant,
@@ -197,6 +213,13 @@ async def run(
         await bus.close()
 
 
+def way_to_supplier(text: str) -> str:
+    """Check an argument."""
+    if len(text.split("/")) != 3 or not all(text.split("/")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form tier/category/tier, as l1/printer/l4")
+    return text
+
+
 def group_name(text: str) -> str:
     """Check an argument."""
     tier, slash, group = text.partition("/")
@@ -209,11 +232,19 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bus", default=os.environ.get("TIERDESK_BUS_URL"), help="or TIERDESK_BUS_URL")
     parser.add_argument("--group", action="append", type=group_name, required=True, help="tier/group; may be repeated")
+    parser.add_argument("--supplier", action="append", type=way_to_supplier, default=[], help="tier/category/tier")
     parser.add_argument("--tenant", default="main")
     parser.add_argument("--speed", type=float, default=1.0, help="1: people think for seconds; 10: ten times as fast")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     if not arguments.bus:
         parser.error("name the bus with --bus or TIERDESK_BUS_URL")
-    people = partial(run, groups=arguments.group, tenant=arguments.tenant, speed=arguments.speed, seed=arguments.seed)
+    people = partial(
+        run,
+        groups=arguments.group,
+        suppliers=arguments.supplier,
+        tenant=arguments.tenant,
+        speed=arguments.speed,
+        seed=arguments.seed,
+    )
     asyncio.run(people(arguments.bus))

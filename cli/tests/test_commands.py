@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tierdesk_cli.errors import CommandError, explain
+from tierdesk_cli.examples import ways_to_suppliers
 from tierdesk_cli.home import Home, default_folder
+from tierdesk_policy import load_policy_file
 from tierdesk_runtime.secrets import Secrets
 
 from .exports import as_csv, row
@@ -287,13 +289,14 @@ def test_an_event_is_explained_by_a_policy_file_without_a_desk(tierdesk, tmp_pat
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
     assert lines[:2] == [
         "A stolen laptop",
-        "goes to tier l3, group infrastructure, with priority 1 (critical), as pc-and-laptop: decided by rule security.",
+        (
+            "Goes to Infrastructure and data centre (infrastructure), tier l3 Engineers, with priority 1 (critical): "
+            "decided by the rule security."
+        ),
     ]
     assert "The requester is a VIP." in lines
-    assert any(
-        line.startswith("rule security decides the group and the priority the condition holds: ") for line in lines
-    )
-    assert "rule vip does not decide matches too, but an earlier one has decided" in lines
+    assert any(line.startswith("security decides the group and the priority the condition holds: ") for line in lines)
+    assert "vip no matches too, but security comes before it" in lines
 
 
 @pytest.mark.parametrize(
@@ -342,3 +345,9 @@ def test_what_is_lawful_and_strange_is_remarked(tierdesk, tmp_path):
         "matrix.0.0: impact 1 and urgency 1 make priority 2, but less urgency makes 1, which is more pressing"
         in done.out
     )
+
+
+def test_example_people_hand_work_straight_to_a_supplier_where_an_edge_passes_a_tier_over():
+    six_tier = load_policy_file(FIVE_TIER.with_name("six-tier.yaml"))
+    assert list(ways_to_suppliers(six_tier)) == ["l1/printer/l4", "l1/printer-and-copier-machine/l4"]
+    assert list(ways_to_suppliers(load_policy_file(FIVE_TIER.with_name("two-tier.yaml")))) == []

@@ -1,5 +1,6 @@
 """Commands on a desk that runs."""
 
+import re
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -121,11 +122,27 @@ def test_a_ticket_is_explained_by_the_policy_it_was_opened_under(desk, ask, tmp_
     assert ask("policy", "apply", other).code == 0
     told = ask("policy", "explain", reference)
     assert told.code == 0
-    assert "goes to tier l3, group infrastructure, with priority 1 (critical)" in told.out
-    assert "decided by rule security" in told.out
+    lines = [line.rstrip() for line in told.out.splitlines()]
+    assert lines[:2] == [
+        f"{reference}  A stolen laptop",
+        (
+            "Went first to Infrastructure and data centre (infrastructure), tier l3 Engineers, with priority 1 (critical): "
+            "decided by the rule security."
+        ),
+    ]
+    road = lines[lines.index("Its road (times in UTC)") + 1 :]
+    assert [line.split(maxsplit=2)[2] for line in road[:2]] == [
+        "opened in the portal",
+        "offered to Infrastructure and data centre (l3)",
+    ]
+    assert road[3] == "Now"
+    assert re.fullmatch(
+        r"  Infrastructure and data centre \(l3\) is asked until \S+ \S+; nobody has accepted it yet\.", road[4]
+    )
     anew = ask("policy", "explain", reference, "--policy", other)
-    assert anew.out.startswith("Decided anew, by another policy than the ticket's own.")
-    assert "group front" in anew.out
+    assert anew.out.splitlines()[1] == "Decided anew, by another policy than the ticket's own."
+    assert "Goes to front, tier l1, with priority " in anew.out
+    assert "Its road" not in anew.out
     assert ask("policy", "explain", "TD-0000-0000").code == 1
     assert "tier l3 is not in this policy" in ask("policy", "check", other, "--running").out
     assert ask("policy", "apply", REPOSITORY / "deploy" / "policy" / "five-tier.yaml").code == 0

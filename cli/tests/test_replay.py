@@ -40,7 +40,9 @@ def test_every_incident_ends_as_the_export_says_on_the_embedded_database(server_
     reaper.watch_postgres(folder / "postgres" / "data")
     rows = invent(INCIDENTS)
     begun = time.monotonic()
-    done = tierdesk("replay", write(tmp_path / "export.csv.gz", rows), "--format", "servicenow", "--data", folder)
+    done = tierdesk(
+        "replay", write(tmp_path / "export.csv.gz", rows), "--format", "servicenow", "--data", folder, "--explain"
+    )
     assert done.code == 0, done
     changes = count_changes(rows)
     assert changes > INCIDENTS // 2
@@ -49,6 +51,9 @@ def test_every_incident_ends_as_the_export_says_on_the_embedded_database(server_
     assert f"priorities of {8} pairs" in done.out
     assert [name for name in ("first_response", "resolution") if name in done.out] == ["first_response", "resolution"]
     assert not (folder / "postgres" / "data" / "postmaster.pid").exists()
+    told = re.findall(r"^Went first to .*: decided by the department (group-.*|unassigned)\.$", done.out, re.MULTILINE)
+    assert len(told) == done.out.count("Its road (times in UTC)") == 3
+    assert re.findall(r"^  Hand-offs: (\d+)\.", done.out, re.MULTILINE)[0] == "0"
     tell(capsys, "embedded", done, time.monotonic() - begun)
 
     # Once more on the same data, and with an incident whose priority no desk with this policy would give.

@@ -53,6 +53,13 @@ def test_the_figures_of_a_scorecard_stand_each_on_its_line(shown):
     assert "TD-1" in stream.getvalue()
 
 
+def test_the_contract_stands_above_the_figures(shown):
+    console, stream = shown
+    contract = {"reference": "C-2031", "starts": None, "ends": "2027-12-31"}
+    print_scorecard(CARD | {"vendor": CARD["vendor"] | {"contract": contract}}, console)
+    assert stream.getvalue().splitlines()[1] == "contract C-2031 until 2027-12-31"
+
+
 def test_what_others_wrote_commands_no_terminal(shown):
     console, stream = shown
     print_scorecard(CARD, console)

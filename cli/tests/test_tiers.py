@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierdesk_cli.replay.export import Incident, Update
-from tierdesk_cli.replay.tiers import UNASSIGNED, group_name, map_groups, replay_policy
+from tierdesk_cli.replay.tiers import UNASSIGNED, group_name, map_groups, replay_policy, title
 
 from .exports import PRIORITIES, START
 
@@ -43,6 +43,15 @@ def test_names_that_are_plain_stay_readable():
     assert group_name(None) == UNASSIGNED
     assert group_name("Group 24") == "group-group-24"
     assert group_name("56") == "group-56"
+
+
+def test_groups_are_told_as_the_export_calls_them():
+    assert title(UNASSIGNED) == "No group yet"
+    assert [title(group_name(name)) for name in ("56", "Group 24", "Network services")] == [
+        "Group 56",
+        "Group 24",
+        "Network services",
+    ]
 
 
 def test_names_that_differ_in_a_sign_or_a_case_alone_are_two_groups():

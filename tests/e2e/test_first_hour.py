@@ -13,7 +13,6 @@ from pathlib import Path
 
 import httpx2
 import psutil
-import pytest
 
 from e2e.desks import DeskProcess, tierdesk
 
@@ -123,12 +122,40 @@ def test_the_demonstration_tells_the_journey_of_each_ticket_and_ends():
     assert done.err == ""
 
 
-@pytest.mark.parametrize(
-    ("policy", "tiers"), [("two-tier", {"front", "back"}), ("six-tier", {"l0", "l1", "l2", "l3", "l4"})]
-)
-def test_a_desk_of_other_tiers_is_a_policy_and_no_code(policy, tiers):
+def demonstrate(policy: str) -> str:
+    """What `tierdesk demo` prints under this sample, each ticket seen through."""
     done = tierdesk("demo", "--policy", REPOSITORY / "deploy" / "policy" / f"{policy}.yaml", timeout_seconds=110)
     assert done.code == 0, done
-    assert set(re.findall(r"enters at tier ([\w-]+)", done.out)) == tiers
-    assert done.out.splitlines()[-1] == "9 tickets, each seen through to its end."
     assert done.err == ""
+    assert done.out.splitlines()[-1] == "11 tickets, each seen through to its end."
+    return done.out
+
+
+def journey(printed: str, title: str) -> str:
+    """The part of a demonstration that tells of this ticket."""
+    (told,) = [one for one in printed.split("\nTD-")[1:] if title in one.splitlines()[0]]
+    return told
+
+
+def test_two_tiers_are_a_policy_and_no_code_and_one_owner_carries_software_through():
+    printed = demonstrate("two-tier")
+    assert set(re.findall(r"enters at tier ([\w-]+)", printed)) == {"front", "back"}
+    told = journey(printed, "The invoicing program forgets its settings")
+    (carried,) = re.findall(r"^Carried through: (\w+) carried it to tier back\.$", told, re.MULTILINE)
+    assert told.rstrip().splitlines()[-1] == f"Its owner did not change: {carried}."
+    assert re.findall(r"\baccepted +worker (\w+)", told) == [carried]
+    assert "closed · tier back · group " in told
+
+
+def test_six_tiers_are_a_policy_and_no_code_with_a_swarm_and_a_way_straight_to_the_supplier():
+    printed = demonstrate("six-tier")
+    assert set(re.findall(r"enters at tier ([\w-]+)", printed)) == {"l0", "l1", "l2", "l3", "l4"}
+    told = journey(printed, "The wireless network in the canteen is slow")
+    (owner,) = re.findall(r"^Swarmed: (\w+) invited Networks \(l2\) to contribute\.$", told, re.MULTILINE)
+    (expert,) = re.findall(r"^(\w+) of Networks \(l2\) answered: “[^”]+”$", told, re.MULTILINE)
+    assert expert != owner
+    assert f"Its owner did not change: {owner}." in told.splitlines()
+    assert re.findall(r"\baccepted +worker (\w+)", told) == [owner]
+    told = journey(printed, "The label printer prints blank labels")
+    assert re.search(r"^Straight from tier l1 to tier l4: handed on by \w+\.$", told, re.MULTILINE)
+    assert "closed · tier l4 · group printers" in told

@@ -138,10 +138,9 @@ def test_the_third_of_a_kind_goes_to_the_specialists_and_says_after_which(whole_
     assert tickets[2]["problems"] == [problem["reference"]]
     assert problem["reference"] in ask("list").out
     explained = tierdesk("policy", "explain", third, url=whole_desk.url, api_key=whole_desk.keys[OWN])
-    assert (
-        f"By the tickets before it, l2/workplace: The third of its kind (category operating-system, asset {ASSET})"
-        in explained.out
-    )
+    assert "(workplace), tier l2 " in explained.out
+    assert "decided by its kind, which recurs." in explained.out
+    assert f"  The third of its kind (category operating-system, asset {ASSET}) in 30 days: " in explained.out
 
 
 def test_a_repeat_of_the_same_requester_is_proposed_for_merging(client):

@@ -18,7 +18,9 @@ from tierdesk_cli.errors import CommandError
 from tierdesk_cli.examples import BOT, Examples, sample_policy
 from tierdesk_cli.home import Home, temporary_folder
 from tierdesk_cli.policy import read_policy
-from tierdesk_cli.tickets import print_story
+from tierdesk_cli.road import read_log
+from tierdesk_cli.tickets import clean, print_story
+from tierdesk_cli.together import tell_together
 from tierdesk_cli.tour import ALERT, CALLS, PORTAL
 from tierdesk_policy import Policy
 from tierdesk_runtime.clock import FastClock
@@ -59,7 +61,10 @@ async def _tour(desk: DeskClient, policy: Policy, examples: Examples, *, secret:
     try:
         tickets = await _post_all(desk, policy, secret, console)
         for ticket in tickets:
-            print_story(await _follow(desk, ticket, examples, people), console)
+            story = await _follow(desk, ticket, examples, people)
+            print_story(story, console)
+            for sentence in tell_together(read_log(story), policy):
+                console.print(clean(sentence), style="bold", highlight=False, soft_wrap=True)
             console.print()
     finally:
         stop.set()

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -94,7 +94,13 @@ class Examples:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(
                 self._staff.run(
-                    self._bus_url, stop, tenant=self._tenant, groups=groups, speed=self._pace, now=self._now
+                    self._bus_url,
+                    stop,
+                    tenant=self._tenant,
+                    groups=groups,
+                    suppliers=list(ways_to_suppliers(self._policy)),
+                    speed=self._pace,
+                    now=self._now,
                 )
             )
             for group in self._policy.groups:
@@ -133,6 +139,15 @@ class Examples:
             if found and reference in text:
                 return found[1]
         return None
+
+
+def ways_to_suppliers(policy: Policy) -> Iterator[str]:
+    """Which categories a tier may hand straight to a supplier past a tier in between: `tier/category/tier`."""
+    for vendor in policy.vendors:
+        top = policy.group(vendor.group).tier
+        for tier in policy.tiers[: max(policy.height(top) - 1, 0)]:
+            if policy.allows(tier.id, top) and not tier.hands_on_incomplete:
+                yield from (f"{tier.id}/{category}/{top}" for category in vendor.covers)
 
 
 def _password_reset(folder: Path, mails: Path) -> PasswordReset:

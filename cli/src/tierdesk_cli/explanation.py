@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
 from urllib.parse import quote
 
 from rich.console import Console
-from rich.table import Table
 
-from tierdesk_cli.client import connect
+from tierdesk_cli.client import DeskClient, connect
+from tierdesk_cli.decision import Decision, print_decision, print_section, tell_turns
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.policy import read_policy
+from tierdesk_cli.road import read_log, tell_now, tell_road
 from tierdesk_cli.tickets import clean
 from tierdesk_contracts import ticket as events
+from tierdesk_contracts.event import TicketEvent
 from tierdesk_intake.domain.events import PostedAlert, PostedProblem, as_message, read_event
 from tierdesk_intake.domain.refusals import RefusedError
 from tierdesk_policy import Policy
 from tierdesk_router.domain.lifecycle import open_ticket
-from tierdesk_router.domain.likeness import RECURRING
-from tierdesk_router.domain.requests import Opening, open_by
+from tierdesk_router.domain.requests import Opening, open_by, subject_of
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.domain.triage import facts_of, triage
 
@@ -34,33 +36,28 @@ async def explain(
 ) -> None:
     """Explain an event in a file, or a ticket of a desk that runs, which is explained by its own version of the policy.
 
-    An event is decided by `policy_file`, or by the policy in force of the desk.
+    An event is decided by `policy_file`, or by the policy in force of the desk. A ticket's decision is told as it is
+    recorded, and then its road; by `policy_file` it is decided anew, which says nothing of its road.
     """
     given = None if policy_file is None else read_policy(policy_file)
     file = _as_file(subject)
     if file is not None:
         event = _read_event(file)
-        _tell(*_open(event, given or await _fetch(data, url, key, "/v1/policy")), console)
+        if given is None:
+            async with connect(data, url, key) as desk:
+                given = await _fetch(desk, "/v1/policy")
+        _tell_event(event, given, console)
         return
     async with connect(data, url, key) as desk:
-        story = await desk.get(f"/v1/tickets/{quote(subject, safe='')}")
+        await explain_ticket(desk, subject, console, given)
+
+
+async def explain_ticket(desk: DeskClient, name: str, console: Console, given: Policy | None = None) -> None:
+    """Tell the decision and the road of a ticket of this desk; `given` a policy, the decision that it would make."""
+    story = await desk.get(f"/v1/tickets/{quote(name, safe='')}")
     version = story["ticket"]["policy_version"]
-    policy = given or await _fetch(data, url, key, f"/v1/policy/versions/{quote(version, safe='')}")
-    if policy.version != version:
-        console.print("Decided anew, by another policy than the ticket's own.", highlight=False)
-    opened = events.Opened.model_validate(story["log"][0])
-    ticket = open_ticket(
-        opened, tenant="", ticket_id=_NOBODY, reference=story["ticket"]["reference"], policy_version=policy.version
-    )
-    _tell(ticket, opened, policy, console)
-    for event in story["log"]:
-        if event["kind"] == "triaged" and event["explanation"]["rule"] == RECURRING:
-            sentence = clean(event["explanation"]["because"][-1])
-            console.print(
-                f"By the tickets before it, {event['tier']}/{event['group']}: {sentence}",
-                highlight=False,
-                soft_wrap=True,
-            )
+    policy = given or await _fetch(desk, f"/v1/policy/versions/{quote(version, safe='')}")
+    _tell_ticket(Ticket.model_validate(story["ticket"], extra="ignore"), read_log(story), policy, console)
 
 
 def _as_file(subject: str) -> Path | None:
@@ -68,10 +65,9 @@ def _as_file(subject: str) -> Path | None:
     return file if subject.endswith(".json") or file.is_file() else None
 
 
-async def _fetch(data: Path, url: str | None, key: str | None, path: str) -> Policy:
+async def _fetch(desk: DeskClient, path: str) -> Policy:
     """A policy of the desk."""
-    async with connect(data, url, key) as desk:
-        return Policy.from_document((await desk.get(path))["document"])
+    return Policy.from_document((await desk.get(path))["document"])
 
 
 def _read_event(file: Path) -> Opening:
@@ -93,35 +89,40 @@ def _read_event(file: Path) -> Opening:
     return cast("Opening", as_message(event, reference="TD-0000-0000"))
 
 
-def _open(message: Opening, policy: Policy) -> tuple[Ticket, events.Opened, Policy]:
-    """The ticket as it is before triage, and what opened it."""
+def _tell_event(message: Opening, policy: Policy, console: Console) -> None:
+    now = datetime.now(UTC)
     draft = open_by(
-        message,
-        tenant="",
-        ticket_id=_NOBODY,
-        requester_id=_NOBODY,
-        at=datetime.now(UTC),
-        policy=policy,
-        new_id=uuid.uuid4,
+        message, tenant="", ticket_id=_NOBODY, requester_id=_NOBODY, at=now, policy=policy, new_id=uuid.uuid4
     )
-    return draft.before, cast("events.Opened", draft.events[0]), policy
+    opened = cast("events.Opened", draft.events[0])
+    verdict = triage(draft.before, policy, vip=opened.vip)
+    console.print(f"[bold]{clean(opened.title)}[/bold]", highlight=False, soft_wrap=True)
+    print_decision(Decision.of(verdict), facts_of(draft.before, policy, vip=opened.vip), policy, console)
+    subject = subject_of(message, ticket_id=_NOBODY, requester_id=_NOBODY, at=now, policy=policy)
+    turns = tell_turns(verdict, subject, policy)
+    if turns:
+        print_section("What could still send it elsewhere", turns, console)
+    _tell_policy("By", policy, console)
 
 
-def _tell(ticket: Ticket, opened: events.Opened, policy: Policy, console: Console) -> None:
-    verdict = triage(ticket, policy, vip=opened.vip)
-    named = policy.priority_name(verdict.priority)
-    console.print(f"[bold]{clean(ticket.title)}[/bold]", highlight=False)
-    console.print(
-        f"goes to tier {verdict.group.tier}, group {verdict.group.id}, with priority {verdict.priority} ({clean(named)}), "
-        f"as {verdict.category.id}: decided by {verdict.rule}.",
-        highlight=False,
-        soft_wrap=True,
+def _tell_ticket(ticket: Ticket, log: Sequence[TicketEvent], policy: Policy, console: Console) -> None:
+    opened = cast("events.Opened", log[0])
+    before = open_ticket(
+        opened, tenant="", ticket_id=_NOBODY, reference=ticket.reference, policy_version=policy.version
     )
-    for sentence in verdict.because:
-        console.print(f"  {clean(sentence)}", highlight=False, soft_wrap=True)
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for judged in policy.rule_table.judge(facts_of(ticket, policy, vip=opened.vip)):
-        decides = f"decides the {' and the '.join(judged.decides)}" if judged.decides else "does not decide"
-        table.add_row(f"rule {judged.rule.id}", decides, clean(judged.why))
-    console.print(table if policy.rules else "The policy has no rules.")
-    console.print(f"Policy {clean(policy.name)}, {policy.version}", highlight=False, soft_wrap=True)
+    console.print(f"[bold]{ticket.reference}[/bold]  {clean(ticket.title)}", highlight=False, soft_wrap=True)
+    facts = facts_of(before, policy, vip=opened.vip)
+    if policy.version == ticket.policy_version:
+        recorded = next(event for event in log if isinstance(event, events.Triaged))
+        print_decision(Decision.recorded(recorded), facts, policy, console, verb="Went first")
+        print_section("Its road (times in UTC)", tell_road(log, policy), console)
+        print_section("Now", tell_now(ticket, policy), console)
+        _tell_policy("Opened under", policy, console)
+    else:
+        console.print("Decided anew, by another policy than the ticket's own.", highlight=False)
+        print_decision(Decision.of(triage(before, policy, vip=opened.vip)), facts, policy, console)
+        _tell_policy("By", policy, console)
+
+
+def _tell_policy(how: str, policy: Policy, console: Console) -> None:
+    console.print(f"\n{how} the policy {clean(policy.name)}, {policy.version}", highlight=False, soft_wrap=True)

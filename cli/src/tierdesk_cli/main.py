@@ -25,6 +25,7 @@ from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
 from tierdesk_cli.options import Data, Json, Key, Service, Url, console, wait_for
 from tierdesk_cli.replay import command as replay
+from tierdesk_cli.vendors import mock
 
 app = typer.Typer(
     name="tierdesk",
@@ -39,6 +40,7 @@ app.add_typer(parked_commands.app, name="parked")
 app.add_typer(calendar_app, name="calendar")
 app.add_typer(vendor.app, name="vendor")
 scorecard.add_commands(vendor.app, console)
+mock.add_command(vendor.app, console)
 
 
 @app.command("up")
@@ -171,18 +173,22 @@ def demo_command(
 @app.command("replay")
 def replay_command(
     file: Annotated[Path, typer.Argument(help="The export, as CSV or CSV.gz.", dir_okay=False)],
+    *,
     format_: Annotated[str, typer.Option("--format", help="servicenow")] = "servicenow",
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many incidents, the first to be opened.")] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Keep the desk's data here; default: a folder that is removed.")
     ] = None,
     window: Annotated[int, typer.Option(min=1, max=5000, help="How many tickets may wait for the desk at once.")] = 400,
+    explains: Annotated[
+        bool, typer.Option("--explain", help="Explain three tickets of different roads, as `policy explain` does.")
+    ] = False,
 ) -> None:
     """Post an export's incidents through the HTTP endpoint and act out what it says of them, on the export's own times.
 
     Runs a desk of its own: on an embedded PostgreSQL, or on TIERDESK_DATABASE_URL and TIERDESK_AMQP_URL.
     """
-    wait_for(replay.run(file, format_, limit=limit, data=data, window=window, console=console))
+    wait_for(replay.run(file, format_, limit=limit, data=data, window=window, explains=explains, console=console))
 
 
 @calendar_app.command("verify")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -31,7 +32,7 @@ def read_policy(file: Path) -> Policy:
 def check(file: Path, console: Console) -> Policy:
     """Check a policy, say what it is and what deserves a second look, and answer it."""
     try:
-        policy, remarks = review_policy_file(file)
+        policy, remarks = review_policy_file(file, today=datetime.now(UTC).date())
     except PolicyError as error:
         raise _as_command_error(error) from error
     _tell(policy, remarks, console)

@@ -68,6 +68,8 @@ def print_scorecard(card: dict[str, Any], console: Console) -> None:
     console.print(
         f"[bold]{clean(title)}[/bold]  offered {_date(card['since'])} to {_date(card['until'])}", highlight=False
     )
+    if vendor.get("contract"):
+        console.print(tell_contract(vendor["contract"]), highlight=False)
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, words in _FIGURES.items():
         table.add_row(words, str(figures[name]))
@@ -83,6 +85,13 @@ def print_scorecard(card: dict[str, Any], console: Console) -> None:
         spans.add_row(words, str(span["count"]), *told)
     console.print(spans)
     _print_open(card["open"], console)
+
+
+def tell_contract(contract: dict[str, Any]) -> str:
+    """The record of a contract, in a line."""
+    parts = ["contract", contract.get("reference"), contract.get("starts") and f"from {contract['starts']}"]
+    parts.append(contract.get("ends") and f"until {contract['ends']}")
+    return " ".join(clean(part) for part in parts if part)
 
 
 def _print_open(held: list[dict[str, Any]], console: Console) -> None:

@@ -53,6 +53,21 @@ PORTAL: Final[tuple[dict[str, Any], ...]] = (
         "urgency": 2,
     },
     {
+        "title": "The label printer prints blank labels",
+        "category": "printer",
+        "location": "Warehouse",
+        "requester": _person("Hal Hughes"),
+        "impact": 2,
+        "urgency": 2,
+    },
+    {
+        "title": "The invoicing program forgets its settings",
+        "category": "software",
+        "requester": _person("Iris Irwin"),
+        "impact": 3,
+        "urgency": 2,
+    },
+    {
         "title": "Month-end report runs for hours",
         "category": "database",
         "affected": "The finance team cannot close the month",

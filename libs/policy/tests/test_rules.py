@@ -84,12 +84,12 @@ def test_each_rule_is_told_why_it_does_not_decide():
         )
     )
     told = [(judged.rule.id, judged.decides, judged.why) for judged in policy.rule_table.judge(FACTS)]
-    assert told[0] == ("boss", (), "vip is no, not yes")
+    assert told[0] == ("boss", (), "the requester is no VIP")
     assert told[1] == ("phone", (), "channel is portal, not phone or chat")
     assert told[2] == ("early", (), "the condition does not hold: title.contains('early')")
     assert told[3][2].startswith("the condition cannot be decided (")
     assert told[4] == ("late", ("group",), "category is usage or print; the condition holds: title.contains('late')")
-    assert told[5] == ("any", (), "matches too, but an earlier one has decided")
+    assert told[5] == ("any", (), "matches too, but late comes before it")
 
 
 VALUES = {

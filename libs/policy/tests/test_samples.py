@@ -1,12 +1,22 @@
 """The policies that the project ships, row by row."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from tierdesk_policy import Calendar, Category, Group, Policy, Target, Vendor, load_policy_file
+from tierdesk_policy import (
+    Calendar,
+    Category,
+    Group,
+    Policy,
+    Target,
+    Vendor,
+    VendorContract,
+    load_policy,
+    load_policy_file,
+)
 from tierdesk_policy.source import read_source
 
 SAMPLES = Path(__file__).parents[3] / "deploy" / "policy"
@@ -171,3 +181,36 @@ def test_the_examples_of_the_manual_are_readable_and_use_fields_that_exist():
                 assert model.model_validate({"name": "shown"} | item if "name" in model.model_fields else item)
                 shown += 1
     assert shown >= 12
+
+
+def test_the_whole_contract_of_the_manual_is_one_that_the_desk_acts_on():
+    manual = (SAMPLES.parents[1] / "docs" / "policy.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"```yaml\n(calendars:\n  - {id: supplier-hours.*?)```", manual, re.DOTALL)
+    desk = """
+name: A desk with a supplier
+tiers: [{id: l1}, {id: l4}]
+edges: [[l1, l4], [l4, l1]]
+categories:
+  - {id: other, tier: l1, group: service-desk}
+  - {id: printer-and-copier-machine, tier: l4, group: printer-repair}
+"""
+    policy = load_policy(desk + told.replace("groups:\n", "groups:\n  - {id: service-desk, tier: l1}\n", 1))
+    vendor, group = policy.vendor("copiers-ltd"), policy.group("printer-repair")
+    assert vendor.contract == VendorContract(reference="C-2031", starts=date(2026, 1, 1), ends=date(2027, 12, 31))
+    assert vendor.covers_category("printer-and-copier-machine")
+    assert not vendor.covers_category("other")
+    assert policy.offer_rule(group.id).accept_within_seconds == 2 * 3_600
+    saturday, friday = datetime(2026, 3, 7, 9, tzinfo=UTC), datetime(2026, 3, 6, 17, tzinfo=UTC)
+    assert not policy.calendar(group.calendar).is_open(saturday)
+    assert policy.calendar(group.calendar).add(friday, 2 * 3_600) == datetime(2026, 3, 9, 9, tzinfo=UTC)
+    ticket = {"priority": 3, "category": "printer-and-copier-machine", "tier": "l4", "vendor": "copiers-ltd"}
+    within = {kind: policy.target(kind, **ticket).within_seconds for kind in ("acceptance", "resolution")}
+    assert within == {"acceptance": 2 * 3_600, "resolution": 16 * 3_600}
+    (silent,) = policy.silences
+    assert silent.on.silent_seconds == 8 * 3_600
+    assert silent.matches(**ticket)
+    assert [step.notify or step.wait_seconds or step.send_back for step in silent.steps] == [
+        "contact-owner",
+        14_400,
+        True,
+    ]

@@ -72,6 +72,7 @@ async def test_the_staff_see_every_ticket_through_to_an_end(desk_of, bus_url):
         ("staff", ["--group", "l1/service-desk"], "name the bus"),
         ("staff", ["--bus", "postgresql://x/y", "--group", "service-desk"], "is not of the form tier/group"),
         ("staff", ["--bus", "postgresql://x/y"], "required: --group"),
+        ("staff", ["--group", "l1/a", "--supplier", "l1/printer"], "is not of the form tier/category/tier"),
     ],
 )
 def test_a_wrong_call_is_told_in_one_line(name, arguments, told):

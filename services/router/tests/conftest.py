@@ -53,7 +53,7 @@ default_category: usage
 departments:
   - {id: networks, name: Networks, group: network, overrides: true}
 vendors:
-  - {id: printer, name: Printer Ltd, group: printer-vendor, covers: [printer, trusted]}
+  - {id: printer, name: Printer Ltd, group: printer-vendor, covers: [printer, trusted], contract: {reference: C-1, ends: 2099-12-31}}
 targets:
   - {kind: first_response, within: 6h}
   - {kind: resolution, within: 2d}

@@ -140,6 +140,7 @@ async def test_the_scorecard_tells_what_became_of_what_was_offered(router):
     assert card["refused"] == {"stale": 1}
     assert [one["ticket_id"] for one in card["open"]] == [str(waiting), str(resolved)]
     assert card["open"][0]["age_seconds"] >= card["open"][1]["age_seconds"] >= 0
+    assert card["vendor"]["contract"] == {"reference": "C-1", "starts": None, "ends": "2099-12-31"}
     (listed,) = (await router.request("GET", "/v1/vendors")).json()
     assert listed == card["vendor"] | {"open_offered": 2, "open_accepted": 0, "covers": ["printer", "trusted"]}
 

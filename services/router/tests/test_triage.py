@@ -16,6 +16,7 @@ from tierdesk_router.domain.outcomes import decide_outcome
 from tierdesk_router.domain.requests import apply_match, open_by
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+DEFAULT = "2 (medium, the default, as none was told)"
 RULES = [
     {"id": "flood", "when": "text.contains('water')", "group": "duty", "priority": 1, "because": "Water first."},
     {"id": "boss", "vip": True, "priority": 2},
@@ -57,7 +58,7 @@ def test_without_a_rule_the_category_decides(ruled):
     assert (triaged.group, triaged.priority, triaged.explanation.rule) == ("workplace", 3, "category laptop")
     assert triaged.explanation.because == (
         "The category is laptop, which enters at tier l2, group workplace.",
-        "Impact 2 and urgency 2 (what was not said is taken from the policy) make priority 3.",
+        f"Impact {DEFAULT} and urgency {DEFAULT} make priority 3 (moderate).",
     )
     assert offered.group == "workplace"
 
@@ -69,11 +70,22 @@ def test_a_rule_decides_before_the_department_and_the_category_and_says_why(rule
     assert (triaged.tier, triaged.group, triaged.priority) == ("l1", "duty", 1)
     assert triaged.explanation.rule == "rule flood"
     assert triaged.explanation.because[1:] == (
-        "Impact 2 and urgency 3 make priority 4.",
-        "The rule flood sends it to group duty of tier l1: Water first.",
-        "The rule flood makes it priority 1: Water first.",
+        "Impact 2 (medium) and urgency 3 (low) make priority 4 (low).",
+        "The department networks has group network, but a rule goes before it.",
+        "The rule flood sends it to group duty of tier l1 and makes it priority 1: Water first.",
     )
     assert offered.group == "duty"
+
+
+def test_a_department_that_decides_nothing_is_told_with_the_reason(policy):
+    later = Policy.from_document(policy.document() | {"departments": [{"id": "networks", "group": "network"}]})
+    _, triaged, _ = opened(later, problem(department="networks"))
+    assert triaged.explanation.because[2:] == (
+        "The best-suited department is networks, which does not go before the category.",
+    )
+    _, triaged, _ = opened(later, problem(department="canteen"))
+    assert triaged.explanation.because[2:] == ("The department canteen is not known.",)
+    assert (triaged.group, triaged.explanation.rule) == ("workplace", "category laptop")
 
 
 def test_a_rule_that_names_a_priority_alone_leaves_the_way_to_department_and_category(ruled):
@@ -82,7 +94,7 @@ def test_a_rule_that_names_a_priority_alone_leaves_the_way_to_department_and_cat
     assert (triaged.group, triaged.priority, triaged.explanation.rule) == ("network", 2, "department networks")
     assert triaged.explanation.because[2:] == (
         "The requester is a VIP.",
-        "The best-suited department is networks, whose group network takes precedence.",
+        "The best-suited department is networks, which goes before the category: network of tier l2 gets it.",
         "The rule boss makes it priority 2.",
     )
 

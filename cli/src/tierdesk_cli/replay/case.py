@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from tierdesk_cli.replay.export import Incident
-from tierdesk_cli.replay.script import Act, Request, Step, ending
+from tierdesk_cli.replay.script import Act, Request, Step, count_hand_offs, ending
 from tierdesk_contracts import ticket
 
 
@@ -63,3 +64,20 @@ class Case:
                 return self.status in {"resolved", "closed"}
             case _:
                 return self.ending == (self.status if self.ending in {"resolved", "closed"} else self.standing)
+
+
+def choose_roads(cases: Sequence[Case]) -> list[Case]:
+    """Cases of different roads, as far as there are: one without a hand-off, the one with the most, one reopened."""
+    straight = (case for case in cases if case.steps and not count_hand_offs(case.incident))
+    moved = sorted(cases, key=lambda case: count_hand_offs(case.incident), reverse=True)
+    again = (case for case in cases if any(_reopens(step) for step in case.steps))
+    chosen: list[Case] = []
+    for kind in (straight, moved, again):
+        found = next((case for case in kind if all(case is not other for other in chosen)), None)
+        if found is not None:
+            chosen.append(found)
+    return chosen
+
+
+def _reopens(step: Step) -> bool:
+    return isinstance(step, Request) and step.type == "reopened"

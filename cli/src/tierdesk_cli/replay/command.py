@@ -18,8 +18,9 @@ from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import Ground, running, stand_up
 from tierdesk_cli.errors import CommandError
+from tierdesk_cli.explanation import explain_ticket
 from tierdesk_cli.home import Home, temporary_folder
-from tierdesk_cli.replay.case import Case
+from tierdesk_cli.replay.case import Case, choose_roads
 from tierdesk_cli.replay.director import Director
 from tierdesk_cli.replay.export import Incident, read_export
 from tierdesk_cli.replay.posting import Mailbox
@@ -36,8 +37,13 @@ SETTLE_SECONDS = 120.0
 LAST_OUTCOME_SECONDS = 10.0
 
 
-async def run(file: Path, format_: str, *, limit: int | None, data: Path | None, window: int, console: Console) -> None:
-    """Replay an export on a desk of its own. Raises `CommandError` when the outcome differs from the export."""
+async def run(
+    file: Path, format_: str, *, limit: int | None, data: Path | None, window: int, explains: bool, console: Console
+) -> None:
+    """Replay an export on a desk of its own. Raises `CommandError` when the outcome differs from the export.
+
+    With `explains`, tickets of different roads are explained, as `tierdesk policy explain` does.
+    """
     if format_ != "servicenow":
         raise CommandError(f"format {format_!r} is not known; there is servicenow", exit_code=2)
     chosen, tiers, total = await asyncio.to_thread(_read, file, limit)
@@ -54,7 +60,9 @@ async def run(file: Path, format_: str, *, limit: int | None, data: Path | None,
             scopes = ("events:write", "tickets:read", "clocks:read", "policy:write")
             key = KeyRing(ground.secrets).mint("replay", tenant, scopes)
             async with running(ground, clock=clock) as url, DeskClient(url, key) as desk:
-                await _replay(cases, desk, ground, clock, tiers, tenant=tenant, window=window, console=console)
+                await _replay(
+                    cases, desk, ground, clock, tiers, tenant=tenant, window=window, explains=explains, console=console
+                )
 
 
 def _read(file: Path, limit: int | None) -> tuple[list[Incident], dict[str, str], int]:
@@ -72,6 +80,7 @@ async def _replay(
     *,
     tenant: str,
     window: int,
+    explains: bool,
     console: Console,
 ) -> None:
     policy = replay_policy(tiers)
@@ -98,6 +107,9 @@ async def _replay(
         clocks = await _settled_clocks(desk, rests=all(case.ending == "closed" for case in cases))
     finally:
         await bus.close()
+    for case in choose_roads(cases) if explains else ():
+        await explain_ticket(desk, case.reference, console)
+        console.print()
     print_report(console, verdict, clocks, seconds=seconds, acts=director.acts, tiers=tiers)
     if not verdict.holds:
         raise CommandError("the desk's tickets differ from the export")

@@ -118,7 +118,7 @@ class _Writer:
 
     def _act(self, update: Update, outcome: type[outcomes.Outcome], **fields: object) -> None:
         """The worker who owns it acts; the first outcome implies acceptance."""
-        self._owner = self._owner or f"worker-{update.worker or 'unnamed'}"
+        self._owner = self._owner or ("somebody" if update.worker is None else f"worker-{update.worker}")
         self.steps.append(Act(update.at, outcome, self._owner, fields))
 
     def _hand_on(self, update: Update, group: str) -> None:
@@ -127,7 +127,8 @@ class _Writer:
             self._act(update, outcomes.WorkTransferred, to_group=group)
         else:
             reason = EscalationReason.BEYOND_SCOPE if tier > here else EscalationReason.FINDINGS
-            self._act(update, outcomes.WorkEscalated, reason=reason, to_tier=tier, to_group=group)
+            told = {"reason": reason, "findings": "The export gives no reason."}
+            self._act(update, outcomes.WorkEscalated, **told, to_tier=tier, to_group=group)
         self._group, self._owner, self._party = group, None, None
 
     def _work(self, update: Update) -> None:

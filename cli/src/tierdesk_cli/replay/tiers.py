@@ -30,6 +30,14 @@ def group_name(group: str | None) -> str:
     return f"group-{plain[:25]}-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
 
 
+def title(group: str) -> str:
+    """What people call the group of this identifier."""
+    if group == UNASSIGNED:
+        return "No group yet"
+    words = " ".join(group.removeprefix("group-").replace("-", " ").split()).capitalize()
+    return f"Group {words}" if words.isdigit() else words
+
+
 def map_groups(incidents: Sequence[Incident]) -> dict[str, str]:
     """The tier of each group, by the rule above."""
     places: dict[str, list[int]] = defaultdict(list)
@@ -58,7 +66,7 @@ def replay_policy(tiers: dict[str, str]) -> Policy:
     document: dict[str, Any] = {
         "name": "replay of an export",
         "tiers": [{"id": tier, "name": tier.upper()} for tier in used],
-        "groups": [{"id": group, "tier": tier, "name": group} for group, tier in sorted(tiers.items())],
+        "groups": [{"id": group, "tier": tier, "name": title(group)} for group, tier in sorted(tiers.items())],
         "edges": [[one, other] for one in used for other in used if one != other],
         "categories": [
             {
@@ -69,7 +77,9 @@ def replay_policy(tiers: dict[str, str]) -> Policy:
                 "description_facts": ["requester"],
             }
         ],
-        "departments": [{"id": group, "name": group, "group": group, "overrides": True} for group in sorted(tiers)],
+        "departments": [
+            {"id": group, "name": title(group), "group": group, "overrides": True} for group in sorted(tiers)
+        ],
         "calendars": [
             {
                 "id": "business-hours",

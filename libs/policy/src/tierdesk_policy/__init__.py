@@ -21,6 +21,7 @@ from tierdesk_policy.parts import (
     Target,
     Tier,
     Vendor,
+    VendorContract,
     WaitsFor,
 )
 from tierdesk_policy.rules import Decision, Facts, Judgement, Rule, RuleTable
@@ -61,6 +62,7 @@ __all__ = [
     "Trigger",
     "UnknownNameError",
     "Vendor",
+    "VendorContract",
     "WaitsFor",
     "find_differences",
     "find_moved_entries",

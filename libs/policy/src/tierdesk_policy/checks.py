@@ -11,7 +11,7 @@ from tierdesk_policy.escalation_checks import find_escalation_faults
 from tierdesk_policy.likeness import find_likeness_faults
 from tierdesk_policy.parts import DEFAULT_FACTS, ELAPSED, MOST_TARGETS
 from tierdesk_policy.rule_checks import find_rule_faults, has_skills
-from tierdesk_policy.view import PARTS, Found, View, listed
+from tierdesk_policy.view import PARTS, Found, View, contract_days, listed
 
 _REFERENCES: Final = (
     ("groups", "tier", "tiers"),
@@ -164,6 +164,9 @@ def _vendors(view: View) -> Iterator[Found]:
         group = view.find("groups", vendor.get("group"))
         if group is not None and group.get("vendor") != vendor.get("id"):
             yield ("vendors", i, "group"), f"the group {vendor['group']!r} does not say `vendor: {vendor.get('id')}`"
+        starts, ends = contract_days(vendor)
+        if starts is not None and ends is not None and ends < starts:
+            yield ("vendors", i, "contract", "ends"), f"the contract ends before it starts, which is on {starts}"
 
 
 def _priorities(view: View) -> Iterator[Found]:

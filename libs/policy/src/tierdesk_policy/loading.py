@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from tierdesk_policy.faults import Fault, PolicyError
@@ -17,13 +18,18 @@ def load_policy(text: str | bytes, *, source: str = "<policy>") -> Policy:
     return read_document(Policy, read.root.values, source=source, line_of=read.line_of, faults=read.faults)
 
 
-def review_policy(text: str | bytes, *, source: str = "<policy>") -> tuple[Policy, tuple[Fault, ...]]:
-    """The policy, as `load_policy` has it, and what is lawful in it and yet deserves a second look."""
+def review_policy(
+    text: str | bytes, *, source: str = "<policy>", today: date | None = None
+) -> tuple[Policy, tuple[Fault, ...]]:
+    """The policy, as `load_policy` has it, and what is lawful in it and yet deserves a second look.
+
+    With `today`, vendors whose contract is not in force then are told, too.
+    """
     read = read_source(text, source)
     policy = read_document(Policy, read.root.values, source=source, line_of=read.line_of, faults=read.faults)
     remarks = [
         Fault(source, read.line_of(path), ".".join(map(str, path)), message)
-        for path, message in find_remarks(policy.document())
+        for path, message in find_remarks(policy.document(), today)
     ]
     return policy, tuple(sorted(remarks, key=lambda remark: remark.line))
 
@@ -33,9 +39,9 @@ def load_policy_file(path: str | Path) -> Policy:
     return load_policy(_read(path), source=str(path))
 
 
-def review_policy_file(path: str | Path) -> tuple[Policy, tuple[Fault, ...]]:
+def review_policy_file(path: str | Path, *, today: date | None = None) -> tuple[Policy, tuple[Fault, ...]]:
     """As `review_policy`, of a file. Raises PolicyError for one that cannot be read, too."""
-    return review_policy(_read(path), source=str(path))
+    return review_policy(_read(path), source=str(path), today=today)
 
 
 def _read(path: str | Path) -> bytes:

@@ -228,6 +228,18 @@ class Target(Part):
         )
 
 
+class VendorContract(Part):
+    """The paper behind a vendor: its name, and its first and last day. A day that is left out bounds nothing.
+
+    It is a record. What the contract says is the rest of the policy: `covers`, the hours of the vendor's group, its
+    `offer`, the targets and escalations that name the vendor.
+    """
+
+    reference: Title | None = None
+    starts: Day | None = None
+    ends: Day | None = None
+
+
 class Vendor(Part):
     """An outside supplier: the group whose queue it works, and the categories it covers; all when none are named."""
 
@@ -235,6 +247,7 @@ class Vendor(Part):
     name: Title
     group: Identifier
     covers: tuple[Identifier, ...] = ()
+    contract: VendorContract | None = None
 
     def covers_category(self, category_id: str) -> bool:
         """Whether the contract covers incidents of this category."""

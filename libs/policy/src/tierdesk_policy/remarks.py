@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from tierdesk_policy.escalation_checks import find_escalation_remarks
 from tierdesk_policy.likeness import find_likeness_remarks
 from tierdesk_policy.rule_checks import find_rule_remarks
-from tierdesk_policy.view import Found, View
+from tierdesk_policy.view import Found, View, contract_days
 
 
-def find_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
-    """Every remark on a sound document whose defaults are filled in, as path and message."""
+def find_remarks(document: Mapping[str, Any], today: date | None = None) -> Iterator[Found]:
+    """Every remark on a sound document whose defaults are filled in, as path and message.
+
+    Without `today` nothing is said of contracts that have ended, or have not begun.
+    """
     yield from _matrix(document)
     yield from _rounds(document)
     view = View(document)
+    if today is not None:
+        yield from _contracts(view, today)
     yield from find_rule_remarks(view)
     yield from find_escalation_remarks(view)
     yield from find_likeness_remarks(view)
@@ -35,6 +41,22 @@ def _matrix(document: Mapping[str, Any]) -> Iterator[Found]:
                             f"{matrix[place][other]}, which is more pressing"
                         ),
                     )
+
+
+def _contracts(view: View, today: date) -> Iterator[Found]:
+    """Vendors to whom tickets go although their contract is not in force; the desk does not hold them back."""
+    for i, vendor in view.items("vendors"):
+        starts, ends = contract_days(vendor)
+        if ends is not None and ends < today:
+            yield (
+                ("vendors", i, "contract", "ends"),
+                f"the contract of {vendor['id']} ended on {ends}; tickets go there still",
+            )
+        elif starts is not None and starts > today:
+            yield (
+                ("vendors", i, "contract", "starts"),
+                f"the contract of {vendor['id']} begins on {starts}; tickets go there already",
+            )
 
 
 def _rounds(document: Mapping[str, Any]) -> Iterator[Found]:

@@ -144,7 +144,7 @@ class RuleTable:
                 yield Judgement(rule, decides, _why_matches(rule))
             else:
                 why = _why_not(rule, condition, facts, context)
-                yield Judgement(rule, (), why or "matches too, but an earlier one has decided")
+                yield Judgement(rule, (), why or _why_late(rule, decision))
 
     def _match_columns(self, facts: Facts) -> int:
         left = (1 << len(self._rules)) - 1
@@ -173,18 +173,27 @@ def values_of(facts: Facts) -> dict[str, Any]:
 
 def _why_matches(rule: Rule) -> str:
     told = [
-        f"{fact} is {_listed(rule.values(column) or ())}" for column, fact in COLUMNS.items() if rule.values(column)
+        _vip(bool(rule.vip)) if fact == "vip" else f"{fact} is {_listed(rule.values(column) or ())}"
+        for column, fact in COLUMNS.items()
+        if rule.values(column)
     ]
     if rule.when is not None:
         told.append(f"the condition holds: {rule.when}")
     return "; ".join(told) or "it asks for nothing"
 
 
+def _why_late(rule: Rule, decision: Decision) -> str:
+    """Which rules before this one have decided what it would."""
+    earlier = (getattr(decision, what) for what in OUTCOMES if getattr(rule, what) is not None)
+    names = list(dict.fromkeys(one.id for one in earlier))
+    return f"matches too, but {' and '.join(names)} {'comes' if len(names) == 1 else 'come'} before it"
+
+
 def _why_not(rule: Rule, condition: Condition | None, facts: Facts, context: Any) -> str:
     for column, fact in COLUMNS.items():
         values, actual = rule.values(column), getattr(facts, fact)
         if values is not None and actual not in values:
-            return f"{fact} is {_word(actual)}, not {_listed(values)}"
+            return _vip(actual) if fact == "vip" else f"{fact} is {_word(actual)}, not {_listed(values)}"
     if condition is not None:
         try:
             if not condition.holds(context):
@@ -194,6 +203,10 @@ def _why_not(rule: Rule, condition: Condition | None, facts: Facts, context: Any
     return ""
 
 
+def _vip(value: bool) -> str:
+    return f"the requester is {'a' if value else 'no'} VIP"
+
+
 def _listed(values: Sequence[Any]) -> str:
     return " or ".join(_word(value) for value in values)
 
@@ -201,6 +214,4 @@ def _listed(values: Sequence[Any]) -> str:
 def _word(value: Any) -> str:
     if value is None:
         return "not said"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     return str(value)

@@ -6,9 +6,11 @@ So one unreadable part does not hide the faults of the others; the models report
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, Final
 
 from tierdesk_policy.parts import ELAPSED
+from tierdesk_policy.units import parse_day
 
 Path = tuple[str | int, ...]
 Found = tuple[Path, str]
@@ -63,3 +65,16 @@ class View:
 def listed(value: Any) -> list[Any] | tuple[Any, ...]:
     """The items of a list; of anything else none."""
     return value if isinstance(value, list | tuple) else ()
+
+
+def contract_days(vendor: Mapping[str, Any]) -> tuple[date | None, date | None]:
+    """The first and the last day of a vendor's contract, as far as they are told and can be read."""
+    contract = vendor.get("contract")
+    return (_day(contract.get("starts")), _day(contract.get("ends"))) if isinstance(contract, dict) else (None, None)
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return None if value is None else parse_day(value)
+    except ValueError:
+        return None  # the model reports it

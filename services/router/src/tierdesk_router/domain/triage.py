@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from tierdesk_contracts import ticket as events
-from tierdesk_policy import Category, Facts, Group, Policy, Rule
+from tierdesk_policy import Category, Department, Facts, Group, Policy, Rule
 from tierdesk_router.domain.likeness import RECURRING
 from tierdesk_router.domain.ticket import Ticket
+
+_LEVELS: Final = {1: "high", 2: "medium", 3: "low"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +31,29 @@ def triage(ticket: Ticket, policy: Policy, *, vip: bool = False) -> Verdict:
     facts = facts_of(ticket, policy, vip=vip)
     decision = policy.rule_table.decide(facts)
     category, priority = policy.category(facts.category), facts.priority
-    told = "" if ticket.impact and ticket.urgency else " (what was not said is taken from the policy)"
-    because = [
-        _entry(ticket, category),
-        f"Impact {facts.impact} and urgency {facts.urgency}{told} make priority {priority}.",
-    ]
+    because = [_entry(ticket, category, policy), _weigh(ticket, facts, policy)]
     if vip:
         because.append("The requester is a VIP.")
     group, rule = policy.entry_group(category.id), f"category {category.id}"
     department = next((entry for entry in policy.departments if entry.id == ticket.department), None)
     if decision.group is not None and decision.group.group is not None:
         group, rule = policy.group(decision.group.group), f"rule {decision.group.id}"
-        because.append(_told(decision.group, f"sends it to group {group.id} of tier {group.tier}"))
+        if department is not None and department.overrides:
+            because.append(f"The department {department.id} has group {department.group}, but a rule goes before it.")
+        both = f" and makes it priority {decision.group.priority}" if decision.priority is decision.group else ""
+        because.append(_told(decision.group, f"sends it to group {group.id} of tier {group.tier}{both}"))
     elif department is not None and department.overrides:
         group, rule = policy.group(department.group), f"department {department.id}"
-        because.append(f"The best-suited department is {department.id}, whose group {group.id} takes precedence.")
+        because.append(
+            f"The best-suited department is {department.id}, which goes before the category: {group.id} of tier "
+            f"{group.tier} gets it."
+        )
+    elif ticket.department is not None:
+        because.append(_overlooked(ticket.department, department))
     if decision.priority is not None and decision.priority.priority is not None:
         priority = decision.priority.priority
-        because.append(_told(decision.priority, f"makes it priority {priority}"))
+        if decision.priority is not decision.group:
+            because.append(_told(decision.priority, f"makes it priority {priority}"))
     return Verdict(category, facts.impact, facts.urgency, priority, group, rule, tuple(because))
 
 
@@ -70,12 +78,31 @@ def facts_of(ticket: Ticket, policy: Policy, *, vip: bool) -> Facts:
     )
 
 
-def _entry(ticket: Ticket, category: Category) -> str:
+def _entry(ticket: Ticket, category: Category, policy: Policy) -> str:
     """Under which category the ticket is taken, and why."""
+    where = f"enters at tier {category.tier}, group {policy.entry_group(category.id).id}"
     if ticket.category == category.id:
-        return f"The category is {category.id}, which enters at tier {category.tier}, group {category.group}."
+        return f"The category is {category.id}, which {where}."
     said = "No category was given" if ticket.category is None else f"The category {ticket.category} is not known"
-    return f"{said}: taken as {category.id}, which enters at tier {category.tier}."
+    return f"{said}: taken as {category.id}, which {where}."
+
+
+def _weigh(ticket: Ticket, facts: Facts, policy: Policy) -> str:
+    """Which priority the matrix gives, and what of its two sides nobody told."""
+    impact, urgency = _level(facts.impact, ticket.impact), _level(facts.urgency, ticket.urgency)
+    named = policy.priority_name(facts.priority)
+    return f"Impact {impact} and urgency {urgency} make priority {facts.priority} ({named})."
+
+
+def _level(counts: int, told: int | None) -> str:
+    return f"{counts} ({_LEVELS[counts]}{'' if told else ', the default, as none was told'})"
+
+
+def _overlooked(named: str, department: Department | None) -> str:
+    """Why the department that the requester named decides nothing."""
+    if department is None:
+        return f"The department {named} is not known."
+    return f"The best-suited department is {named}, which does not go before the category."
 
 
 def _told(rule: Rule, what: str) -> str:

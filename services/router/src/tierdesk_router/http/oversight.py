@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts.names import vendor_namespace
 from tierdesk_contracts.vocabulary import Identifier, Instant
-from tierdesk_policy import Vendor
+from tierdesk_policy import Vendor, VendorContract
 from tierdesk_router.domain.scorecard import Scorecard, score
 from tierdesk_router.http.tickets import After
 from tierdesk_router.store.oversight import OpenCount, count_open_work, read_open_work, read_visits, was_ever_offered
@@ -43,6 +43,7 @@ class VendorState(BaseModel):
     name: str | None = None
     group: str | None = None
     covers: Annotated[list[str], Field(description="The categories of its contract; empty: all.")] = []
+    contract: Annotated[VendorContract | None, Field(description="The record of its contract in the policy.")] = None
     open_offered: Annotated[int, Field(description="Offered, and not accepted yet.")] = 0
     open_accepted: Annotated[int, Field(description="Accepted, and not ended yet.")] = 0
 
@@ -170,7 +171,8 @@ def _state(name: str, vendor: Vendor | None, count: OpenCount | None) -> VendorS
     state = VendorState(id=name, open_offered=count.offered, open_accepted=count.accepted)
     if vendor is None:
         return state
-    return state.model_copy(update={"name": vendor.name, "group": vendor.group, "covers": list(vendor.covers)})
+    told = {"name": vendor.name, "group": vendor.group, "covers": list(vendor.covers), "contract": vendor.contract}
+    return state.model_copy(update=told)
 
 
 def _window(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
