@@ -37,7 +37,7 @@ _HOLD_COUNTERS: Final = text("""
 """)
 _LOOK_AGAIN: Final = text("""
     INSERT INTO kb.publication (tenant, article_id, position, after)
-    SELECT tenant, id, position, :after FROM kb.article
+    SELECT tenant, id, position, CAST(:after AS uuid) FROM kb.article
     WHERE tenant = :tenant AND position > :position AND state = 'published'
     ORDER BY id
     ON CONFLICT (tenant, article_id) DO UPDATE SET after = least(publication.after, excluded.after)
