@@ -21,6 +21,7 @@ from tierdesk_policy import Policy
 
 TITLE, TEXT = "Zebra plotter clogs", "The zebra plotter clogs its nozzle"
 CONTENT = Content("Zebra plotter clogs", "Clean the nozzle of the plotter.", keywords=("nozzle",))
+WEAKER = Content("Zebra plotter", "It clogs at the nozzle.")
 ANN = Actor(kind=ActorKind.WORKER, id="ann")
 
 
@@ -32,6 +33,14 @@ def new_articles(base):
         )
 
     return build
+
+
+@pytest.fixture(autouse=True)
+async def samples_are_done(base, new_articles):
+    """The sample articles were published before any ticket was opened."""
+    while await new_articles().look():
+        pass
+    assert await rows(base, publication) == []
 
 
 @pytest.fixture
@@ -65,6 +74,10 @@ def report(opened):
 async def rows(base, table):
     async with base.database.read() as connection:
         return (await connection.execute(select(table))).mappings().all()
+
+
+async def told_of_new(base):
+    return [match for match in await base.sent("knowledge.matched") if match.data.new_article]
 
 
 async def write(base, content=CONTENT, tenant="main"):
@@ -105,8 +118,7 @@ def event(kind, message, **fields):
 async def test_an_open_ticket_hears_of_an_article_that_is_published_later_once(base, report, look):
     ticket = report()
     await base.receive(base.tickets, ticket, report("Air conditioning is too loud", "Very loud."))
-    assert await base.sent("knowledge.matched") == []
-    await look()
+    assert not any(match.data.documented for match in await base.sent("knowledge.matched"))
     article = await write(base)
     ((subject, told),) = await look()
     assert (subject, told.article_id, told.title) == (ticket.subject, str(article.id), CONTENT.title)
@@ -117,10 +129,9 @@ async def test_an_open_ticket_hears_of_an_article_that_is_published_later_once(b
 
 async def test_a_revision_is_told_where_it_fits_better_than_what_was_told_before(base, report, look):
     await base.receive(base.tickets, report())
-    await look()
-    article = await write(base, Content("Plotter clogs", "Clean it.", keywords=("zebra",)))
+    article = await write(base, WEAKER)
     ((_, first),) = await look()
-    await change(base, article, Content("Plotter clogs", "Clean it well.", keywords=("zebra",)))
+    await change(base, article, Content(WEAKER.title, f"{WEAKER.body} Indeed."))
     assert await look() == []
     await change(base, article, CONTENT)
     ((_, second),) = await look()
@@ -128,15 +139,15 @@ async def test_a_revision_is_told_where_it_fits_better_than_what_was_told_before
 
 
 async def test_a_better_article_is_told_and_a_worse_one_is_not(base, report, look):
-    await base.receive(base.tickets, report("I forgot my password", "I cannot log in."))
+    await base.receive(base.tickets, report("I forgot my password", "The giraffe knows it."))
     (first,) = await base.sent("knowledge.matched")
     assert not first.data.new_article
-    await write(base, Content("Password forgot", "Ask.", keywords=()))
-    told = await look()
-    assert [data.score > first.data.score for _, data in told] in ([], [True])
-    await write(base, Content("I forgot my password and cannot log in", "Ask."))
+    await write(base, Content("Telephone", "Have you forgot the password?"))
+    assert await look() == []
+    await write(base, Content("The giraffe knows that I forgot my password", "Ask."))
     ((_, best),) = await look()
-    assert best.score == 1.0
+    assert best.score == pytest.approx(1.0)
+    assert best.score > first.data.score
 
 
 async def test_the_threshold_is_that_of_the_policy_that_the_ticket_names(base, report, look, applied, policy):
@@ -145,7 +156,7 @@ async def test_the_threshold_is_that_of_the_policy_that_the_ticket_names(base, r
     strict = Policy.from_document(document)
     await base.receive(base.tickets, applied(strict))
     await base.receive(base.tickets, report(version=strict.version), report())
-    await write(base, Content("Zebra plotter", "It clogs at the nozzle."))
+    await write(base, WEAKER)
     ((_, told),) = await look()
     assert told.score < 1
 
@@ -201,15 +212,14 @@ async def test_a_ticket_that_is_reopened_hears_again(base, report, look):
 
 
 async def test_an_article_that_was_tried_is_not_told_again(base, report, look):
-    ticket, known = report(), await write(base)
-    other = report()
+    ticket, other, known = report(), report(), await write(base, WEAKER)
     await base.receive(base.tickets, ticket, other)
     await look()
     tried = (StepTried(step="Cleaned it", article_id=str(known.id)), StepTried(step="Hit it", article_id="KB-12"))
     progress = event(events.Progressed, ticket, assignment_id=UUID(int=7), steps_tried=tried)
     await base.receive(base.tickets, later(ticket, progress))
     await base.receive(base.tickets, later(ticket, progress, sequence=3))
-    await change(base, known, Content(f"{TITLE} {TEXT}", "x"))
+    await change(base, known, CONTENT)
     assert [subject for subject, _ in await look()] == [other.subject]
 
 
@@ -218,7 +228,7 @@ async def test_an_article_that_is_retired_before_its_page_matches_nothing(base, 
     article = await write(base)
     await base.index()
     assert await new_articles(page=1).look()
-    assert len(await base.sent("knowledge.matched")) == 1
+    assert len(await told_of_new(base)) == 1
     await change(base, article)
     assert await look() == []
 
@@ -231,9 +241,9 @@ async def test_what_was_left_when_a_process_died_is_looked_at_by_the_next(base, 
     assert await new_articles(page=2).look()
     with pytest.raises(RuntimeError):
         await die_in_the_middle(base, new_articles)
-    assert len(await base.sent("knowledge.matched")) == 2
+    assert len(await told_of_new(base)) == 2
     assert len(await look(page=2)) == 3
-    told = [match.subject for match in await base.sent("knowledge.matched")]
+    told = [match.subject for match in await told_of_new(base)]
     assert sorted(told) == sorted(ticket.subject for ticket in tickets)
 
 
@@ -264,11 +274,10 @@ async def test_several_replicas_tell_each_ticket_once(base, report, new_articles
             await worker.look()
 
     await asyncio.gather(*(work() for _ in range(4)))
-    sent = [(match.subject, match.data.article_id) for match in await base.sent("knowledge.matched")]
+    sent = [(match.subject, match.data.article_id) for match in await told_of_new(base)]
     assert len(sent) == len(set(sent))
     assert {subject for subject, _ in sent} == {ticket.subject for ticket in tickets}
-    best = {row["told_score"] for row in await rows(base, open_ticket)}
-    assert best == {1.0}
+    assert {round(row["told_score"], 6) for row in await rows(base, open_ticket)} == {1.0}
 
 
 async def test_a_replica_whose_index_is_behind_waits_for_it(base, report, new_articles):
@@ -280,11 +289,11 @@ async def test_a_replica_whose_index_is_behind_waits_for_it(base, report, new_ar
     await write(base)
     worker = new_articles(library=library, follower=behind)
     assert not await worker.look()
-    assert await base.sent("knowledge.matched") == []
+    assert await told_of_new(base) == []
     await behind.catch_up()
     while await worker.look():
         pass
-    assert len(await base.sent("knowledge.matched")) == 1
+    assert len(await told_of_new(base)) == 1
 
 
 async def test_what_is_published_while_a_ticket_is_matched_is_looked_at_for_it(base, report, look):
