@@ -78,6 +78,9 @@ POINTS = {
             "reason",
             read=NO_SUCH_TICKET,
         ),
+        Point(
+            "POST", "/v1/tickets/{ticket}/split", {"title": "Another", "reason": "Two"}, "title", read=NO_SUCH_TICKET
+        ),
         Point("POST", "/v1/tickets/{ticket}/acknowledgement", {"note": "Seen"}, "note", read=NO_SUCH_TICKET),
         Point("POST", "/v1/problems", OPENED, "title"),
         Point("PATCH", "/v1/problems/{problem}", {"version": 1, "root_cause": "Dust", "why": "Seen"}, "why"),

@@ -138,6 +138,11 @@ def _merge(first: First, _desk: WholeDesk) -> Iterator[Call]:
         yield Call(f"/v1/tickets/{name}/merge", body, JSON, refused=True)
 
 
+def _split(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"title": "Another matter", "reason": "mine"}).encode()
+    yield from (Call(f"/v1/tickets/{name}/split", body, JSON, refused=True) for name in first.names)
+
+
 def _clocks(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/clocks/{name}", refused=True) for name in first.names)
 
@@ -267,6 +272,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/tickets/{ticket}"): _ticket,
     ("POST", "/v1/tickets/{ticket}/acknowledgement"): _acknowledgement,
     ("POST", "/v1/tickets/{ticket}/merge"): _merge,
+    ("POST", "/v1/tickets/{ticket}/split"): _split,
     ("GET", "/v1/vendors"): plain("/v1/vendors"),
     ("GET", "/v1/vendors/{vendor}/scorecard"): _vendors("scorecard"),
     ("GET", "/v1/vendors/{vendor}/refusals"): _vendors("refusals"),

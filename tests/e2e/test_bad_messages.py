@@ -32,6 +32,7 @@ QUEUES = {
     "sla.events": ("ticket.changed.v1", "events"),
     "kb.events": ("ticket.changed.v1", "events"),
     "intake.events": ("policy.applied.v1", "document"),
+    "intake.tickets": ("ticket.added.v1", "reference"),
 }
 """Each queue of the services, a type of message that is good there, and a field that it must have."""
 FLOOD = 1_000

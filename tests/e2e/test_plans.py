@@ -19,6 +19,7 @@ from faults.processes import environment_of, run_command
 from tierdesk_intake.store import ledgers
 from tierdesk_intake.store.bulk import find_rows
 from tierdesk_intake.store.tables import idempotency_key, ticket
+from tierdesk_kb.store import open_tickets, publications
 from tierdesk_router.store import parties, tickets
 from tierdesk_sla.store import timelines, watch
 from tierdesk_sla.store.tables import clock
@@ -52,6 +53,15 @@ OF_SLA: dict[str, Any] = {
     "due clocks are claimed": watch._CLAIM.where(clock.c.next_at <= bindparam("until")).limit(200),
     "what was said is marked": watch._SAVE_MARKS,
 }
+OF_KB: dict[str, Any] = {
+    "positions are held": publications._HOLD_COUNTERS,
+    "a page of open tickets ends": open_tickets._END_OF_PAGE,
+    "a page of open tickets is read": open_tickets._PAGE,
+    "open tickets are locked": open_tickets._LOCK,
+    "what was tried is noted": open_tickets._ADD_TRIED,
+    "what was told is noted": open_tickets._TELL,
+    **{f"a ticket is {course}": statement for course, statement in open_tickets._FOLLOW.items()},
+}
 
 
 @pytest.fixture
@@ -75,7 +85,9 @@ def expect_probes(name: str, document: dict[str, Any]) -> None:
             assert "Index Cond" in node, (name, node)
 
 
-@pytest.mark.parametrize(("schema", "statements"), [("intake", OF_INTAKE), ("router", OF_ROUTER), ("sla", OF_SLA)])
+@pytest.mark.parametrize(
+    ("schema", "statements"), [("intake", OF_INTAKE), ("router", OF_ROUTER), ("sla", OF_SLA), ("kb", OF_KB)]
+)
 async def test_statements_of_the_road_look_up_by_key_though_the_tables_are_believed_empty(
     database_url, schema, statements
 ):

@@ -17,6 +17,7 @@ from .processes import environment_of, run_command
 
 SERVICE_QUEUES = (
     "router.intake", "router.outcomes", "router.events", "sla.events", "kb.events", "follower.events", "intake.events",
+    "intake.tickets",
 )  # fmt: skip
 WORK_QUEUES = ("work.main.l0.bots", "work.main.l1.service-desk", "work.main.l2.workplace")
 

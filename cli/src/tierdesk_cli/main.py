@@ -127,6 +127,31 @@ def merge_command(
     wait_for(tickets.merge_tickets(data, url, key, console, ticket, into=into, reason=reason))
 
 
+@app.command("split")
+def split_command(
+    data: Data,
+    ticket: Annotated[str, typer.Argument(help="The ticket that holds two matters: a reference or identifier.")],
+    title: Annotated[str, typer.Option(help="What the second matter is.")],
+    text: Annotated[str, typer.Option(help="More on it.")] = "",
+    category: Annotated[str | None, typer.Option(help="Its category; else the policy's default.")] = None,
+    location: Annotated[str | None, typer.Option(help="Where it is, if elsewhere.")] = None,
+    asset: Annotated[str | None, typer.Option(help="What it is about, if about another thing.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; it stands in both logs.")] = "",
+    with_steps: Annotated[bool, typer.Option(help="Whether steps tried so far count for it too.")] = True,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Open a ticket of its own for a part of one. The ticket that is split keeps its owner and its clocks.
+
+    Needs a key with the scope tickets:write.
+    """
+    part: dict[str, str | bool | None] = {
+        "title": title, "text": text, "category": category, "location": location, "asset": asset,
+        "reason": reason, "with_steps": with_steps,
+    }  # fmt: skip
+    wait_for(tickets.split_ticket(data, url, key, console, ticket, part))
+
+
 @app.command("doctor")
 def doctor_command(data: Data, *, url: Url = None, as_json: Json = False) -> None:
     """Check database, schemas, bus, queues, clocks and the desk itself, and say what to do about what is wrong.

@@ -73,6 +73,19 @@ async def merge_tickets(
     console.print(f"{ended['reference']} goes on in {clean(into)}", highlight=False)
 
 
+async def split_ticket(
+    data: Path, url: str | None, key: str | None, console: Console, name: str, part: dict[str, str | bool | None]
+) -> None:
+    """Open a ticket of its own for a part of one."""
+    told = {field: value for field, value in part.items() if value is not None}
+    async with connect(data, url, key) as desk:
+        opened = (await desk.request("POST", f"/v1/tickets/{quote(name, safe='')}/split", json=told)).json()
+    console.print(
+        f"{opened['reference']} is split off {clean(name)}; it stands at tier {opened['tier']}, group {opened['group']}",
+        highlight=False,
+    )
+
+
 def print_story(story: dict[str, Any], console: Console) -> None:
     """A ticket, why it went where it went, and what happened, in order."""
     ticket = story["ticket"]

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -18,7 +19,7 @@ from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import Address, Binding, Exchange, Message, Queue, Topology
 from tierdesk_contracts import AnyEnvelope, parse, seal
 from tierdesk_contracts.names import EVENTS, event_key
-from tierdesk_contracts.notice import PolicyApplied
+from tierdesk_contracts.notice import PolicyApplied, TicketAdded
 from tierdesk_intake.app import DEFINITION
 from tierdesk_intake.store.terms import FRESH_SECONDS
 from tierdesk_runtime.clock import Clock, SystemClock
@@ -94,6 +95,14 @@ class RunningIntake(ServingThread):
         envelope = seal(
             data, message_id=Identifiers().new(), source="/test", subject=data.version, time=at, tenant=tenant
         )
+        asyncio.run(self._publish(envelope))
+
+    def add_ticket(self, ticket: UUID, reference: str, *, tenant: str = "main") -> None:
+        """Publish on the bus that the desk itself has opened a ticket."""
+        envelope = seal(
+            TicketAdded(reference=reference), message_id=Identifiers().new(), source="/test", subject=str(ticket),
+            time=datetime.now(UTC), tenant=tenant,
+        )  # fmt: skip
         asyncio.run(self._publish(envelope))
 
     def wait_for_terms(self, tenants: int) -> None:

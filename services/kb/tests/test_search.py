@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM
 from tierdesk_kb.samples import read_samples
-from tierdesk_kb.search.index import ArticleIndex, IndexedArticle
+from tierdesk_kb.search.index import ArticleIndex, IndexedArticle, words_of_ticket
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "data" / "kb_ibmcloud"
 
@@ -98,6 +98,20 @@ def test_a_match_is_the_same_however_few_articles_are_remembered(samples, monkey
     matches = [samples.match(title, text) for title, text in tickets]
     monkeypatch.setattr("tierdesk_kb.search.index._WORDS_KEPT", 1)
     assert [samples.match(title, text) for title, text in tickets] == matches
+
+
+SLIPPED = [("", "forgot my pasword", "The mialbox is full."), ("", "Printr", "papr jam"), ("", "slow computr", "zzzz")]
+
+
+@pytest.mark.parametrize(("title", "text"), [(title, text) for _, title, text in DOCUMENTED + SLIPPED] + UNDOCUMENTED)
+def test_an_article_fits_kept_words_as_well_as_the_ticket_itself(samples, title, text):
+    match = samples.match(title, text)
+    fits = {name: samples.fit(name).score(*words_of_ticket(title, text)) for name in read_samples()}
+    assert match is None or fits[match.article_id] == pytest.approx(match.score)
+
+
+def test_an_article_that_is_not_indexed_fits_nothing(samples):
+    assert samples.fit("unheard-of") is None
 
 
 @pytest.mark.parametrize("typed", ["p", "pa", "pas", "pass", "passw", "reset passwo"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tierdesk_contracts import intake
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
-from tierdesk_contracts.vocabulary import MAX_TEXT, Status, StepTried
+from tierdesk_contracts.vocabulary import MAX_TEXT, Actor, ActorKind, Status, StepTried
 from tierdesk_router import lifecycle_document
 from tierdesk_router.domain.announcements import announce
 from tierdesk_router.domain.contributions import expire_invitations
@@ -24,9 +24,11 @@ from tierdesk_router.domain.offers import close_resolved, expire_offer
 from tierdesk_router.domain.outcomes import decide_outcome
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.requests import answer_request, apply_match, open_by
+from tierdesk_router.domain.splitting import SplitError, split
 from tierdesk_router.domain.ticket import Ticket
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ANN = Actor(kind=ActorKind.WORKER, id="ann")
 KINDS = {
     model.model_fields["kind"].default
     for model in vars(events).values()
@@ -135,7 +137,8 @@ STEPS = st.one_of(
     st.tuples(st.just("contribution"), OUTCOMES, st.integers(0, 3)),
     st.tuples(st.just("request"), REQUESTS),
     st.tuples(st.just("wait"), st.integers(1, 20 * 86_400)),
-    st.tuples(st.just("match"), st.booleans()),
+    st.tuples(st.just("match"), st.booleans(), st.booleans()),
+    st.tuples(st.just("split"), st.integers(200, 202)),
 )
 
 
@@ -173,23 +176,36 @@ def tokens_of(log) -> list[int]:
 
 def play(step, ticket, policy, now, new_id) -> Draft | None:
     given = {"policy": policy, "new_id": new_id}
+    draft = None
     match step:
         case ("outcome", (kind, fields), worker) if ticket.assignment is not None:
-            return say(kind, fields, worker, ticket.assignment, ticket, now, given)
+            draft = say(kind, fields, worker, ticket.assignment, ticket, now, given)
         case ("contribution", (kind, fields), place) if place < len(ticket.contributions):
             draft = say(kind, fields, "eve", ticket.contributions[place], ticket, now, given)
             assert draft.ticket.assignment == ticket.assignment
             assert (draft.ticket.status, draft.ticket.tier) == (ticket.status, ticket.tier)
-            return draft
         case ("request", message):
-            return answer_request(ticket, message, at=now, **given)
+            draft = answer_request(ticket, message, at=now, **given)
         case ("wait", seconds):
             later = now + timedelta(seconds=seconds)
             fired = expire_offer(ticket, now=later, **given) or expire_invitations(ticket, now=later, **given)
-            return fired or close_resolved(ticket, policy, now=later)
-        case ("match", documented):
-            return apply_match(ticket, "kb-1", "Fix it", 0.9, documented=documented, at=now, **given)
-    return None
+            draft = fired or close_resolved(ticket, policy, now=later)
+        case ("match", documented, new):
+            draft = apply_match(ticket, "kb-1", "Fix it", 0.9, documented=documented, new_article=new, at=now, **given)
+        case ("split", number):
+            draft = split_off(ticket, UUID(int=number), now)
+    return draft
+
+
+def split_off(ticket, part_id, now) -> Draft | None:
+    part = ticket.model_copy(update={"id": part_id, "reference": "TD-TEST-0002"})
+    try:
+        draft = split(ticket, part, reason="two matters", by=ANN, at=now)
+    except SplitError:
+        assert ticket.status in {Status.CLOSED, *TERMINAL}
+        return None
+    assert (draft.ticket.status, draft.ticket.assignment) == (ticket.status, ticket.assignment)
+    return draft
 
 
 def say(kind, fields, worker, live, ticket, now, given) -> Draft | None:

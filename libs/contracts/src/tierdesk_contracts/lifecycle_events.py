@@ -223,6 +223,7 @@ class Matched(TicketEvent):
     article_id: Name
     title: Line
     score: Annotated[float, Field(ge=0, le=1)]
+    new_article: Annotated[bool, Field(description="Whether it was published after the ticket was opened.")] = False
 
 
 class ClockAlarm(TicketEvent):

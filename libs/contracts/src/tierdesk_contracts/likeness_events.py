@@ -1,4 +1,4 @@
-"""Events of tickets that are alike: merged, or linked to a problem.
+"""Events of tickets that are alike: merged, or linked to a problem; and of one that is split.
 
 `tierdesk_contracts.ticket` names all events.
 """
@@ -29,6 +29,24 @@ class Absorbed(TicketEvent):
     kind: Literal["absorbed"] = "absorbed"
     ticket: UUID
     reference: Annotated[Name, Field(description="Of the ticket that was merged into this one.")]
+    reason: Text = ""
+
+
+class Split(TicketEvent):
+    """Part of it goes on as a ticket of its own."""
+
+    kind: Literal["split"] = "split"
+    ticket: UUID
+    reference: Annotated[Name, Field(description="Of the new ticket.")]
+    reason: Text = ""
+
+
+class SplitOff(TicketEvent):
+    """It was part of another ticket."""
+
+    kind: Literal["split_off"] = "split_off"
+    ticket: UUID
+    reference: Annotated[Name, Field(description="Of the ticket that it was part of.")]
     reason: Text = ""
 
 

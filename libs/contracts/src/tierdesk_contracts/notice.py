@@ -19,6 +19,12 @@ class PolicyApplied(Contract):
     applied_at: Instant
 
 
+class TicketAdded(Contract):
+    """`ticket.added.v1`: the desk itself opened a ticket, of which no event told: from now on there may be some."""
+
+    reference: Name
+
+
 class ClockNotice(Contract):
     """What each word of the watcher says of a clock. `cycle` counts its resets; (clock, cycle) fires once."""
 
@@ -53,6 +59,7 @@ class KnowledgeMatched(Contract):
     title: Line
     score: Annotated[float, Field(ge=0, le=1)]
     documented: bool
+    new_article: Annotated[bool, Field(description="Whether it was published after the ticket was opened.")] = False
 
 
 class ArticlePublished(Contract):

@@ -47,6 +47,8 @@ from tierdesk_contracts.likeness_events import (
     Merged,
     MergeProposed,
     ResolutionOffered,
+    Split,
+    SplitOff,
     Ungathered,
 )
 from tierdesk_contracts.vocabulary import (
@@ -107,6 +109,8 @@ __all__ = [
     "Resolved",
     "Resumed",
     "Returned",
+    "Split",
+    "SplitOff",
     "StepSkipped",
     "TicketChanged",
     "TicketEvent",
@@ -137,7 +141,7 @@ _KINDS: dict[str, type[TicketEvent]] = {
         Resolved, Closed, ReopenedAgain, CancelledByRequester, Escalated, Carried, Transferred, Returned, Withdrawn,
         Invited, Joined, Contributed, Declined, Released, Merged, Absorbed, Replied, CallNoted, Matched, ClockAlarm,
         ChainStarted, Notified, StepSkipped, ChainWaiting, ChainStopped, Acknowledged,
-        MergeProposed, Gathered, Ungathered, ResolutionOffered, Announced,
+        MergeProposed, Gathered, Ungathered, ResolutionOffered, Announced, Split, SplitOff,
     )
 }  # fmt: skip
 
@@ -184,6 +188,8 @@ AnyTicketEvent = Annotated[
     | Annotated[ChainWaiting, Tag("chain_waiting")]
     | Annotated[ChainStopped, Tag("chain_stopped")]
     | Annotated[Acknowledged, Tag("acknowledged")]
+    | Annotated[Split, Tag("split")]
+    | Annotated[SplitOff, Tag("split_off")]
     | Annotated[MergeProposed, Tag("merge_proposed")]
     | Annotated[Gathered, Tag("gathered")]
     | Annotated[Ungathered, Tag("ungathered")]

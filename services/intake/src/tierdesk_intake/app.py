@@ -8,6 +8,7 @@ from typing import Final
 
 from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, event_pattern
+from tierdesk_intake.handlers import added_tickets
 from tierdesk_intake.handlers.policy import PolicyHandler
 from tierdesk_intake.http.batch import batch_route
 from tierdesk_intake.http.events import EventCommit, event_route
@@ -23,8 +24,11 @@ from tierdesk_store import ServiceSchema
 QUEUE: Final = "intake.events"
 TOPOLOGY: Final = Topology(
     exchanges=(Exchange(EVENTS),),
-    queues=(Queue(QUEUE),),
-    bindings=(Binding(QUEUE, EVENTS, event_pattern("policy.applied.v1")),),
+    queues=(Queue(QUEUE), Queue(added_tickets.QUEUE)),
+    bindings=(
+        Binding(QUEUE, EVENTS, event_pattern("policy.applied.v1")),
+        Binding(added_tickets.QUEUE, EVENTS, event_pattern("ticket.added.v1")),
+    ),
 )
 
 
@@ -44,6 +48,7 @@ async def build(parts: Parts) -> Service:
     ]
     service = Service("intake", parts, app, topology=TOPOLOGY)
     service.add_consumption(PolicyHandler(), QUEUE)
+    service.add_consumption(added_tickets.AddedTicketsHandler(), added_tickets.QUEUE)
     service.add_task("event writer", events.run)
     service.add_task("phone writer", calls.run)
     return service

@@ -11,6 +11,7 @@ from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, WORK, event_pattern, work_key, work_queue
 from tierdesk_kb.domain.self_service import GROUP
 from tierdesk_kb.handlers.index_follower import IndexFollower
+from tierdesk_kb.handlers.new_articles import Forgetting, NewArticles
 from tierdesk_kb.handlers.self_service import SelfServiceHandler
 from tierdesk_kb.handlers.tickets import QUEUE, TicketsHandler
 from tierdesk_kb.http.articles import article_routes
@@ -46,6 +47,8 @@ async def build(parts: Parts) -> Service:
     service.add_task("index", follower.run)
     tickets = TicketsHandler(library, shelf, publisher, follower.poke)
     worker = SelfServiceHandler(library, shelf, publisher)
+    service.add_task("new articles", NewArticles(parts.database, library, shelf, publisher, follower).run)
+    service.add_task("forgetting", Forgetting(parts.database, publisher).run)
     service.add_task("consumers", _Consumers(service, library, shelf, tickets, worker).run)
     return service
 

@@ -12,6 +12,7 @@ from tierdesk_contracts.notice import (
     ClockWarned,
     KnowledgeMatched,
     PolicyApplied,
+    TicketAdded,
 )
 from tierdesk_contracts.samples.story import CLOCK, POLICY, REFERENCE, moment
 from tierdesk_contracts.vocabulary import Contract
@@ -42,7 +43,8 @@ def messages() -> tuple[Contract, ...]:
         ClockWarned(**clock, share=0.8),
         ClockBreached(**clock),
         ClockRetracted(**clock),
-        KnowledgeMatched(article_id="KB-12", title="Streaks on paper", score=0.91, documented=True),
+        KnowledgeMatched(article_id="KB-12", title="Streaks on paper", score=0.91, documented=True, new_article=True),
         ArticlePublished(article_id="KB-12", revision=3, title="Streaks on paper", audience="l1"),
         ArticleRetired(article_id="KB-12"),
+        TicketAdded(reference="TD-5HNE-2KQ8"),
     )

@@ -59,6 +59,8 @@ from tierdesk_contracts.ticket import (
     Resolved,
     Resumed,
     Returned,
+    Split,
+    SplitOff,
     StepSkipped,
     TicketChanged,
     TicketEvent,
@@ -111,7 +113,7 @@ def _arriving() -> tuple[TicketEvent, ...]:
             sequence=2, at=moment(1), actor=DESK, call_id="1543-88210", outcome=CallOutcome.ENDED,
             answered_at=moment(1), talking_seconds=300.5,
         ),
-        Matched(sequence=3, at=moment(1), actor=DESK, article_id="KB-12", title="Streaks on paper", score=0.71),
+        Matched(sequence=3, at=moment(1), actor=DESK, article_id="KB-12", title="Streaks on paper", score=0.71, new_article=True),
         Triaged(
             sequence=4, at=moment(2), actor=DESK, category=CASE.category, impact=2, urgency=1, priority=2,
             tier="l1", group="service-desk", completeness=0.857, missing_facts=("department",),
@@ -262,4 +264,12 @@ def _alike() -> tuple[TicketEvent, ...]:
         ),
         ResolutionOffered(sequence=40, at=moment(500), actor=DESK, how="Firmware 2.4 mends it.", by="ann", **problem),
         Ungathered(sequence=41, at=moment(501), actor=DESK, because="Another printer.", by="ann", **problem),
+        Split(
+            sequence=42, at=moment(502), actor=WORKER, ticket=identifier(14), reference="TD-5HNE-2KQ8",
+            reason="The scanner is another matter.",
+        ),
+        SplitOff(
+            sequence=43, at=moment(503), actor=WORKER, ticket=identifier(15), reference="TD-0RFC-6WZ1",
+            reason="The scanner is another matter.",
+        ),
     )  # fmt: skip

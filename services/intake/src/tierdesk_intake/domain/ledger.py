@@ -137,7 +137,7 @@ class Ledger:
         self, ticket: Ticket, data: Contract, *, message_id: UUID, at: datetime, traceparent: str | None = None
     ) -> None:
         """Publish `data` as the next of the ticket's sequence."""
-        if ticket.last_sequence:
+        if ticket.last_sequence or (ticket.tenant, ticket.id) in self.tickets:
             self.continued[ticket.tenant, ticket.id] = ticket
         ticket.last_sequence += 1
         self.messages.append(

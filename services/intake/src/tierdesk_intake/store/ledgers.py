@@ -7,6 +7,7 @@ keys, each sorted.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -172,6 +173,13 @@ def _rows_of(ledger: Ledger) -> dict[str, Any]:
         "reference": [one.answer.reference for one in entries],
         "opened": [None if one.opened is None else one.opened.last_sequence for one in entries],
     }
+
+
+async def add_tickets(tx: Transaction, tickets: Sequence[tuple[Ticket, datetime]]) -> None:
+    """Keep tickets, each with the time at which it was opened; those that are known stay as they are."""
+    rows = [(one.tenant, one.id, one.reference, one.last_sequence, at) for one, at in tickets]
+    if rows:
+        await tx.execute(insert_rows(ticket, skip_conflicts=True), arrays(columns_of(ticket), rows))
 
 
 async def insert_all(tx: Transaction, table: Table, rows: Sequence[Sequence[Any]]) -> None:

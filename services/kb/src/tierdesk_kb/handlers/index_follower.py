@@ -53,7 +53,7 @@ class IndexFollower:
                 async for changes in read_changes(connection, tenant, known):
                     await self._index(tenant, changes)
             # Positions appear in their order: what was given up to this one when it was read has been indexed.
-            self._positions[tenant] = max(position, self._positions.get(tenant, 0))
+            self._reach(tenant, max(position, self._positions.get(tenant, 0)))
 
     async def _index(self, tenant: str, changes: Sequence[VisibleChange]) -> None:
         put = [
@@ -69,4 +69,8 @@ class IndexFollower:
         ]
         gone = [str(change.article_id) for change in changes if change.content is None]
         await self._library.apply(tenant, put, gone)
-        self._positions[tenant] = changes[-1].position
+        self._reach(tenant, changes[-1].position)
+
+    def _reach(self, tenant: str, position: int) -> None:
+        self._positions[tenant] = position
+        self._library.note_position(tenant, position)

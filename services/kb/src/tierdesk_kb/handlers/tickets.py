@@ -1,34 +1,47 @@
-"""Follows tickets and policies: tells which article fits each ticket that is opened."""
+"""Follows tickets and policies: tells which article fits each ticket that is opened, and keeps the words of open ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from tierdesk_contracts.notice import ArticlePublished, ArticleRetired, KnowledgeMatched, PolicyApplied
-from tierdesk_contracts.ticket import Opened, TicketChanged, Triaged
+from tierdesk_contracts.ticket import Opened, SplitOff, TicketChanged, Triaged
 from tierdesk_contracts.vocabulary import Channel
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM, TOLD_FROM
+from tierdesk_kb.domain.open_tickets import Course, OpenTicket, TicketKey, articles_tried, course_of, is_kept
 from tierdesk_kb.handlers.finding import Found, find_matches
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library, TicketText
+from tierdesk_kb.store.open_tickets import add_open_tickets, add_tried, follow_courses
 from tierdesk_kb.store.policies import AppliedPolicy, PolicyKey, PolicyShelf, save_policy
+from tierdesk_kb.store.publications import hold_positions, look_again
 from tierdesk_policy import Policy, PolicyError
 from tierdesk_store import PermanentError, Received, Transaction, TransientError
 
 QUEUE: Final = "kb.events"
 
 
+Words = tuple[list[str], list[str]]
+"""Those of a ticket's title, and of its text."""
+
+
 @dataclass(slots=True)
 class Batch:
-    """What a batch reads and decides. `found` is by message."""
+    """What a batch reads and decides. `found` and `words` are by message; `indexed` says what was searched, by tenant."""
 
     policies: dict[PolicyKey, Policy]
     found: dict[UUID, Found | None]
+    words: dict[UUID, Words]
+    indexed: dict[str, int]
     applied: list[AppliedPolicy] = field(default_factory=list)
     matched: list[tuple[Received, KnowledgeMatched]] = field(default_factory=list)
+    opened: dict[TicketKey, OpenTicket] = field(default_factory=dict)
+    courses: dict[TicketKey, tuple[Course, datetime]] = field(default_factory=dict)
+    tried: dict[TicketKey, dict[UUID, None]] = field(default_factory=dict)
     articles_changed: bool = False
 
 
@@ -58,29 +71,32 @@ class TicketsHandler:
                     opened[envelope.id] = text
                     versions.add((envelope.tenant, envelope.data.policy_version))
         policies = await self._shelf.fetch(tx.connection, versions)
-        found = await find_matches(tx.connection, self._library, list(opened.values()))
-        return Batch(policies, dict(zip(opened, found, strict=True)))
+        texts = list(opened.values())
+        indexed = {tenant: self._library.position(tenant) for tenant in {text.tenant for text in texts}}
+        found = await find_matches(tx.connection, self._library, texts)
+        words = await self._library.read_words(texts)
+        return Batch(policies, dict(zip(opened, found, strict=True)), dict(zip(opened, words, strict=True)), indexed)
 
     def decide(self, state: Batch, message: Received) -> None:
         """Decide one message. Raises `TransientError` for an unknown policy, `PermanentError` for an unreadable one."""
         envelope = message.envelope
         match envelope.data:
-            case TicketChanged() if envelope.id in state.found:
-                policy = state.policies.get((envelope.tenant, envelope.data.policy_version))
-                if policy is None:
-                    raise TransientError(f"policy {envelope.data.policy_version} is not known here yet")
-                notice = _notice(state.found[envelope.id], policy)
-                if notice is not None:
-                    state.matched.append((message, notice))
+            case TicketChanged():
+                if envelope.id in state.found:
+                    _open(state, message, envelope.data)
+                _follow(state, message, envelope.data)
             case PolicyApplied():
                 state.applied.append(_applied(envelope.tenant, envelope.data, state.policies))
             case ArticlePublished() | ArticleRetired():
                 state.articles_changed = True
 
     async def save(self, tx: Transaction, state: Batch) -> None:
-        """Keep the policies and publish the matches."""
+        """Keep the policies and the words of open tickets, and publish the matches."""
         for applied in state.applied:
             await save_policy(tx.connection, applied)
+        await self._keep_opened(tx, state)
+        await add_tried(tx.connection, state.tried)
+        await follow_courses(tx.connection, state.courses)
         for message, notice in state.matched:
             self._publisher.send(
                 tx,
@@ -92,15 +108,76 @@ class TicketsHandler:
         if state.articles_changed:
             self._poke()
 
+    async def _keep_opened(self, tx: Transaction, state: Batch) -> None:
+        """Keep the tickets that were opened; what was published meanwhile and not searched is looked at for them later.
+
+        Until the commit nothing further is published: whoever looks at the open tickets for it then finds these.
+        """
+        if not state.opened:
+            return
+        positions = await hold_positions(tx.connection, {tenant for tenant, _ in state.opened})
+        for tenant, position in positions.items():
+            if position > state.indexed[tenant]:
+                first = min(ticket for other, ticket in state.opened if other == tenant)
+                before = UUID(int=max(0, first.int - 1))
+                await look_again(tx.connection, tenant, state.indexed[tenant], before)
+                self._poke()
+        await add_open_tickets(tx.connection, state.opened.values())
+
 
 def documented_from(policy: Policy | None) -> float:
     """The score from which an article documents a problem."""
     return DOCUMENTED_FROM if policy is None or policy.knowledge is None else policy.knowledge.threshold
 
 
+def _open(state: Batch, message: Received, data: TicketChanged) -> None:
+    """Tell what fits a ticket that is opened, and keep its words. Raises `TransientError` for an unknown policy."""
+    envelope = message.envelope
+    policy = state.policies.get((envelope.tenant, data.policy_version))
+    if policy is None:
+        raise TransientError(f"policy {data.policy_version} is not known here yet")
+    notice = _notice(state.found[envelope.id], policy)
+    if notice is not None:
+        state.matched.append((message, notice))
+    if data.category is None or not is_kept(policy, data.category):
+        return
+    key = _key(message)
+    title_words, text_words = state.words[envelope.id]
+    state.opened[key] = OpenTicket(
+        *key,
+        policy_version=data.policy_version,
+        title_words=tuple(title_words),
+        text_words=tuple(text_words),
+        reopen_seconds=policy.reopen_within_seconds,
+        told_article=None if notice is None else UUID(notice.article_id),
+        told_score=0.0 if notice is None else notice.score,
+    )
+
+
+def _follow(state: Batch, message: Received, data: TicketChanged) -> None:
+    """Note whether the ticket is open after the message, and which articles were tried."""
+    course = course_of(data)
+    if course is not None:
+        state.courses[_key(message)] = course
+    for event in data.events:
+        steps = getattr(event, "steps_tried", ())
+        if steps and (articles := articles_tried(steps)):
+            state.tried.setdefault(_key(message), {}).update(dict.fromkeys(articles))
+
+
+def _key(message: Received) -> TicketKey:
+    """The ticket. Raises `PermanentError`."""
+    try:
+        return message.envelope.tenant, UUID(message.envelope.subject)
+    except ValueError as error:
+        raise PermanentError("subject: not the identifier of a ticket") from error
+
+
 def _text_of(tenant: str, data: TicketChanged) -> TicketText | None:
     opened = next((event for event in data.events if isinstance(event, Opened)), None)
-    if opened is None or opened.channel is Channel.PHONE:
+    if opened is None:
+        return None
+    if opened.channel is Channel.PHONE and not any(isinstance(event, SplitOff) for event in data.events):
         return None  # the desk itself words the ticket of a call, which says nothing of the matter
     triaged = next((event for event in data.events if isinstance(event, Triaged)), None)
     category = triaged.category if triaged else opened.category or ""

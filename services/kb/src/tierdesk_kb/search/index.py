@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
@@ -60,6 +61,30 @@ class Known:
 
     articles: dict[str, ArticleWords] = field(default_factory=dict)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+
+
+class ArticleFit:
+    """How well one article fits tickets: the score of `ArticleIndex.match`, from the words of `words_of_ticket`."""
+
+    def __init__(self, article: ArticleWords, frequency: Callable[[str], int], articles: int) -> None:
+        """`frequency` says how many of all `articles` have a word."""
+        self.words = article.whole
+        self._article = article
+        self._frequency = cache(frequency)
+        self._articles = articles
+        vocabulary = Vocabulary()
+        vocabulary.add(article.whole)
+        self._near = cache(vocabulary.near)
+
+    def score(self, title: Sequence[str], text: Sequence[str]) -> float:
+        """The share of the ticket's words that the article covers, 0 to 1."""
+        weights = weigh(title, text, frequency=self._frequency, articles=self._articles)
+        slips = {
+            word: near
+            for word in weights
+            if not self._frequency(word) and len(word) >= _FUZZY_FROM and (near := self._near(word))
+        }
+        return score(_as_written(weights, slips, self._article), self._article.head, self._article.whole)
 
 
 class ArticleIndex:
@@ -125,9 +150,8 @@ class ArticleIndex:
         """
         known = self._remembered()
         searcher = self._index.searcher()
-        title_words, category_words, text_words = (
-            distinct(stems(), [part], limit=_TICKET_WORDS) for part in (title, category.replace("-", " "), text)
-        )
+        title_words, text_words = words_of_ticket(title, text)
+        category_words = distinct(stems(), [category.replace("-", " ")], limit=_TICKET_WORDS)
         sought = list(dict.fromkeys([*title_words, *category_words, *text_words]))[:_TICKET_WORDS]
         hits = self._hits(searcher, self._any_of(searcher, sought), _CANDIDATES + len(exclude), 0, audience)
         articles = {
@@ -147,6 +171,15 @@ class ArticleIndex:
             for article_id, article in articles.items()
         ]
         return max(matches, key=lambda match: match.score, default=None)
+
+    def fit(self, article_id: str) -> ArticleFit | None:
+        """How well this article fits tickets, among those that are indexed now; None when it is not."""
+        searcher = self._index.searcher()
+        query = Query.term_query(self._schema, "article_id", article_id)
+        if not searcher.search(query, 1).hits:
+            return None
+        article = self._read(searcher, article_id)
+        return ArticleFit(article, lambda word: searcher.doc_freq("stems", word), searcher.num_docs)
 
     def _remembered(self) -> Known:
         """What is known, begun anew when it is much."""
@@ -205,6 +238,12 @@ class ArticleIndex:
         return [
             Hit(str(searcher.doc(address).get_first("article_id")), float(weight)) for weight, address in found.hits
         ]
+
+
+def words_of_ticket(title: str, text: str) -> tuple[list[str], list[str]]:
+    """The words of a ticket by which articles are matched with it: those of its title, and of its text."""
+    title_words, text_words = (distinct(stems(), [part], limit=_TICKET_WORDS) for part in (title, text))
+    return title_words, text_words
 
 
 def _as_written(

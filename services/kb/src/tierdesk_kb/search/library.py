@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tierdesk_kb.domain.matching import Match
-from tierdesk_kb.search.index import ArticleIndex, Hit, IndexedArticle
+from tierdesk_kb.search.index import ArticleFit, ArticleIndex, Hit, IndexedArticle, words_of_ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,15 @@ class Library:
     def __init__(self) -> None:
         self.ready = asyncio.Event()
         self._indexes: dict[str, ArticleIndex] = {}
+        self._positions: dict[str, int] = {}
+
+    def note_position(self, tenant: str, position: int) -> None:
+        """All that the tenant's readers see by this position is indexed."""
+        self._positions[tenant] = position
+
+    def position(self, tenant: str) -> int:
+        """Up to which position the tenant's articles are indexed; 0 without any."""
+        return self._positions.get(tenant, 0)
 
     async def apply(self, tenant: str, put: Collection[IndexedArticle], remove: Collection[str] = ()) -> None:
         """Update the tenant's index in a thread. One caller at a time."""
@@ -52,6 +61,19 @@ class Library:
     async def match(self, tickets: Sequence[TicketText]) -> list[Match | None]:
         """The best match of each ticket, in order; worked out in a thread. Raises `IndexNotReadyError`."""
         return await asyncio.to_thread(lambda: [self._match(ticket) for ticket in tickets]) if tickets else []
+
+    async def read_words(self, tickets: Sequence[TicketText]) -> list[tuple[list[str], list[str]]]:
+        """The words of each ticket's title and text, in order; worked out in a thread."""
+        return (
+            await asyncio.to_thread(lambda: [words_of_ticket(one.title, one.text) for one in tickets])
+            if tickets
+            else []
+        )
+
+    def fit(self, tenant: str, article_id: str) -> ArticleFit | None:
+        """As `ArticleIndex.fit`. Raises `IndexNotReadyError`."""
+        index = self._index(tenant)
+        return None if index is None else index.fit(article_id)
 
     def _match(self, ticket: TicketText) -> Match | None:
         index = self._index(ticket.tenant)

@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping, Select, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_kb.domain.articles import Article, ArticleState, Content
+from tierdesk_kb.store.publications import add_publication, drop_publication
 from tierdesk_kb.store.tables import article as articles
 from tierdesk_kb.store.tables import counter
 from tierdesk_kb.store.tables import revision as revisions
@@ -90,7 +91,7 @@ async def lock_article(connection: AsyncConnection, tenant: str, article_id: UUI
 async def save_article(connection: AsyncConnection, article: Article, at: datetime, *, visible: bool) -> None:
     """Write an article's state. With `visible`, readers see a change: it takes the tenant's next position.
 
-    Changes of one tenant that readers see wait for each other, so that no position appears after a later one.
+    What is published so is to be looked at for open tickets; what is retired, no more. Changes of one tenant that readers see wait for each other, so that no position appears after a later one.
     """
     values: dict[str, Any] = {
         "state": article.state.value,
@@ -99,7 +100,12 @@ async def save_article(connection: AsyncConnection, article: Article, at: dateti
         "changed_at": at,
     }
     if visible:
-        values["position"] = (await connection.execute(_NEXT_POSITION, {"tenant": article.tenant})).scalar_one()
+        position = (await connection.execute(_NEXT_POSITION, {"tenant": article.tenant})).scalar_one()
+        values["position"] = position
+        if article.state is ArticleState.PUBLISHED:
+            await add_publication(connection, article.tenant, article.id, position)
+        else:
+            await drop_publication(connection, article.tenant, article.id)
     await connection.execute(
         update(articles).where(articles.c.tenant == article.tenant, articles.c.id == article.id).values(values)
     )

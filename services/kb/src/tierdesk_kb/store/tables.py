@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 
 SCHEMA = "kb"
 LOG_TABLES = ("revision", "policy")
@@ -77,3 +77,33 @@ job = Table(
     Column("article_title", Text),
 )
 """Work of level 0 that the knowledge base accepted."""
+
+open_ticket = Table(
+    "open_ticket",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("policy_version", Text, nullable=False),
+    Column("title_words", ARRAY(Text), nullable=False),
+    Column("text_words", ARRAY(Text), nullable=False),
+    Column("tried", ARRAY(Uuid), nullable=False),
+    Column("told_article", Uuid),
+    Column("told_score", DOUBLE_PRECISION, nullable=False),
+    Column("reopen_seconds", BigInteger, nullable=False),
+    Column("forget_at", DateTime(timezone=True)),
+    Index("open_ticket_forget_at", "forget_at", postgresql_where=text("forget_at IS NOT NULL")),
+)
+"""What is kept of tickets for which an article may still be published. `told_*` is the best match told so far.
+
+One that is over stays until `forget_at`, in business time: it may be reopened until then.
+"""
+
+publication = Table(
+    "publication",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("article_id", Uuid, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("after", Uuid, nullable=False),
+)
+"""Published revisions, by their position, for which the open tickets after this one are still to be looked at."""

@@ -159,6 +159,8 @@ def _updated(
             told = {"resumed": True}
         case events.Absorbed() if view is None:
             told = {"note": f"{event.reference} goes on in this ticket. {event.reason}".strip()}
+        case events.Split() if view is None:
+            told = {"note": f"Part of this goes on as {event.reference}. {event.reason}".strip()}
         case events.Described() if event.actor.id != live.worker and view is None:
             told = {"internal": internal_of(ticket, None, party)}
         case events.Reprioritised():

@@ -185,6 +185,8 @@ EFFECTS: Final[Mapping[str, Callable[[Ticket, Any], dict[str, Any]]]] = {
     "declined": _contribution_over,
     "released": _contribution_over,
     "merged": lambda _, event: {"merged_into": event.into},
+    "split": lambda ticket, event: {"parts": (*ticket.parts, event.ticket)},
+    "split_off": lambda _, event: {"split_from": event.ticket},
     "transferred": _handed_on,
     "returned": _returned,
     "withdrawn": _withdrawn,

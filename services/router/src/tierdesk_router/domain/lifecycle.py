@@ -34,6 +34,7 @@ TERMINAL: Final = frozenset({Status.CANCELLED, Status.MERGED})
 MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     (Status.NEW, "triaged"): Status.TRIAGED,
     (Status.TRIAGED, "triaged"): Status.TRIAGED,
+    (Status.NEW, "split_off"): Status.NEW,
     (Status.TRIAGED, "offered"): Status.OFFERED,
     (Status.OFFERED, "accepted"): Status.ACCEPTED,
     **{(held, "progressed"): held for held in _HELD},
@@ -47,7 +48,7 @@ MOVES: Final[Mapping[tuple[Status, str], Status]] = {
     **{(status, "closed"): Status.CLOSED for status in (Status.TRIAGED, Status.RESOLVED)},
     **{(status, "cancelled"): Status.CANCELLED for status in (Status.NEW, Status.TRIAGED)},
     (Status.TRIAGED, "merged"): Status.MERGED,
-    **{(status, "absorbed"): status for status in (*_OPEN, Status.RESOLVED)},
+    **{(status, kind): status for status in (*_OPEN, Status.RESOLVED) for kind in ("absorbed", "split")},
     **{(status, kind): status for status in _OPEN for kind in ("facts_requested", "described")},
     **{(status, "reopened"): Status.TRIAGED for status in (Status.RESOLVED, Status.CLOSED)},
     **{(status, "reprioritised"): status for status in _OPEN},

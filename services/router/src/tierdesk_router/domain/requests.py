@@ -6,6 +6,7 @@ A requester's wish that the ticket's status does not allow is not lost: it is no
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -24,6 +25,17 @@ from tierdesk_router.domain.triage import explain, knowledge_group, raise_to, tr
 
 Opening = intake.ProblemReported | intake.Alerted | intake.Called
 
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which ticket a new one was part of, and who split it off, and why."""
+
+    ticket: UUID
+    reference: str
+    by: Actor
+    reason: str
+
+
 _CALL_TITLES: Final = {
     intake.CallOutcome.ANSWERED: "Phone call",
     intake.CallOutcome.ENDED: "Phone call",
@@ -34,10 +46,13 @@ _CALL_TITLES: Final = {
 
 def open_by(
     message: Opening, *, tenant: str, ticket_id: UUID, requester_id: UUID, at: datetime, policy: Policy, new_id: NewId,
-    recurrence: Recurrence | None = None,
+    recurrence: Recurrence | None = None, origin: Origin | None = None,
 ) -> Draft:  # fmt: skip
-    """Open, triage and offer a new ticket; one that is not the first of its kind goes to a tier at least as high as that."""
-    actor = Actor(kind=ActorKind.REQUESTER, id=str(requester_id))
+    """Open, triage and offer a new ticket; one that is not the first of its kind goes to a tier at least as high as that.
+
+    One that has an `origin` is opened by whoever split it off, not by its requester.
+    """
+    actor = Actor(kind=ActorKind.REQUESTER, id=str(requester_id)) if origin is None else origin.by
     vip = policy.is_vip(*_names(message))
     opened = events.Opened(sequence=1, at=at, actor=actor, requester_id=requester_id, vip=vip, **_description(message))
     ticket = open_ticket(
@@ -47,6 +62,8 @@ def open_by(
     draft.events.append(opened)
     if isinstance(message, intake.Called):
         _note_call(draft, message)
+    if origin is not None:
+        draft.record(events.SplitOff, ticket=origin.ticket, reference=origin.reference, reason=origin.reason)
     verdict = triage(draft.ticket, policy, vip=vip)
     if recurrence is not None:
         verdict = raise_to(verdict, recurrence.tier, policy, RECURRING, recurrence.because)
@@ -208,12 +225,15 @@ _FOLLOW_UPS: Final[dict[type[Any], Callable[[Draft, Any, Policy, NewId], None]]]
 
 def apply_match(
     ticket: Ticket, article_id: str, title: str, score: float, *, documented: bool, at: datetime, policy: Policy,
-    new_id: NewId,
+    new_id: NewId, new_article: bool = False,
 ) -> Draft:  # fmt: skip
-    """Note a knowledge match; a documented problem that nobody has accepted yet goes down to the knowledge group."""
+    """Note a knowledge match; a documented problem that nobody has accepted yet goes down to the knowledge group.
+
+    A `new_article`, published since the ticket was opened, moves none that one owner or group is to keep to its end.
+    """
     draft = Draft(ticket, at=at, actor=DESK)
-    draft.record(events.Matched, article_id=article_id, title=title, score=score)
-    group = knowledge_group(ticket, policy) if documented else None
+    draft.record(events.Matched, article_id=article_id, title=title, score=score, new_article=new_article)
+    group = knowledge_group(ticket, policy, moving=new_article) if documented else None
     if group is None:
         return draft
     assert ticket.category is not None
@@ -235,7 +255,10 @@ def apply_match(
             rule="documented problem",
             because=(
                 *ticket.explanation,
-                f"The article {title!r} documents it (score {score:.2f}), so that group {group.id} can solve it.",
+                (
+                    f"{'A new' if new_article else 'The'} article {title!r} documents it (score {score:.2f}), "
+                    f"so that group {group.id} can solve it."
+                ),
             ),
             policy_version=policy.version,
         ),

@@ -105,6 +105,9 @@ class Ticket(BaseModel):
     contributions: tuple[Assignment, ...] = ()
     contact_owner: str | None = None
     merged_into: UUID | None = None
+    split_from: UUID | None = None
+    parts: tuple[UUID, ...] = ()
+    """The tickets that were split off it."""
     senders: tuple[str, ...] = ()
     hand_offs: int = 0
     paused_for: str | None = None

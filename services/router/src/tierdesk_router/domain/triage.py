@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tierdesk_contracts import ticket as events
-from tierdesk_policy import Category, Department, Facts, Group, Policy, Rule
+from tierdesk_policy import Category, Department, Facts, Group, Mode, Policy, Rule
 from tierdesk_router.domain.likeness import RECURRING
 from tierdesk_router.domain.ticket import Ticket
 
@@ -126,11 +126,12 @@ def explain(verdict: Verdict, policy: Policy) -> events.Explanation:
     return events.Explanation(rule=verdict.rule, because=verdict.because, policy_version=policy.version)
 
 
-def knowledge_group(ticket: Ticket, policy: Policy) -> Group | None:
+def knowledge_group(ticket: Ticket, policy: Policy, *, moving: bool = False) -> Group | None:
     """The group that takes documented problems, if this ticket may still go down to it.
 
     It may while nobody has accepted it, when its category allows it, when it stands higher than that group, and when
-    no vendor's contract covers it; and unless it went up because its kind recurs.
+    no vendor's contract covers it; and unless it went up because its kind recurs. `moving` says that it was under way
+    before: then it stays where it is if its category is swarmed or carried through, that is, not moved between tiers.
     """
     assignment = ticket.assignment
     if ticket.rule == RECURRING:  # an article helps its reader; what recurs needs its cause to be found
@@ -139,5 +140,6 @@ def knowledge_group(ticket: Ticket, policy: Policy) -> Group | None:
         return None
     group = policy.group(policy.knowledge.group)
     higher = policy.height(assignment.tier) > policy.height(group.tier)
-    allowed = ticket.category is not None and policy.category(ticket.category).knowledge
+    category = policy.find_category(ticket.category)
+    allowed = category is not None and category.knowledge and not (moving and category.mode is not Mode.TIERED)
     return group if higher and allowed else None

@@ -44,6 +44,8 @@ class New:
     tenant: str
     subject: Subject
     policy: Policy
+    apart: frozenset[UUID] = frozenset()
+    """Tickets that somebody has told apart from it: it is no repeat of theirs."""
 
     @property
     def key(self) -> Key:
@@ -137,7 +139,8 @@ class Comparison:
         within = timedelta(seconds=rule.within_seconds)
         finding = self._found.setdefault(new.key, _Finding())
         if isinstance(rule, RepeatRule):
-            repeated = likeness.find_repeated(noted, book, within)[-OLDER_LOOKED_AT:]
+            others = [one for one in book if one.ticket_id not in new.apart]
+            repeated = likeness.find_repeated(noted, others, within)[-OLDER_LOOKED_AT:]
             self.wanted |= {(new.tenant, one.ticket_id) for one in repeated}
             finding.repeats = [(one, likeness.tell_repeated(one, rule, new.subject.category)) for one in repeated]
             book.append(noted)

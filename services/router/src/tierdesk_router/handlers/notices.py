@@ -59,7 +59,8 @@ class NoticeHandler:
             match = envelope.data
             draft = apply_match(
                 ticket, match.article_id, match.title, match.score,
-                documented=match.documented, at=state.now, policy=policy, new_id=state.new_id,
+                documented=match.documented, new_article=match.new_article, at=state.now, policy=policy,
+                new_id=state.new_id,
             )  # fmt: skip
         else:
             draft = Draft(ticket, at=state.now, actor=Actor(kind=ActorKind.DESK, id="sla"))

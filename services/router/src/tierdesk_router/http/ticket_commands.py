@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tierdesk_contracts.vocabulary import Name, Text
+from tierdesk_contracts.vocabulary import Identifier, Level, Line, Name, Text
 from tierdesk_router.domain.chains import NothingEscalatesError
 from tierdesk_router.domain.merging import MergeError
+from tierdesk_router.domain.splitting import Part, SplitError
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.http.tickets import unknown_ticket
 from tierdesk_runtime.http import Principal, json_body, require
@@ -46,6 +47,24 @@ class MergeRequest(BaseModel):
     reason: Text = ""
 
 
+class SplitRequest(BaseModel):
+    """The matter that becomes a ticket of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Line
+    text: Text = ""
+    category: Annotated[Identifier | None, Field(description="Without it, the default of the policy in force.")] = None
+    location: Annotated[Name | None, Field(description="Without it, as on the ticket that is split.")] = None
+    asset: Annotated[Name | None, Field(description="Without it, as on the ticket that is split.")] = None
+    affected: Text | None = None
+    department: Identifier | None = None
+    impact: Level | None = None
+    urgency: Level | None = None
+    with_steps: Annotated[bool, Field(description="Whether the steps tried so far count for it too.")] = True
+    reason: Text = ""
+
+
 class Commands(Protocol):
     """What carries the commands out, in the name of `by`; see `tierdesk_router.handlers.ticket_commands`."""
 
@@ -55,6 +74,10 @@ class Commands(Protocol):
 
     async def merge(self, tenant: str, name: str, into: str, *, by: str, reason: str) -> tuple[Ticket | None, bool]:
         """The ended ticket, None without one, and whether there is the other. Raises `MergeError`."""
+        ...
+
+    async def split(self, tenant: str, name: str, part: Part, *, by: str, reason: str) -> tuple[Ticket | None, bool]:
+        """The new ticket, None without one to split, and whether it is new. Raises `SplitError`."""
         ...
 
 
@@ -100,7 +123,34 @@ def ticket_commands_router(commands: Commands) -> APIRouter:
             raise ProblemError(404, "No such ticket", "There is nothing to go on in.", errors=[fault])
         return ended
 
+    _add_splitting(router, commands)
     return router
+
+
+def _add_splitting(router: APIRouter, commands: Commands) -> None:
+    @router.post(
+        "/{ticket}/split",
+        status_code=201,
+        summary="Open a ticket of its own for a part of another",
+        description=(
+            "It is triaged as any new one and has clocks of its own; the other keeps its owner and its clocks. Asked again "
+            "for the same title and text it answers the same ticket, with 200."
+        ),
+    )
+    async def split(
+        who: Writer, ticket: str, asked: Annotated[SplitRequest, Depends(json_body(SplitRequest))], response: Response
+    ) -> Ticket:
+        part = Part(**asked.model_dump(exclude={"reason"}))
+        try:
+            opened, is_new = await commands.split(who.tenant, _known(ticket), part, by=_name(who), reason=asked.reason)
+        except SplitError as error:
+            faults: list[FieldFault] = [{"field": error.field, "message": str(error)}] if error.field else []
+            raise ProblemError(409, "Cannot be split", f"{error}.", errors=faults) from error
+        if opened is None:
+            raise unknown_ticket()
+        response.status_code = 201 if is_new else 200
+        response.headers["Location"] = f"/v1/tickets/{opened.id}"
+        return opened
 
 
 def _known(name: str) -> str:

@@ -1,0 +1,172 @@
+"""Looks at open tickets again when an article is published: those that it fits better than what they were told hear of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tierdesk_contracts.notice import KnowledgeMatched
+from tierdesk_kb.domain.open_tickets import OpenTicket
+from tierdesk_kb.handlers.index_follower import IndexFollower
+from tierdesk_kb.publishing import Publisher
+from tierdesk_kb.search.index import ArticleFit
+from tierdesk_kb.search.library import Library
+from tierdesk_kb.store.articles import Written, read_published
+from tierdesk_kb.store.open_tickets import forget_tickets, lock_open_tickets, read_page, save_told
+from tierdesk_kb.store.policies import PolicyKey, PolicyShelf
+from tierdesk_kb.store.publications import Publication, claim_publication, drop_publication, move_publication
+from tierdesk_policy import Policy
+from tierdesk_runtime.supervision import wait_unless
+from tierdesk_store import Database, Transaction, is_redo
+
+PAGE: Final = 500
+"""So many open tickets are looked at in one transaction."""
+LOOK_SECONDS: Final = 1.0
+FORGET_SECONDS: Final = 60.0
+
+
+class NewArticles:
+    """Works off what was published, page by page. Any number of replicas may run it: each claims what no other holds.
+
+    How far a publication has got is a row, written with the matches of its page: after a crash the next page follows.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        library: Library,
+        shelf: PolicyShelf,
+        publisher: Publisher,
+        follower: IndexFollower,
+        *,
+        page: int = PAGE,
+    ) -> None:
+        self._database = database
+        self._library = library
+        self._shelf = shelf
+        self._publisher = publisher
+        self._follower = follower
+        self._page = page
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look each second until `stop` is set."""
+        await wait_unless(_wait(self._library.ready), stop)
+        while not stop.is_set():
+            more = False
+            try:
+                more = await self.look()
+            except Exception as error:
+                if not is_redo(error):
+                    raise
+            if not more:
+                await wait_unless(asyncio.sleep(LOOK_SECONDS), stop)
+
+    async def look(self) -> bool:
+        """Look at the next page of tickets for one publication; answers whether there was anything to do.
+
+        An article that is retired by then matches nothing.
+        """
+        async with self._database.transaction() as tx:
+            publication = await claim_publication(tx.connection)
+            if publication is None:
+                return False
+            if self._library.position(publication.tenant) < publication.position:
+                self._follower.poke()
+                return False
+            tenant, article_id = publication.tenant, publication.article_id
+            written = (await read_published(tx.connection, tenant, [article_id])).get(article_id)
+            fit = None if written is None else self._library.fit(tenant, str(article_id))
+            if written is None or fit is None:
+                await drop_publication(tx.connection, tenant, article_id)
+                return True
+            page, until = await read_page(tx.connection, tenant, publication.after, rows=self._page, words=fit.words)
+            await self._tell(tx, publication, written, await self._fitting(tx.connection, publication, fit, page))
+            if until is None:
+                await drop_publication(tx.connection, tenant, article_id)
+            else:
+                await move_publication(tx.connection, publication, until)
+            return True
+
+    async def _fitting(
+        self, connection: AsyncConnection, publication: Publication, fit: ArticleFit, page: Sequence[OpenTicket]
+    ) -> list[OpenTicket]:
+        """Those of the page that want the article, as they are under lock, each with its score."""
+        scores = await asyncio.to_thread(
+            lambda: {ticket.id: fit.score(ticket.title_words, ticket.text_words) for ticket in page}
+        )
+        policies = await self._shelf.fetch(connection, {_policy_of(ticket) for ticket in page})
+        wanting = _wanting(page, publication.article_id, scores, policies)
+        if not wanting:
+            return []
+        locked = await lock_open_tickets(connection, publication.tenant, wanting)
+        still = _wanting(locked, publication.article_id, scores, policies)
+        return [
+            replace(ticket, told_article=publication.article_id, told_score=scores[ticket.id])
+            for ticket in locked
+            if ticket.id in still
+        ]
+
+    async def _tell(
+        self, tx: Transaction, publication: Publication, written: Written, tickets: Sequence[OpenTicket]
+    ) -> None:
+        await save_told(tx.connection, tickets)
+        for ticket in tickets:
+            notice = KnowledgeMatched(
+                article_id=str(publication.article_id),
+                title=written.content.title,
+                score=ticket.told_score,
+                documented=True,
+                new_article=True,
+            )
+            self._publisher.send(tx, notice, tenant=ticket.tenant, subject=str(ticket.id))
+
+
+class Forgetting:
+    """Forgets, each minute, tickets that can be reopened no more."""
+
+    def __init__(self, database: Database, publisher: Publisher, *, limit: int = 1_000) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._limit = limit
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go on until `stop` is set."""
+        while not stop.is_set():
+            forgotten = 0
+            try:
+                forgotten = await self.forget()
+            except Exception as error:
+                if not is_redo(error):
+                    raise
+            if forgotten < self._limit:
+                await wait_unless(asyncio.sleep(FORGET_SECONDS), stop)
+
+    async def forget(self) -> int:
+        """Forget some of them; answers how many."""
+        async with self._database.transaction() as tx:
+            return await forget_tickets(tx.connection, self._publisher.now(), limit=self._limit)
+
+
+def _wanting(
+    tickets: Collection[OpenTicket], article_id: UUID, scores: dict[UUID, float], policies: dict[PolicyKey, Policy]
+) -> set[UUID]:
+    """Those that are to hear of the article. A policy that this release cannot read has no threshold."""
+    return {
+        ticket.id
+        for ticket in tickets
+        if (policy := policies.get(_policy_of(ticket))) is not None
+        and ticket.wants(article_id, scores[ticket.id], policy)
+    }
+
+
+def _policy_of(ticket: OpenTicket) -> PolicyKey:
+    return ticket.tenant, ticket.policy_version
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
