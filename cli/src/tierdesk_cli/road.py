@@ -238,6 +238,14 @@ def _merged(_: Place, event: events.Merged) -> str:
     return f"merged by {tell_actor(event.actor)}: it goes on in {event.reference}{tell_remark(event.reason)}"
 
 
+def _split(_: Place, event: events.Split) -> str:
+    return f"split by {tell_actor(event.actor)}: part of it goes on as {event.reference}{tell_remark(event.reason)}"
+
+
+def _split_off(_: Place, event: events.SplitOff) -> str:
+    return f"split off {event.reference} by {tell_actor(event.actor)}{tell_remark(event.reason)}"
+
+
 def _chain_started(_: Place, event: events.ChainStarted) -> str:
     return f"escalation {event.escalation} begun by the desk: {in_one_line(event.reason)}"
 
@@ -272,6 +280,8 @@ _TELLERS: Final[dict[type[TicketEvent], Callable[[Place, Any], str]]] = {
     events.ReopenedAgain: lambda _, event: f"reopened by {tell_actor(event.actor)}{tell_remark(event.reason)}",
     events.CancelledByRequester: lambda _, event: f"cancelled by {tell_actor(event.actor)}{tell_remark(event.reason)}",
     events.Merged: _merged,
+    events.Split: _split,
+    events.SplitOff: _split_off,
     events.ChainStarted: _chain_started,
     events.Notified: _notified,
     events.Acknowledged: _acknowledged,
