@@ -1,6 +1,9 @@
 """Commands on a desk that runs."""
 
 import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -146,6 +149,29 @@ def test_a_ticket_is_explained_by_the_policy_it_was_opened_under(desk, ask, tmp_
     assert ask("policy", "explain", "TD-0000-0000").code == 1
     assert "tier l3 is not in this policy" in ask("policy", "check", other, "--running").out
     assert ask("policy", "apply", REPOSITORY / "deploy" / "policy" / "five-tier.yaml").code == 0
+
+
+def test_a_vendor_is_played_on_the_embedded_desk_until_a_signal_comes(desk, ask):
+    reference = post(desk, "The copier jams", category="printer-and-copier-machine", impact=2, urgency=2)
+    command = [
+        sys.executable, "-m", "tierdesk_cli", "vendor", "mock", "--data", desk.folder, "--namespace", "v-main.printer-vendor",
+        "--accept-after", "1s", "--work-for", "1s",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as mock:
+        assert mock.stdout is not None
+        lines = [mock.stdout.readline() for _ in range(5)]
+        mock.send_signal(signal.SIGINT)
+        assert mock.wait(60) == 0
+    assert [line.split()[2] for line in lines[1:]] == [
+        "work.offered.v1",
+        "outcome.accepted.v1",
+        "work.assigned.v1",
+        "outcome.resolved.v1",
+    ]
+    end = time.monotonic() + 60
+    while "resolved by mock-1 of " not in ask("policy", "explain", reference).out:
+        assert time.monotonic() < end, ask("policy", "explain", reference)
+        time.sleep(0.2)
 
 
 def test_a_second_desk_on_the_same_port_is_refused_and_leaves_nothing_running(desk, server_folder, reaper):

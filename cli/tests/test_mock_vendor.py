@@ -146,6 +146,13 @@ async def test_sigterm_ends_the_command_with_0_and_leaves_its_work_in_the_queue(
         await bus.close()
 
 
+def test_without_an_address_the_vendor_is_named_and_a_desk_must_run(tierdesk, tmp_path):
+    told = tierdesk("vendor", "mock", "--data", tmp_path).check_one_line(2)
+    assert told == "name the vendor by its address (--bus), or by --namespace, as v-main.acme"
+    told = tierdesk("vendor", "mock", "--namespace", "v-main.acme", "--data", tmp_path).check_one_line(1)
+    assert told.startswith(f"no PostgreSQL runs on {tmp_path}: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

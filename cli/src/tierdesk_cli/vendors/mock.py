@@ -16,7 +16,9 @@ from rich.console import Console
 from tierdesk_bus import HOME, Bus, Consumer, Delivery, Message, PublishResult, Topology
 from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.errors import CommandError
-from tierdesk_cli.options import wait_for
+from tierdesk_cli.home import Home
+from tierdesk_cli.options import Data, wait_for
+from tierdesk_cli.servers import find_database
 from tierdesk_cli.tickets import clean
 from tierdesk_cli.wording import quote, tell_moment
 from tierdesk_contracts import AnyEnvelope, MessageError, parse
@@ -219,12 +221,15 @@ def add_command(app: typer.Typer, console: Console) -> None:
 
     @app.command("mock")
     def mock_command(
+        data: Data,
         bus: Annotated[
-            str,
+            str | None,
             typer.Option(
-                "--bus", envvar="TIERDESK_BUS_URL", help="The vendor's own address, or the desk's PostgreSQL."
+                "--bus",
+                envvar="TIERDESK_BUS_URL",
+                help="The vendor's own address; default: the embedded desk that runs on --data.",
             ),
-        ],
+        ] = None,
         namespace: Annotated[
             str, typer.Option(help="As v-main.printer-vendor; only where --bus does not name the vendor's own.")
         ] = HOME,
@@ -244,10 +249,13 @@ def add_command(app: typer.Typer, console: Console) -> None:
         if accept not in {None, NEVER}:
             raise CommandError(f"--accept: {accept!r} is not known; there is {NEVER}, else it accepts", exit_code=2)
         after = None if accept == NEVER else _read_duration("--accept-after", accept_after)
+        if bus is None and namespace == HOME:
+            raise CommandError("name the vendor by its address (--bus), or by --namespace, as v-main.acme", exit_code=2)
         part = Part(worker, after, _read_duration("--work-for", work_for), then)
 
         def say(line: str) -> None:
             console.print(clean(line), highlight=False, soft_wrap=True)
 
+        bus_url = bus or find_database(Home(data))
         say(f"{worker} plays the vendor; Ctrl-C stops it.")
-        wait_for(play(bus, part, say, namespace=namespace))
+        wait_for(play(bus_url, part, say, namespace=namespace))
