@@ -65,7 +65,9 @@ def report(opened):
 
     def build(title=TITLE, text=TEXT, *, category="hardware", **fields):
         message = opened(title, text, **fields)
-        data = message.data.model_copy(update={"category": category, "status": Status.OFFERED})
+        (event,) = message.data.events
+        told = (event.model_copy(update={"category": category}),)
+        data = message.data.model_copy(update={"category": category, "status": Status.OFFERED, "events": told})
         return message.model_copy(update={"data": data})
 
     return build

@@ -31,7 +31,9 @@ Words = tuple[list[str], list[str]]
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch reads and decides. `found` and `words` are by message; `indexed` says what was searched, by tenant."""
+    """What a batch reads and decides. `found` is by message, and so are `words`, of tickets that are to be kept; `indexed` says what was
+    searched, by tenant.
+    """
 
     policies: dict[PolicyKey, Policy]
     found: dict[UUID, Found | None]
@@ -62,20 +64,21 @@ class TicketsHandler:
 
     async def load(self, tx: Transaction, messages: Sequence[Received]) -> Batch:
         """Read the policies that the tickets name, and find articles for those that are opened."""
-        versions: set[PolicyKey] = set()
+        versions: dict[UUID, PolicyKey] = {}
         opened: dict[UUID, TicketText] = {}
         for envelope in (message.envelope for message in messages):
             if isinstance(envelope.data, TicketChanged):
                 text = _text_of(envelope.tenant, envelope.data)
                 if text is not None:
                     opened[envelope.id] = text
-                    versions.add((envelope.tenant, envelope.data.policy_version))
-        policies = await self._shelf.fetch(tx.connection, versions)
+                    versions[envelope.id] = envelope.tenant, envelope.data.policy_version
+        policies = await self._shelf.fetch(tx.connection, versions.values())
         texts = list(opened.values())
         indexed = {tenant: self._library.position(tenant) for tenant in {text.tenant for text in texts}}
         found = await find_matches(tx.connection, self._library, texts)
-        words = await self._library.read_words(texts)
-        return Batch(policies, dict(zip(opened, found, strict=True)), dict(zip(opened, words, strict=True)), indexed)
+        kept = [key for key, version in versions.items() if _is_kept(policies.get(version), opened[key])]
+        words = await self._library.read_words([opened[key] for key in kept])
+        return Batch(policies, dict(zip(opened, found, strict=True)), dict(zip(kept, words, strict=True)), indexed)
 
     def decide(self, state: Batch, message: Received) -> None:
         """Decide one message. Raises `TransientError` for an unknown policy, `PermanentError` for an unreadable one."""
@@ -139,10 +142,11 @@ def _open(state: Batch, message: Received, data: TicketChanged) -> None:
     notice = _notice(state.found[envelope.id], policy)
     if notice is not None:
         state.matched.append((message, notice))
-    if data.category is None or not is_kept(policy, data.category):
+    words = state.words.get(envelope.id)
+    if words is None:
         return
     key = _key(message)
-    title_words, text_words = state.words[envelope.id]
+    title_words, text_words = words
     state.opened[key] = OpenTicket(
         *key,
         policy_version=data.policy_version,
@@ -183,6 +187,10 @@ def _text_of(tenant: str, data: TicketChanged) -> TicketText | None:
     category = triaged.category if triaged else opened.category or ""
     tried = frozenset(step.article_id for step in opened.steps_tried if step.article_id)
     return TicketText(tenant, opened.title, opened.text, category, exclude=tried)
+
+
+def _is_kept(policy: Policy | None, text: TicketText) -> bool:
+    return policy is not None and is_kept(policy, text.category)
 
 
 def _notice(found: Found | None, policy: Policy) -> KnowledgeMatched | None:
