@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tierdesk_contracts import ticket as events
 from tierdesk_policy import load_policy
 from tierdesk_sla.domain.alarms import Alarm, is_refuted, next_moment, retract, say
-from tierdesk_sla.domain.timeline import Timeline, fold
+from tierdesk_sla.domain.folding import fold
+from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.store.rows import clock_row, read_clock, read_ticket, ticket_row
 
 # The calendar never closes, so that elapsed time can be counted second by second in a few lines.

@@ -14,7 +14,8 @@ from tierdesk_policy import BusinessTimeError, Policy, PolicyError
 from tierdesk_runtime.clock import Clock as BusinessClock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_sla.domain.alarms import Moment, is_refuted, notice, retract
-from tierdesk_sla.domain.timeline import Timeline, fold
+from tierdesk_sla.domain.folding import fold
+from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.handlers.publishing import publish
 from tierdesk_sla.store.policies import AppliedPolicy, PolicyKey, PolicyShelf, save_policies
 from tierdesk_sla.store.timelines import Change, Record, TicketKey, load_records, save_records
