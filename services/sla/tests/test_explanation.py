@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tierdesk_contracts import ticket as events
 from tierdesk_policy import Policy, load_policy
-from tierdesk_sla.domain.account import Account, Saying
+from tierdesk_sla.domain.account import Account
+from tierdesk_sla.domain.alarms import Saying
 from tierdesk_sla.domain.clocks import elapsed_seconds
 from tierdesk_sla.domain.explanation import explain
 from tierdesk_sla.domain.folding import fold

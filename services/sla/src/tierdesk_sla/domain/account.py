@@ -8,19 +8,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from tierdesk_policy import ELAPSED, Policy, Target
+from tierdesk_sla.domain.alarms import Saying
 from tierdesk_sla.domain.clocks import Clock
 from tierdesk_sla.domain.segments import Segment
 from tierdesk_sla.domain.timeline import Timeline
-
-
-class Saying(NamedTuple):
-    """A word of the watcher on a clock, and when it was said of which due instant."""
-
-    cycle: int
-    word: str
-    share: float
-    due_at: datetime
-    said_at: datetime
 
 
 class Account(NamedTuple):

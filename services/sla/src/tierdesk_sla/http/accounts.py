@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from tierdesk_runtime.problems import ProblemError
-from tierdesk_sla.domain.account import Account, Saying
+from tierdesk_sla.domain.account import Account
+from tierdesk_sla.domain.alarms import Saying
 from tierdesk_sla.domain.segments import find_segments
 from tierdesk_sla.store.policies import PolicyShelf
 from tierdesk_sla.store.timelines import find_ticket, load_changes, load_records
