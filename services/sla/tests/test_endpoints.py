@@ -20,10 +20,15 @@ def ring(tmp_path: Path) -> KeyRing:
 
 
 @pytest.fixture
-async def client(desk, ring, postgres_url, tmp_path):
+async def app(desk, ring, postgres_url, tmp_path):
     settings = Settings(database_url=postgres_url, secrets_file=tmp_path / "secrets.json")
     app = create_app(title="clocks", ring=ring, settings=settings)
     app.include_router(clock_routes(desk.database, desk.clock, desk.shelf))
+    return app
+
+
+@pytest.fixture
+async def client(app):
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://desk") as client:
         yield client
 
@@ -117,6 +122,12 @@ async def test_a_ticket_is_explained_in_words_in_fields_and_in_a_picture(desk, s
     assert picture.headers["content-security-policy"].startswith("default-src 'none'")
     assert picture.text.startswith("<?xml")
     assert "TD-TEST-0001" in picture.text
+
+
+async def test_the_document_tells_what_a_picture_is(app):
+    paths = app.openapi()["paths"]
+    content = paths["/v1/clocks/{ticket}/timeline.svg"]["get"]["responses"]["200"]["content"]
+    assert content == {"image/svg+xml": {"schema": {"type": "string"}}}
 
 
 async def test_no_tenant_reaches_the_clocks_of_another(desk, story, client, key_of):

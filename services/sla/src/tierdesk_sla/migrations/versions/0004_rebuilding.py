@@ -9,6 +9,16 @@ depends_on = None
 
 _STATEMENTS = (
     "ALTER TABLE sla.ticket ADD COLUMN waiting_for text, ADD COLUMN moved_to text",
+    # Of a ticket that waits and whose waiting stops no clock, nobody needs to know for whom.
+    """
+    UPDATE sla.ticket SET waiting_for = found.party FROM (
+        SELECT tenant, ticket_id, min(hold ->> 2) AS party
+        FROM sla.clock CROSS JOIN LATERAL jsonb_array_elements(holds) AS hold
+        WHERE hold ->> 1 IS NULL
+        GROUP BY tenant, ticket_id
+    ) AS found
+    WHERE ticket.tenant = found.tenant AND ticket.ticket_id = found.ticket_id AND ticket.waiting IS NOT NULL
+    """,
     """
     CREATE TABLE sla.policy_move (
         tenant text NOT NULL,
