@@ -89,7 +89,8 @@ def _draw_axis(drawing: Drawing, scale: _Scale, account: Account, foot: float) -
     for at, label, is_day in _ticks(scale, account):
         x = scale.x(at)
         drawing.line(x, TOP - 14, x, foot, "#cbd2d9" if is_day else "#eef0f2")
-        drawing.fitted_text(x + 3, TOP - 18, label, WIDTH - x, size=11, fill=_QUIET)
+        if x + 7 * len(label) <= WIDTH:
+            drawing.text(x + 3, TOP - 18, label, size=11, fill=_QUIET)
     if scale.since <= account.at <= scale.until and any(clock.is_open for clock in account.timeline.clocks):
         x = scale.x(account.at)
         drawing.line(x, TOP - 10, x, foot, "#1f2933", told=f"now: {tell_instant(account.at, account.zone)}")
