@@ -55,11 +55,11 @@ def move(timeline: Timeline, version: str, at: datetime, policy: Policy) -> Time
 def replay(
     timeline: Timeline, changes: Iterable[Told], moves: Iterable[Move], policy_of: Callable[[str], Policy]
 ) -> Timeline:
-    """The timeline after all of this, from one without events.
+    """The timeline after all of this, from one without events. Changes and moves come in their order.
 
     Raises `BrokenHistoryError`, and whatever `policy_of` and `fold` raise.
     """
-    waiting = sorted(moves)
+    waiting = list(moves)
     for change in changes:
         if change.first_sequence != timeline.sequence + 1:
             raise BrokenHistoryError(
