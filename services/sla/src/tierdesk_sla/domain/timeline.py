@@ -47,10 +47,13 @@ class Timeline(NamedTuple):
         return self if policy_version == self.policy_version else self._replace(policy_version=policy_version)
 
     def revise(self, change: Callable[[Clock], Clock], *kinds: ClockKind) -> Timeline:
-        """Change the clocks of these kinds, or all."""
-        return self._replace(
-            clocks=tuple([change(clock) if not kinds or clock.kind in kinds else clock for clock in self.clocks])
-        )
+        """Change the open clocks of these kinds; without any, all clocks, ended ones too."""
+        if not kinds:
+            return self._replace(clocks=tuple([change(clock) for clock in self.clocks]))
+        if not any(clock.kind in kinds and clock.is_open for clock in self.clocks):
+            return self
+        clocks = [change(clock) if clock.kind in kinds and clock.is_open else clock for clock in self.clocks]
+        return self._replace(clocks=tuple(clocks))
 
     def start(
         self,
