@@ -59,8 +59,8 @@ async def may_open(desk: Composition, address: str, namespace: str) -> bool:
     connection = aiormq.Connection(parts, context=trust(desk))
     try:
         await connection.connect()
-    except aiormq.exceptions.AMQPConnectionError:
-        return False
+    except (aiormq.exceptions.AMQPConnectionError, aiormq.exceptions.InvalidFrameError):
+        return False  # the broker closes the connection where it expects "open-ok"
     await connection.close()
     return True
 
@@ -76,7 +76,7 @@ async def post_and_follow(desk: Composition) -> list[dict[str, Any]]:
                 "type": "problem_reported",
                 "title": f"Copier {number} jams",
                 "category": CATEGORY,
-                "requester": {"external_id": f"employee-{number}"},
+                "requester": {"party": f"employee-{number}"},
             }
             answer = await door.post("/v1/events", json=event, headers={"Idempotency-Key": f"copier-{number}"})
             assert answer.status_code == 202, answer.text
