@@ -143,8 +143,11 @@ def _split(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/tickets/{name}/split", body, JSON, refused=True) for name in first.names)
 
 
-def _clocks(first: First, _desk: WholeDesk) -> Iterator[Call]:
-    yield from (Call(f"/v1/clocks/{name}", refused=True) for name in first.names)
+def _clocks(tail: str = "") -> Plan:
+    def plan(first: First, _desk: WholeDesk) -> Iterator[Call]:
+        yield from (Call(f"/v1/clocks/{name}{tail}", refused=True) for name in first.names)
+
+    return plan
 
 
 def follow_ups(first: First) -> list[dict[str, Any]]:
@@ -283,7 +286,9 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("POST", "/v1/events:batch"): _batch,
     ("POST", "/v1/phone/generic"): _phone,
     ("GET", "/v1/clocks/summary"): plain("/v1/clocks/summary"),
-    ("GET", "/v1/clocks/{ticket}"): _clocks,
+    ("GET", "/v1/clocks/{ticket}"): _clocks(),
+    ("GET", "/v1/clocks/{ticket}/explanation"): _clocks("/explanation"),
+    ("GET", "/v1/clocks/{ticket}/timeline.svg"): _clocks("/timeline.svg"),
     ("GET", "/v1/articles"): _found("/v1/articles"),
     ("POST", "/v1/articles"): _write,
     ("GET", "/v1/articles/{article_id}"): _article,

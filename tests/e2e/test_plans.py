@@ -50,6 +50,7 @@ OF_ROUTER: dict[str, Any] = {
 OF_SLA: dict[str, Any] = {
     "timelines are found": timelines._LOAD_TICKETS,
     "clocks are locked": timelines._LOCK_CLOCKS,
+    "kept events are found": timelines._LOAD_CHANGES,
     "due clocks are claimed": watch._CLAIM.where(clock.c.next_at <= bindparam("until")).limit(200),
     "what was said is marked": watch._SAVE_MARKS,
 }

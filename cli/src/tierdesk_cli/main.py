@@ -11,6 +11,7 @@ import typer
 
 from tierdesk_cli import (
     calendar,
+    clock_commands,
     demo,
     parked_commands,
     policy_commands,
@@ -38,6 +39,7 @@ app.add_typer(policy_commands.app, name="policy")
 app.add_typer(problem_commands.app, name="problems")
 app.add_typer(parked_commands.app, name="parked")
 app.add_typer(calendar_app, name="calendar")
+app.add_typer(clock_commands.app, name="sla")
 app.add_typer(vendor.app, name="vendor")
 scorecard.add_commands(vendor.app, console)
 mock.add_command(vendor.app, console)

@@ -22,6 +22,7 @@ groups:
 categories:
   - {id: usage, tier: l1, group: help}
 """
+KINDS = "'first_response', 'resolution', 'acceptance', 'callback', 'update', 'visit' or 'contract'"
 
 
 def faults(text, source="desk.yaml"):
@@ -105,7 +106,7 @@ WRONG = {
         "desk.yaml:2: targets.0.warn_at.0: should be less than 1"),
     "unknown kind": (
         "name: Desk", "name: Desk\ntargets: [{kind: repair, within: 4h}]",
-        "desk.yaml:2: targets.0.kind: should be 'first_response', 'resolution', 'acceptance' or 'callback'"),
+        "desk.yaml:2: targets.0.kind: should be " + KINDS),
     "target that matches nothing": (
         "name: Desk", "name: Desk\ntargets: [{kind: resolution, within: 4h, categories: []}]",
         "desk.yaml:2: targets.0.categories: tuple should have at least 1 item after validation, not 0"),
@@ -121,7 +122,7 @@ WRONG = {
         "desk.yaml:2: pauses.weather: should be 'requester', 'vendor', 'visit' or 'change'"),
     "pause of no clock": (
         "name: Desk", "name: Desk\npauses: {vendor: [lunch]}",
-        "desk.yaml:2: pauses.vendor.0: should be 'first_response', 'resolution', 'acceptance' or 'callback'"),
+        "desk.yaml:2: pauses.vendor.0: should be " + KINDS),
     "unknown vendor": (
         "{id: help, tier: l1}", "{id: help, tier: l1, vendor: acme}", "desk.yaml:11: groups.0.vendor: there is no vendor 'acme'"),
     "vendor whose group is not its own": (

@@ -91,6 +91,21 @@ def test_a_desk_that_says_nothing_promises_a_response_in_six_hours_and_a_callbac
     assert (callback.within_seconds, callback.calendar) == (4 * 3_600, "office")
 
 
+def test_a_promise_to_resolve_that_names_vendors_is_a_contract_with_them(desk):
+    contract = desk.target("contract", priority=1, category="print", vendor="acme")
+    assert contract == desk.target("resolution", priority=1, category="print", vendor="acme")
+    assert desk.target("contract", priority=1, category="print", vendor="other") is None
+    assert (desk.promises("contract"), desk.promises("visit")) == (True, False)
+
+
+def test_a_reopened_ticket_goes_on_unless_the_policy_says_that_it_starts_anew(desk):
+    text = DESK + "reopen: restart\n"
+    assert desk.reopen == "continue"
+    assert "reopen" not in desk.document()
+    assert load_policy(text).reopen == "restart"
+    assert load_policy(DESK + "reopen: continue\n").version == desk.version
+
+
 def test_what_a_part_leaves_out_comes_from_the_policy(desk):
     assert desk.group("experts").calendar == "office"
     assert desk.group("phones").calendar == "elapsed"

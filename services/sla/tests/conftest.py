@@ -21,7 +21,8 @@ from tierdesk_runtime.clock import DrivenClock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_sla.app import DEFINITION, TOPOLOGY
 from tierdesk_sla.domain.clocks import Clock
-from tierdesk_sla.domain.timeline import Timeline, fold
+from tierdesk_sla.domain.folding import fold
+from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.handlers.ticket_changes import QUEUE, Followed, TicketChangesHandler
 from tierdesk_sla.handlers.watcher import SpokenMetrics, Watcher
 from tierdesk_sla.store.policies import PolicyShelf

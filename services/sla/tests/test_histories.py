@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tierdesk_contracts import ticket as events
-from tierdesk_policy import load_policy
+from tierdesk_policy import Policy, load_policy
 from tierdesk_sla.domain.alarms import Alarm, is_refuted, next_moment, retract, say
-from tierdesk_sla.domain.timeline import Timeline, fold
+from tierdesk_sla.domain.folding import fold
+from tierdesk_sla.domain.replaying import Move, move, replay
+from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.store.rows import clock_row, read_clock, read_ticket, ticket_row
 
 # The calendar never closes, so that elapsed time can be counted second by second in a few lines.
@@ -116,6 +118,39 @@ def test_folding_on_from_rows_gives_the_same_clocks(tell, steps):
     for event in story.events:
         timeline = through_rows(fold(timeline, event, POLICY))
     assert timeline == fold_all(story)
+
+
+class Told:
+    """A message of one event."""
+
+    def __init__(self, event):
+        self.first_sequence = self.sequence = event.sequence
+        self.policy_version = POLICY.version
+        self.events = (event,)
+
+
+@example([("triaged", 0, 1)], [(2, "b"), (2, "a")])
+@given(steps, st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["a", "b"])), max_size=3))
+def test_a_replay_with_moves_to_other_policies_gives_the_clocks_of_the_live_path(tell, steps, moves):
+    story = history(tell, steps)
+    blank = Timeline("main", story.ticket_id, "TD-TEST-0001", POLICY.version)
+    policies = {POLICY.version: POLICY, "a": policy_with(within=45), "b": policy_with(within=500)}
+    live, kept = blank, []
+    for event in story.events:
+        live = live.pinned_to(POLICY.version)
+        live = through_rows(fold(live, event, policies[live.policy_version]))
+        for after, version in moves:
+            if after == event.sequence:
+                kept.append(Move(event.sequence, version, event.at + timedelta(seconds=1)))
+                live = through_rows(move(live, version, kept[-1].moved_at, policies[version]))
+    assert replay(blank, [Told(event) for event in story.events], kept, policies.__getitem__) == live
+
+
+def policy_with(*, within: int):
+    document = POLICY.document()
+    for target in document["targets"]:
+        target["within"] = within
+    return Policy.from_document(document)
 
 
 @given(steps)

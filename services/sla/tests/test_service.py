@@ -1,8 +1,9 @@
 """The watcher as it runs: from the bus, to the bus, and over HTTP."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx2
 import pytest
@@ -11,7 +12,7 @@ from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import HOME, Address, Binding, Message, Queue, Topology
 from tierdesk_contracts import parse
 from tierdesk_contracts.names import EVENTS, event_key, event_pattern
-from tierdesk_contracts.ticket import CallNoted
+from tierdesk_contracts.ticket import CallNoted, ReopenedAgain
 from tierdesk_runtime.clock import DrivenClock
 from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
@@ -48,6 +49,17 @@ class RunningWatcher:
                     (clock,) = [one for one in answer.json()["clocks"] if one["kind"] == "first_response"]
                     if clock["state"] == state:
                         return clock
+                await asyncio.sleep(0.05)
+
+    async def settled(self, story, states, resolved_at):
+        """What is shown of the ticket once its clocks are in these states, resolved at this instant."""
+        async with asyncio.timeout(60):
+            while True:
+                answer = await self.http.get(f"/v1/clocks/{story.ticket_id}")
+                shown = {one["kind"]: one for one in answer.json().get("clocks", ())}
+                if shown.keys() >= states.keys() and read(shown["resolution"]["ended_at"]) == resolved_at:
+                    assert states.items() <= {kind: one["state"] for kind, one in shown.items()}.items()
+                    return answer.json()
                 await asyncio.sleep(0.05)
 
     async def next_words(self, count: int):
@@ -103,3 +115,25 @@ async def test_a_breach_is_told_and_retracted_when_a_late_call_shows_the_answer(
     assert (word.type, word.data.due_at) == ("clock.retracted.v1", story.at(60))
     clock = await watcher.clocks(story, state="met")
     assert [said["word"] for said in clock["said"]] == ["warned", "warned", "breached", "retracted"]
+
+
+async def test_events_out_of_order_and_twice_give_the_clocks_of_their_order(
+    watcher, story, messages_of, applied_message, policy, timeline_of
+):
+    story.begun().paused(10).answered(12).reprioritised(15, 2).resumed(40).resolved(50)
+    story.tell(ReopenedAgain, 90).answered(95).resolved(100)
+    once = messages_of(story, sizes=(1,) * len(story.events))
+    again = messages_of(story, sizes=(1,) * len(story.events))
+    sent = [*once, *once, *again]
+    random.Random(7).shuffle(sent)
+    await watcher.send(applied_message(policy), *sent)
+    wanted = timeline_of(story)
+    shown = await watcher.settled(story, {"first_response": "met", "resolution": "met"}, wanted.clocks[1].ended_at)
+    told = [(one["kind"], one["state"], read(one["due_at"]), read(one["ended_at"])) for one in shown["clocks"]]
+    assert told == [(one.kind.value, one.state.value, one.due_at, one.ended_at) for one in wanted.clocks]
+    held = [[(read(hold["since"]), read(hold["until"])) for hold in one["holds"]] for one in shown["clocks"]]
+    assert held == [[(hold.since, hold.until) for hold in one.holds] for one in wanted.clocks]
+
+
+def read(instant):
+    return None if instant is None else datetime.fromisoformat(instant)

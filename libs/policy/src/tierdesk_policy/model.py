@@ -29,6 +29,7 @@ from tierdesk_policy.parts import (
     OfferRule,
     Part,
     PriorityLevel,
+    ReopenRule,
     Target,
     Text,
     Tier,
@@ -36,6 +37,7 @@ from tierdesk_policy.parts import (
     Vendor,
     WaitsFor,
     is_empty,
+    runs_on,
 )
 from tierdesk_policy.reading import read_document
 from tierdesk_policy.rules import MOST_RULES, Rule, RuleTable
@@ -97,6 +99,8 @@ class Policy(Part):
     """Elapsed time after which a resolved ticket closes by itself."""
     reopen_within_seconds: Annotated[Seconds, Field(alias="reopen_within")] = 14 * 86_400
     """Elapsed time after resolution within which the requester may reopen it."""
+    reopen: Annotated[ReopenRule, Field(exclude_if=runs_on)] = ReopenRule.CONTINUE
+    """What becomes of the promise to resolve then."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], *, source: str = "<document>") -> Self:
@@ -202,11 +206,18 @@ class Policy(Part):
     def target(
         self, kind: str, *, priority: int, category: str, tier: str | None = None, vendor: str | None = None
     ) -> Target | None:
-        """The promise of this kind for such a ticket: the first that matches, in the document's order."""
+        """The promise of this kind for such a ticket: the first that matches, in the document's order.
+
+        A promise to resolve that names vendors is one of their contracts, whichever of the two kinds it is called by.
+        """
         for target in self._targets_by_kind.get(kind, ()):
             if target.matches(priority=priority, category=category, tier=tier, vendor=vendor):
                 return target
         return None
+
+    def promises(self, kind: str) -> bool:
+        """Whether there is any promise of this kind, to whatever tickets."""
+        return kind in self._targets_by_kind
 
     def stops(self, party: str, kind: str) -> bool:
         """Whether clocks of this kind stand still while the work waits for this party."""
@@ -217,6 +228,8 @@ class Policy(Part):
         found: dict[str, list[Target]] = {}
         for target in self.targets:
             found.setdefault(target.kind, []).append(target)
+            if target.kind is ClockKind.RESOLUTION and target.vendors is not None:
+                found.setdefault(ClockKind.CONTRACT, []).append(target)
         return found
 
     @cached_property

@@ -68,6 +68,27 @@ class ClockKind(StrEnum):
     RESOLUTION = "resolution"
     ACCEPTANCE = "acceptance"
     CALLBACK = "callback"
+    """Of whoever called and reached nobody."""
+    UPDATE = "update"
+    """The next word to a requester who has had a first one."""
+    VISIT = "visit"
+    """How long a tier has the ticket."""
+    CONTRACT = "contract"
+    """How long a vendor has the work."""
+
+
+class ReopenRule(StrEnum):
+    """What becomes of the promise to resolve when a ticket is reopened."""
+
+    CONTINUE = "continue"
+    """Its clock runs on; the time in which the ticket was resolved does not count."""
+    RESTART = "restart"
+    """The verdict stands, and another clock begins."""
+
+
+def runs_on(rule: ReopenRule) -> bool:
+    """Whether it is the usual rule, which a document need not name; see `is_empty`."""
+    return rule is ReopenRule.CONTINUE
 
 
 class WaitsFor(StrEnum):

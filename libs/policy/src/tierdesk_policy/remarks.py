@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from tierdesk_policy.escalation_checks import find_escalation_remarks
 from tierdesk_policy.likeness import find_likeness_remarks
 from tierdesk_policy.rule_checks import find_rule_remarks
 from tierdesk_policy.view import Found, View, contract_days
+
+_BESIDE_THE_POINT: Final = {"update": ("tiers", "vendors"), "callback": ("tiers", "vendors"), "visit": ("vendors",)}
 
 
 def find_remarks(document: Mapping[str, Any], today: date | None = None) -> Iterator[Found]:
@@ -22,6 +24,7 @@ def find_remarks(document: Mapping[str, Any], today: date | None = None) -> Iter
     view = View(document)
     if today is not None:
         yield from _contracts(view, today)
+    yield from _narrowings(view)
     yield from find_rule_remarks(view)
     yield from find_escalation_remarks(view)
     yield from find_likeness_remarks(view)
@@ -57,6 +60,15 @@ def _contracts(view: View, today: date) -> Iterator[Found]:
                 ("vendors", i, "contract", "starts"),
                 f"the contract of {vendor['id']} begins on {starts}; tickets go there already",
             )
+
+
+def _narrowings(view: View) -> Iterator[Found]:
+    """A target that is narrowed by what its clocks have nothing to do with is never reached."""
+    for i, target in view.items("targets"):
+        for field in _BESIDE_THE_POINT.get(target.get("kind", ""), ()):
+            if target.get(field) is not None:
+                told = f"has no effect: a clock of kind {target['kind']!r} belongs to none of the {field}"
+                yield ("targets", i, field), told
 
 
 def _rounds(document: Mapping[str, Any]) -> Iterator[Found]:

@@ -6,14 +6,16 @@ once in a cycle; a cycle ends when its breach is retracted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 from tierdesk_contracts.notice import ClockBreached, ClockNotice, ClockRetracted, ClockWarned
 from tierdesk_sla.domain.clocks import Clock, ClockState
 
 Word = Literal["warned", "breached", "retracted"]
+_WORDS: Final = ("warned", "breached", "retracted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,16 @@ class Alarm:
     cycle: int = 1
     warned: tuple[float, ...] = ()
     breach_due_at: datetime | None = None
+
+
+class Saying(NamedTuple):
+    """A word on a clock as it was written down: in which cycle, of which due instant, and when it was said."""
+
+    cycle: int
+    word: str
+    share: float
+    due_at: datetime
+    said_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,19 @@ def is_refuted(clock: Clock, alarm: Alarm) -> bool:
 def retract(alarm: Alarm) -> Alarm:
     """After the breach was taken back: another cycle, which may breach again. Warnings are not repeated."""
     return Alarm(cycle=alarm.cycle + 1, warned=alarm.warned)
+
+
+def recall(sayings: Iterable[Saying]) -> Alarm:
+    """What was said of a clock, from all words on it that were written down."""
+    alarm = Alarm()
+    for saying in sorted(sayings, key=lambda one: (one.cycle, _WORDS.index(one.word), one.said_at, one.share)):
+        if saying.word == "warned":
+            alarm = replace(alarm, warned=(*alarm.warned, saying.share))
+        elif saying.word == "breached":
+            alarm = replace(alarm, breach_due_at=saying.due_at)
+        else:
+            alarm = retract(alarm)
+    return alarm
 
 
 def notice(clock: Clock, alarm: Alarm, moment: Moment, *, reference: str) -> ClockNotice:

@@ -58,7 +58,9 @@ class WarnPoint(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """One promise of a ticket. `tier`, `group`, `vendor` and `assignment_id` name the visit of an acceptance clock.
+    """One promise of a ticket. `tier`, `group`, `vendor` and `assignment_id` name the visit that it is about.
+
+    Of a callback, `assignment_id` stands for the call that nobody answered.
 
     `due_at` is None, and there are no `warnings`, while nothing is promised or a hold stops the clock short of its due
     instant.

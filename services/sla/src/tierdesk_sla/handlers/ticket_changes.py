@@ -14,7 +14,8 @@ from tierdesk_policy import BusinessTimeError, Policy, PolicyError
 from tierdesk_runtime.clock import Clock as BusinessClock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_sla.domain.alarms import Moment, is_refuted, notice, retract
-from tierdesk_sla.domain.timeline import Timeline, fold
+from tierdesk_sla.domain.folding import fold
+from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.handlers.publishing import publish
 from tierdesk_sla.store.policies import AppliedPolicy, PolicyKey, PolicyShelf, save_policies
 from tierdesk_sla.store.timelines import Change, Record, TicketKey, load_records, save_records
@@ -66,9 +67,11 @@ class TicketChangesHandler:
                 ticket_id = _ticket_id(envelope.subject)
                 if ticket_id is not None:
                     keys.append((envelope.tenant, ticket_id))
+        records = await load_records(tx.connection, keys, lock=True)
+        versions |= {(key[0], moved) for key, one in records.items() if (moved := one.timeline.moved_to) is not None}
         await self._shelf.fetch(tx.connection, versions)
         policies = {key: policy for key in versions if (policy := self._shelf.get(key)) is not None}
-        return Batch(policies, await load_records(tx.connection, keys, lock=True))
+        return Batch(policies, records)
 
     def decide(self, state: Batch, message: Received) -> None:
         """Apply one message. Raises `TransientError` for an unknown policy, `PermanentError` for what makes no sense."""
@@ -115,10 +118,11 @@ def _take_change(state: Batch, tenant: str, ticket_id: UUID | None, data: Ticket
     if ticket_id is None:
         raise PermanentError("subject: not the identifier of a ticket")
     key = (tenant, ticket_id)
-    policy = state.policies.get((tenant, data.policy_version))
-    if policy is None:
-        raise TransientError(f"policy {data.policy_version} of tenant {tenant} is not known here yet")
     record = state.records.get(key) or Record(Timeline(tenant, ticket_id, data.reference, data.policy_version))
+    version = record.timeline.pinned_to(data.policy_version).policy_version
+    policy = state.policies.get((tenant, version))
+    if policy is None:
+        raise TransientError(f"policy {version} of tenant {tenant} is not known here yet")
     try:
         timeline = _fold_all(record.timeline, data, policy)
     except BusinessTimeError as error:
@@ -127,7 +131,7 @@ def _take_change(state: Batch, tenant: str, ticket_id: UUID | None, data: Ticket
     state.records[key] = record
     state.changed[key] = None
     state.changes.append(Change(key, data))
-    state.retracted.extend(_retract(record))
+    state.retracted.extend(retract_refuted(record))
 
 
 def _fold_all(timeline: Timeline, data: TicketChanged, policy: Policy) -> Timeline:
@@ -137,8 +141,8 @@ def _fold_all(timeline: Timeline, data: TicketChanged, policy: Policy) -> Timeli
     return timeline
 
 
-def _retract(record: Record) -> list[tuple[Said, ClockNotice, UUID]]:
-    """Take back the breaches that this message refutes, and begin their clocks' next cycle."""
+def retract_refuted(record: Record) -> list[tuple[Said, ClockNotice, UUID]]:
+    """Take back the breaches that the record refutes, and begin their clocks' next cycle."""
     retracted: list[tuple[Said, ClockNotice, UUID]] = []
     timeline = record.timeline
     for clock in timeline.clocks:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from tierdesk_policy import Policy
+from tierdesk_sla.domain.account import Account
 from tierdesk_sla.domain.clocks import Clock, ClockState, elapsed_seconds
-from tierdesk_sla.domain.timeline import Timeline
+from tierdesk_sla.domain.segments import Segment, used_seconds
 
 
 class TargetView(BaseModel):
@@ -61,14 +60,49 @@ class ClockView(BaseModel):
     said: tuple[WordView, ...]
 
 
+class UsedView(BaseModel):
+    """How much of a clock was used up in a segment, in seconds of its calendar's open time, pauses left out."""
+
+    clock_id: UUID
+    kind: str
+    seconds: float
+
+
+class SegmentView(BaseModel):
+    """A stretch of a ticket's life and who had it: `visit` (a group), `desk` (nobody was asked yet), or `resolved`.
+
+    `until` is null while it lasts; `elapsed_seconds` count each second, also while it waited; `used` tells of all clocks
+    that ran meanwhile.
+    """
+
+    since: AwareDatetime
+    until: AwareDatetime | None
+    holder: Annotated[str, Field(json_schema_extra={"enum": ["visit", "desk", "resolved"]})]
+    tier: str | None
+    group: str | None
+    vendor: str | None
+    worker: str | None
+    accepted_at: AwareDatetime | None
+    ended_by: Annotated[str | None, Field(description="The kind of the ticket's event that ended it.")]
+    elapsed_seconds: float
+    waits: Annotated[tuple[HoldView, ...], Field(description="When its holder waited for a party, and for which.")]
+    used: tuple[UsedView, ...]
+
+
+_SEGMENT_FIELDS: Final = (
+    "since", "until", "holder", "tier", "group", "vendor", "worker", "accepted_at", "ended_by",
+)  # fmt: skip
+
+
 class TicketClocksView(BaseModel):
-    """The clocks of one ticket as they stand at the business time `at`."""
+    """The clocks of one ticket as they stand at the business time `at`, and who had it when."""
 
     ticket_id: UUID
     reference: str
     policy_version: str
     at: AwareDatetime
     clocks: tuple[ClockView, ...]
+    segments: tuple[SegmentView, ...]
 
 
 class KindCount(BaseModel):
@@ -88,20 +122,22 @@ class SummaryView(BaseModel):
     kinds: tuple[KindCount, ...]
 
 
-def view_clocks(
-    timeline: Timeline, alerts: Sequence[Mapping[str, Any]], policies: Mapping[str, Policy], at: datetime
-) -> TicketClocksView:
-    """The view of a ticket. `policies` are those, by version, that its clocks were promised by."""
-    said: dict[UUID, list[WordView]] = {}
-    for alert in alerts:
-        said.setdefault(alert["clock_id"], []).append(WordView.model_validate(alert, from_attributes=True))
+def view_clocks(account: Account) -> TicketClocksView:
+    """The view of a ticket."""
+    timeline = account.timeline
     return TicketClocksView(
         ticket_id=timeline.ticket_id,
         reference=timeline.reference,
         policy_version=timeline.policy_version,
-        at=at,
-        clocks=tuple(_view(clock, said.get(clock.id, ()), policies, at) for clock in timeline.clocks),
+        at=account.at,
+        clocks=tuple(_view(clock, account) for clock in timeline.clocks),
+        segments=view_segments(account),
     )
+
+
+def view_segments(account: Account) -> tuple[SegmentView, ...]:
+    """The view of who had it when."""
+    return tuple(_view_segment(segment, account) for segment in account.segments)
 
 
 def view_summary(counts: Sequence[tuple[str, str, int]]) -> SummaryView:
@@ -112,11 +148,27 @@ def view_summary(counts: Sequence[tuple[str, str, int]]) -> SummaryView:
     return SummaryView(kinds=tuple(KindCount(kind=kind, **states) for kind, states in kinds.items()))
 
 
-def _view(clock: Clock, said: Sequence[WordView], policies: Mapping[str, Policy], at: datetime) -> ClockView:
-    promise = clock.promise
+def _view_segment(segment: Segment, account: Account) -> SegmentView:
+    until = segment.until or account.at
+    used = [
+        UsedView(clock_id=clock.id, kind=clock.kind.value, seconds=seconds)
+        for clock in account.timeline.clocks
+        if (policy := account.policy_of(clock)) is not None
+        and (seconds := used_seconds(segment, clock, account.at, policy)) > 0
+    ]
+    return SegmentView(
+        **{name: getattr(segment, name) for name in _SEGMENT_FIELDS},
+        elapsed_seconds=max(0.0, (until - segment.since).total_seconds()),
+        waits=tuple(HoldView.model_validate(wait, from_attributes=True) for wait in segment.waits),
+        used=tuple(used),
+    )
+
+
+def _view(clock: Clock, account: Account) -> ClockView:
+    promise, policy = clock.promise, account.policy_of(clock)
     elapsed = remaining = None
-    if promise is not None and promise.policy_version in policies:
-        elapsed = elapsed_seconds(clock, at, policies[promise.policy_version])
+    if promise is not None and policy is not None:
+        elapsed = elapsed_seconds(clock, account.at, policy)
         remaining = None if elapsed is None else max(0, promise.within_seconds - elapsed)
     return ClockView(
         id=clock.id,
@@ -125,7 +177,7 @@ def _view(clock: Clock, said: Sequence[WordView], policies: Mapping[str, Policy]
         group=clock.group,
         vendor=clock.vendor,
         state=clock.state,
-        overdue=clock.is_overdue(clock.ended_at or at),
+        overdue=clock.is_overdue(clock.ended_at or account.at),
         started_at=clock.started_at,
         due_at=clock.due_at,
         ended_at=clock.ended_at,
@@ -133,5 +185,5 @@ def _view(clock: Clock, said: Sequence[WordView], policies: Mapping[str, Policy]
         elapsed_seconds=elapsed,
         remaining_seconds=remaining,
         holds=tuple(HoldView.model_validate(hold, from_attributes=True) for hold in clock.holds),
-        said=tuple(said),
+        said=tuple(WordView.model_validate(word, from_attributes=True) for word in account.said.get(clock.id, ())),
     )

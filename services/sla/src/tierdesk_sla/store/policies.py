@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,6 +56,19 @@ class PolicyShelf:
                 self._compiled[tenant, version] = Policy.from_document(document, source=version)
             except PolicyError:
                 continue
+
+
+async def find_versions(connection: AsyncConnection, tenant: str, beginning: str) -> list[str]:
+    """The versions of a tenant's policy that were ever applied and whose name begins so, with or without `sha256:`."""
+    names = [beginning, f"sha256:{beginning}"]
+    rows = await connection.execute(
+        select(policies.c.version)
+        .where(
+            policies.c.tenant == tenant, or_(*(policies.c.version.startswith(one, autoescape=True) for one in names))
+        )
+        .order_by(policies.c.version)
+    )
+    return list(rows.scalars())
 
 
 async def save_policies(connection: AsyncConnection, applied: Collection[AppliedPolicy]) -> None:

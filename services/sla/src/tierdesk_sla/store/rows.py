@@ -80,6 +80,8 @@ def ticket_row(timeline: Timeline) -> dict[str, Any]:
         "category": timeline.category,
         "priority": timeline.priority,
         "waiting": timeline.waiting,
+        "waiting_for": timeline.waiting_for,
+        "moved_to": timeline.moved_to,
     }
 
 
@@ -94,6 +96,8 @@ def read_ticket(row: Row, clocks: tuple[Clock, ...]) -> Timeline:
         category=row["category"],
         priority=row["priority"],
         waiting=row["waiting"],
+        waiting_for=row["waiting_for"],
+        moved_to=row["moved_to"],
         clocks=clocks,
     )
 

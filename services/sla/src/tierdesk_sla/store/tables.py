@@ -21,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 SCHEMA = "sla"
-LOG_TABLES = ("policy", "ticket_change", "alert")
-"""Append-only: what was consumed, and what was said."""
+LOG_TABLES = ("policy", "ticket_change", "policy_move", "alert")
+"""Append-only: what was consumed, what was decided beside it, and what was said."""
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -46,6 +46,8 @@ ticket = Table(
     Column("category", Text),
     Column("priority", SmallInteger),
     Column("waiting", Uuid),
+    Column("waiting_for", Text),
+    Column("moved_to", Text),
     Index("ticket_reference", "tenant", "reference"),
 )
 
@@ -61,6 +63,18 @@ ticket_change = Table(
     Column("applied_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 """What each message said of a ticket. `json`, not `jsonb`: it is written on the way of every ticket and rarely read."""
+
+policy_move = Table(
+    "policy_move",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("ticket_id", Uuid, primary_key=True),
+    Column("nth", SmallInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("moved_at", DateTime(timezone=True), nullable=False),
+)
+"""That the clocks of a ticket, as they were after its event `sequence`, were moved to another version of the policy."""
 
 clock = Table(
     "clock",
@@ -109,3 +123,16 @@ alert = Table(
     Column("said_at", DateTime(timezone=True), nullable=False),
 )
 """What was said of a clock. The key is the promise that a word is said once in a cycle."""
+
+
+def _beside(table: Table) -> Table:
+    """A table of the same rows, in which they are built anew."""
+    copies = [Column(one.name, one.type, primary_key=one.primary_key, nullable=one.nullable) for one in table.columns]
+    for copy in copies:
+        copy.autoincrement = False
+    return Table(f"{table.name}_rebuilt", metadata, *copies)
+
+
+ticket_rebuilt = _beside(ticket)
+clock_rebuilt = _beside(clock)
+"""What a rebuild made; after a swap, what stood in the live tables before it."""

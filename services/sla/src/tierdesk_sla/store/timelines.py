@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 from sqlalchemy import ARRAY, Column, Select, Table, Text, Uuid, bindparam, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tierdesk_contracts.ticket import TicketChanged
+from tierdesk_contracts.ticket import AnyTicketEvent, TicketChanged, TicketEvent
 from tierdesk_sla.domain.alarms import Alarm
 from tierdesk_sla.domain.clocks import Clock
 from tierdesk_sla.domain.timeline import Timeline
@@ -19,6 +20,7 @@ from tierdesk_sla.store.recordsets import as_rows, upsert
 from tierdesk_sla.store.rows import clock_row, read_clock, read_ticket, ticket_row
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import ticket as tickets
+from tierdesk_sla.store.tables import ticket_change as kept_changes
 
 TicketKey = tuple[str, UUID]
 """A tenant and a ticket."""
@@ -53,6 +55,8 @@ def _look_up(table: Table, *, lock: bool = False) -> Select[Any]:
 _LOAD_TICKETS: Final = _look_up(tickets)
 _LOAD_CLOCKS: Final = _look_up(clocks)
 _LOCK_CLOCKS: Final = _look_up(clocks, lock=True)
+_LOAD_CHANGES: Final = _look_up(kept_changes)
+_EVENTS: Final[TypeAdapter[tuple[AnyTicketEvent, ...]]] = TypeAdapter(tuple[AnyTicketEvent, ...])
 
 
 @dataclass(slots=True)
@@ -82,6 +86,22 @@ class Change:
 
     key: TicketKey
     data: TicketChanged
+
+
+@dataclass(frozen=True, slots=True)
+class KeptChange:
+    """A message of a ticket as it was kept."""
+
+    first_sequence: int
+    sequence: int
+    policy_version: str
+    stored: Any
+
+    @property
+    def events(self) -> tuple[TicketEvent, ...]:
+        """Raises `pydantic.ValidationError` for what is none."""
+        # As a reader parses: what a later release added to an event is of no account.
+        return _EVENTS.validate_python(self.stored, extra="ignore")
 
 
 async def load_records(
@@ -135,6 +155,17 @@ async def save_records(connection: AsyncConnection, records: Collection[Record],
             "events": [to_json(change.data.events, exclude_none=True).decode() for change in changes],
         },
     )
+
+
+async def load_changes(connection: AsyncConnection, keys: Iterable[TicketKey]) -> dict[TicketKey, list[KeptChange]]:
+    """What the messages on these tickets said, in order."""
+    sought = sorted(set(keys))
+    given = {"tenants": [tenant for tenant, _ in sought], "ticket_ids": [ticket_id for _, ticket_id in sought]}
+    found: dict[TicketKey, list[KeptChange]] = {}
+    for row in (await connection.execute(_LOAD_CHANGES, given)).mappings():
+        change = KeptChange(row["first_sequence"], row["sequence"], row["policy_version"], row["events"])
+        found.setdefault((row["tenant"], row["ticket_id"]), []).append(change)
+    return found
 
 
 async def count_clocks(connection: AsyncConnection, tenant: str) -> list[tuple[str, str, int]]:
