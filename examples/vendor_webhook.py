@@ -89,7 +89,8 @@ def answer(desk: str, message: Message, kind: str, ordinal: int, **said: object)
             "webhook-signature": sign(outcome_id, timestamp, body),
         }
         try:
-            with urllib.request.urlopen(urllib.request.Request(desk, body, headers), timeout=15):
+            request = urllib.request.Request(desk, body, headers)  # noqa: S310 - its own desk, named at the start
+            with urllib.request.urlopen(request, timeout=15):  # noqa: S310 - as above
                 return
         except urllib.error.HTTPError as error:
             if error.code != 503:
