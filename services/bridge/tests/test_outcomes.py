@@ -115,7 +115,7 @@ def test_no_vendor_speaks_for_another(bridge, receiver):
     bridge.set_url(receiver.url, vendor="phones")
     body = outcome_body()
     mine = sign(bridge.secret(vendor="phones"), "w-1", datetime.now(UTC), body)
-    for vendor in (VENDOR, "nobody", "..%2fphones", "%00"):
+    for vendor in (VENDOR, "nobody", "%00", "vendor.phones"):
         assert post(bridge, body, CLOUDEVENT | mine, vendor).status_code == 401
     assert post(bridge, body, CLOUDEVENT | mine, "phones").status_code == 202
     assert {row["namespace"] for row in stored(bridge)} == {"v-main.phones"}
