@@ -67,10 +67,9 @@ async def enable_endpoint(tx: Transaction, tenant: str, vendor: str) -> bool:
     return changed.rowcount > 0
 
 
-async def remove_endpoint(tx: Transaction, tenant: str, vendor: str) -> bool:
-    """Send no more; what waits stays, for the next endpoint. Answers whether there was one."""
-    removed = await tx.execute(delete(endpoints).where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor))
-    return removed.rowcount > 0
+async def remove_endpoint(tx: Transaction, tenant: str, vendor: str) -> None:
+    """Send no more; what waits stays, for the next endpoint."""
+    await tx.execute(delete(endpoints).where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor))
 
 
 async def disable_endpoint(tx: Transaction, tenant: str, vendor: str, url: str, reason: str) -> None:
