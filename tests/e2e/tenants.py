@@ -216,10 +216,6 @@ def _hook(tail: str = "") -> Plan:
     return plan
 
 
-def _unhook(_first: First, _desk: WholeDesk) -> Iterator[Call]:
-    yield Call(f"/v1/bridge/{VENDOR}")  # its own, which it does not have
-
-
 def _set_hook(_first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call(f"/v1/bridge/{VENDOR}", json.dumps({"url": "https://vendor.example/mine"}).encode(), JSON)
 
@@ -316,7 +312,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/bridge/{vendor}/deliveries"): _hook("/deliveries"),
     ("POST", "/v1/bridge/{vendor}/enable"): _hook("/enable"),
     ("POST", "/v1/bridge/{vendor}/deliveries/{delivery}/retry"): _hook("/deliveries/{delivery}/retry"),
-    ("DELETE", "/v1/bridge/{vendor}"): _unhook,
+    ("DELETE", "/v1/bridge/{vendor}"): _hook(),
     ("PUT", "/v1/bridge/{vendor}"): _set_hook,
     ("POST", "/v1/bridge/{vendor}/outcomes"): _outcome,
     ("GET", "/v1/policy"): plain("/v1/policy"),

@@ -56,9 +56,10 @@ def endpoint_routes(
 
     @router.delete("", status_code=204)
     async def remove(who: Operator, vendor: VendorName) -> None:
-        """Send the vendor nothing more. What was taken from its queue waits for the next endpoint. Once more changes nothing."""
+        """Send the vendor nothing more. What was taken from its queue already waits for the next endpoint."""
         async with database.transaction() as tx:
-            await remove_endpoint(tx, who.tenant, vendor)
+            if not await remove_endpoint(tx, who.tenant, vendor):
+                raise no_endpoint()
 
     @router.post("/enable")
     async def enable(who: Operator, vendor: VendorName) -> EndpointView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,9 @@ from tierdesk_bridge.domain.addresses import LONGEST_URL
 from tierdesk_bridge.domain.answers import State
 from tierdesk_bridge.store.deliveries import Delivery
 from tierdesk_bridge.store.endpoints import Endpoint
+
+_DOCUMENTED: Final = r"^https://[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]*)?(\?[A-Za-z0-9=&]*)?$"
+"""What is told of URLs; `domain.addresses` is what judges them, with the networks that this desk has opened."""
 
 
 class WebhookUrl(BaseModel):
@@ -22,7 +25,9 @@ class WebhookUrl(BaseModel):
     url: Annotated[
         str,
         Field(
-            min_length=1, max_length=LONGEST_URL, pattern=r"^[^\x00]+$", description="https, without user or fragment."
+            max_length=LONGEST_URL,
+            description="https, without user or fragment, to a public address.",
+            json_schema_extra={"pattern": _DOCUMENTED},
         ),
     ]
 

@@ -37,6 +37,12 @@ async def find_endpoint(connection: AsyncConnection, tenant: str, vendor: str) -
     return None if row is None else Endpoint(**row)
 
 
+async def list_endpoints(connection: AsyncConnection) -> list[Endpoint]:
+    """Those of all tenants."""
+    rows = await connection.execute(select(endpoints).order_by(endpoints.c.tenant, endpoints.c.vendor))
+    return [Endpoint(**row) for row in rows.mappings()]
+
+
 async def list_enabled(connection: AsyncConnection) -> set[tuple[str, str]]:
     """Tenant and vendor of each endpoint that takes webhooks."""
     rows = await connection.execute(select(endpoints.c.tenant, endpoints.c.vendor).where(endpoints.c.enabled))
@@ -67,9 +73,10 @@ async def enable_endpoint(tx: Transaction, tenant: str, vendor: str) -> bool:
     return changed.rowcount > 0
 
 
-async def remove_endpoint(tx: Transaction, tenant: str, vendor: str) -> None:
-    """Send no more; what waits stays, for the next endpoint."""
-    await tx.execute(delete(endpoints).where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor))
+async def remove_endpoint(tx: Transaction, tenant: str, vendor: str) -> bool:
+    """Send no more; what waits stays, for the next endpoint. Answers whether there was one."""
+    removed = await tx.execute(delete(endpoints).where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor))
+    return removed.rowcount > 0
 
 
 async def disable_endpoint(tx: Transaction, tenant: str, vendor: str, url: str, reason: str) -> None:
