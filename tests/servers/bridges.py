@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,22 +79,8 @@ class Bridge(ServingThread):
         return self.secrets.webhook_secrets(f"vendor.{vendor}")[tenant][-1]
 
     def offer(self, *subjects: str, tenant: str = "main", vendor: str = VENDOR) -> list[UUID]:
-        """The desk tells the vendor something of each of these tickets, in this order; answers the identifiers."""
-        messages = []
-        for subject in subjects:
-            data = WorkWithdrawn(assignment_id=uuid4(), token=1, reason="test")
-            envelope = seal(
-                data,
-                message_id=uuid4(),
-                source="/tierdesk/router",
-                subject=subject,
-                time=datetime.now(UTC),
-                tenant=tenant,
-            )
-            address = Address(vendor_namespace(tenant, vendor), VENDOR_OFFERS, "")
-            messages.append(Message(str(envelope.id), envelope.type, address, envelope.to_bytes()))
-        asyncio.run(publish(self.database_url, messages))
-        return [UUID(message.id) for message in messages]
+        """As `offer` below."""
+        return offer(self.database_url, *subjects, tenant=tenant, vendor=vendor)
 
     def metrics(self) -> dict[tuple[str, str], float]:
         """The bridge's own metrics, by name and result."""
@@ -144,6 +133,25 @@ class Bridge(ServingThread):
 
 
 SHOWN = "SELECT subject, state, attempts, due_at, lease, last_detail FROM bridge.delivery ORDER BY position"
+
+
+def offer(url: str, *subjects: str, tenant: str = "main", vendor: str = VENDOR) -> list[UUID]:
+    """The desk tells the vendor something of each of these tickets, in this order; answers the identifiers."""
+    messages = []
+    for subject in subjects:
+        data = WorkWithdrawn(assignment_id=uuid4(), token=1, reason="test")
+        envelope = seal(
+            data,
+            message_id=uuid4(),
+            source="/tierdesk/router",
+            subject=subject,
+            time=datetime.now(UTC),
+            tenant=tenant,
+        )
+        address = Address(vendor_namespace(tenant, vendor), VENDOR_OFFERS, "")
+        messages.append(Message(str(envelope.id), envelope.type, address, envelope.to_bytes()))
+    asyncio.run(publish(url, messages))
+    return [UUID(message.id) for message in messages]
 
 
 async def publish(url: str, messages: list[Message]) -> None:
@@ -218,6 +226,22 @@ class Ground:
 
     def replica(self) -> Bridge:
         return Bridge(self.database_url, self.secrets, self.keys)
+
+    @contextmanager
+    def process(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A replica in a process of its own, once it has its connections."""
+        settings = {
+            "TIERDESK_DATABASE_URL": self.database_url,
+            "TIERDESK_BUS_URL": self.database_url,
+            "TIERDESK_SECRETS_FILE": str(self.secrets.path),
+            "TIERDESK_HTTP_PORT": "0",
+        }
+        process = subprocess.Popen([sys.executable, "-m", "tierdesk_bridge"], env=os.environ | settings)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     @contextmanager
     def running(self) -> Iterator[Bridge]:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import UUID
 
-from servers.bridges import VENDOR, declare, publish
+from servers.bridges import VENDOR, declare, offer, publish
 from servers.webhooks import Receiver, Reply
 from tierdesk_bridge.domain.schedule import MOST_AT_ONCE, MOST_ATTEMPTS
 from tierdesk_bus.port import Address, Message
@@ -179,6 +179,16 @@ def test_an_endpoint_that_is_down_is_asked_by_one_message_at_a_time(bridge, rece
     assert bridge.endpoint()["failures"] == 0
 
 
+def test_a_ticket_that_is_never_taken_does_not_make_the_endpoint_count_as_down(bridge, receiver):
+    receiver.script = lambda hook: Reply(500 if hook.document["subject"] == "t-1" else 204)
+    bridge.set_url(receiver.url)
+    bridge.offer("t-1")
+    bridge.wait_for_state("failed", 1, hurry=True)
+    assert len(receiver.hooks) == MOST_ATTEMPTS
+    told = bridge.endpoint()
+    assert (told["failures"], told["rests_until"]) == (1, None)
+
+
 def test_an_endpoint_gets_a_few_requests_at_once_and_one_that_hangs_holds_up_no_other(ground, bridge, receiver):
     other = "phones"
     ground.secrets.add_webhook_secret("main", f"vendor.{other}")
@@ -204,6 +214,31 @@ def test_two_replicas_deliver_each_message_once_and_in_order(ground, receiver):
     assert sorted(came) == sorted(sent)
     for ticket in set(tickets):
         mine = [one for one, subject in zip(sent, tickets, strict=True) if subject == ticket]
+        assert [one for one in came if one in mine] == mine
+
+
+def test_a_replica_that_is_killed_amid_its_work_loses_nothing(ground, receiver):
+    """Killed with requests in flight, deliveries that wait, and messages in the queue that it reads."""
+    receiver.script = lambda _hook: Reply(hangs=True)
+    tickets = [f"t-{number % 12}" for number in range(60)]
+    with ground.running() as bridge:
+        bridge.set_url(receiver.url)
+        bridge.query("UPDATE bridge.endpoint SET rests_until = now() + interval '1 hour'")
+    with ground.process() as doomed:
+        bridge.query("UPDATE bridge.endpoint SET rests_until = NULL")
+        sent = offer(ground.database_url, *tickets)
+        receiver.wait_for(lambda hooks: len(hooks) == MOST_AT_ONCE, "requests are in flight")
+        doomed.kill()
+        doomed.wait()
+        sent += offer(ground.database_url, *tickets)
+    with Receiver() as other, ground.running() as heir:
+        heir.set_url(other.url)
+        heir.query("UPDATE bridge.delivery SET leased_until = now() WHERE state = 'pending'")
+        heir.wait_for_state("delivered", 120, hurry=True)
+        came = [UUID(hook.id) for hook in other.hooks]
+    assert sorted(came) == sorted(sent)
+    for ticket in set(tickets):
+        mine = [one for one, subject in zip(sent, tickets + tickets, strict=True) if subject == ticket]
         assert [one for one in came if one in mine] == mine
 
 

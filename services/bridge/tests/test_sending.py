@@ -37,12 +37,8 @@ def resolving(*answers):
 
 
 async def post(url, *, private=(), resolve=None, trust=None, total_seconds=10.0):
-    resolver = resolve or Resolver()
-    try:
-        return await Poster(private, resolver, now, trust=trust, total_seconds=total_seconds).post(url, HEADERS, BODY)
-    finally:
-        if resolve is None:
-            resolver.close()
+    poster = Poster(private, resolve or Resolver(), now, trust=trust, total_seconds=total_seconds)
+    return await poster.post(url, HEADERS, BODY)
 
 
 async def test_the_bytes_arrive_as_they_are_with_their_headers():

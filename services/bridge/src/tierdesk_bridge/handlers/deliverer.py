@@ -135,7 +135,7 @@ class Deliverer:
             case Fate.GONE:
                 await disable_endpoint(tx, claim.tenant, claim.vendor, claim.url, answer.detail)
             case Fate.REFUSED:
-                failures = await note_failure(tx, claim.tenant, claim.vendor)
+                failures = await note_failure(tx, claim.tenant, claim.vendor, claim.subject)
                 rest = max(rest_after(failures, self._draw()), answer.retry_after_seconds)
                 if rest:
                     await let_rest(tx, claim.tenant, claim.vendor, rest)

@@ -41,7 +41,7 @@ class EndpointView(BaseModel):
     enabled: bool
     disabled_reason: Annotated[str | None, Field(description="Null while it is enabled.")]
     disabled_at: datetime | None
-    failures: Annotated[int, Field(description="Requests that failed in a row, over all tickets.")]
+    failures: Annotated[int, Field(description="Requests that failed in a row; those of one ticket count as one.")]
     rests_until: Annotated[datetime | None, Field(description="It gets nothing before then.")]
     pending: int
     delivered: Annotated[int, Field(description="In the last 30 days.")]

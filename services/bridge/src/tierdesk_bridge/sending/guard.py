@@ -40,10 +40,6 @@ class Resolver:
         found = await loop.run_in_executor(self._threads, _look_up, host, port)
         return list(dict.fromkeys(found))
 
-    def close(self) -> None:
-        """Begin no more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
     """Resolves a host itself, and connects to the very addresses that it has judged, so that a second answer of the

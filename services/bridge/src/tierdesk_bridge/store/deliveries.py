@@ -39,6 +39,7 @@ class Claim(NamedTuple):
     vendor: str
     url: str
     id: UUID
+    subject: str
     body: bytes
     attempts: int
     lease: UUID
@@ -102,7 +103,7 @@ _claim: Final = text("""
     UPDATE bridge.delivery AS d
     SET lease = gen_random_uuid(), leased_until = now() + make_interval(secs => :lease_seconds)
     FROM due WHERE d.tenant = due.tenant AND d.vendor = due.vendor AND d.id = due.id
-    RETURNING d.id, d.body, d.attempts, d.lease
+    RETURNING d.id, d.subject, d.body, d.attempts, d.lease
 """)
 _forget: Final = text(f"""
     DELETE FROM bridge.delivery WHERE ctid = ANY(ARRAY(
@@ -114,7 +115,7 @@ _forget: Final = text(f"""
 _counts: Final = text("""
     SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'failed') AS failed,
         coalesce(extract(epoch FROM now() - min(taken_at) FILTER (WHERE state = 'pending')), 0) AS oldest_seconds
-    FROM bridge.delivery WHERE state IN ('pending', 'failed')
+    FROM bridge.delivery WHERE state <> 'delivered'
 """)
 
 
@@ -135,7 +136,10 @@ async def claim_due(tx: Transaction) -> list[Claim]:
         found = await tx.execute(
             _claim, {"tenant": one.tenant, "vendor": one.vendor, "room": room, "lease_seconds": LEASE_SECONDS}
         )
-        claims += [Claim(one.tenant, one.vendor, one.url, row.id, row.body, row.attempts, row.lease) for row in found]
+        claims += [
+            Claim(one.tenant, one.vendor, one.url, row.id, row.subject, row.body, row.attempts, row.lease)
+            for row in found
+        ]
     return claims
 
 

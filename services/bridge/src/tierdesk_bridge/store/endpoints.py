@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +14,13 @@ from tierdesk_bridge.domain.answers import State
 from tierdesk_bridge.store.tables import delivery as deliveries
 from tierdesk_bridge.store.tables import endpoint as endpoints
 from tierdesk_store import Transaction
+
+_CLEARED: Final[dict[str, Any]] = {
+    "disabled_reason": None,
+    "disabled_at": None,
+    "rests_until": None,
+    "failing_subject": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,7 @@ class Endpoint:
     disabled_at: datetime | None
     failures: int
     rests_until: datetime | None
+    failing_subject: str | None
 
 
 async def find_endpoint(connection: AsyncConnection, tenant: str, vendor: str) -> Endpoint | None:
@@ -52,12 +61,11 @@ async def list_enabled(connection: AsyncConnection) -> set[tuple[str, str]]:
 async def set_endpoint(tx: Transaction, tenant: str, vendor: str, url: str) -> bool:
     """Send to this URL from now on, also what was tried in vain before. Answers whether there was none."""
     fresh = {"url": url, "set_at": func.now(), "enabled": True, "failures": 0}
-    cleared = {"disabled_reason": None, "disabled_at": None, "rests_until": None}
     statement = insert(endpoints).values(tenant=tenant, vendor=vendor, **fresh)
     key = [endpoints.c.tenant, endpoints.c.vendor]
     # A row that was inserted just now has no former transaction.
     created = (await find_endpoint(tx.connection, tenant, vendor)) is None
-    await tx.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh | cleared))
+    await tx.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh | _CLEARED))
     await _hasten(tx, tenant, vendor)
     return created
 
@@ -67,7 +75,7 @@ async def enable_endpoint(tx: Transaction, tenant: str, vendor: str) -> bool:
     changed = await tx.execute(
         update(endpoints)
         .where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor)
-        .values(enabled=True, failures=0, disabled_reason=None, disabled_at=None, rests_until=None)
+        .values(enabled=True, failures=0, **_CLEARED)
     )
     await _hasten(tx, tenant, vendor)
     return changed.rowcount > 0
@@ -94,16 +102,20 @@ async def note_success(tx: Transaction, tenant: str, vendor: str) -> None:
         update(endpoints)
         .where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor)
         .where(or_(endpoints.c.failures > 0, endpoints.c.rests_until.is_not(None)))
-        .values(failures=0, rests_until=None)
+        .values(failures=0, rests_until=None, failing_subject=None)
     )
 
 
-async def note_failure(tx: Transaction, tenant: str, vendor: str) -> int:
-    """It failed once more; answers how often it did so in a row. Locks its row until the transaction ends."""
+async def note_failure(tx: Transaction, tenant: str, vendor: str, subject: str) -> int:
+    """It failed once more, at this ticket; answers how often it did so in a row. Locks its row until the transaction ends.
+
+    Failures of one ticket after each other count as one: it may be this ticket that it cannot take.
+    """
+    is_another = endpoints.c.failing_subject.is_distinct_from(subject)
     changed = await tx.execute(
         update(endpoints)
         .where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor)
-        .values(failures=endpoints.c.failures + 1)
+        .values(failures=endpoints.c.failures + case((is_another, 1), else_=0), failing_subject=subject)
         .returning(endpoints.c.failures)
     )
     return changed.scalar_one_or_none() or 0

@@ -38,8 +38,10 @@ endpoint = Table(
     Column("disabled_at", DateTime(timezone=True)),
     Column("failures", Integer, nullable=False),
     Column("rests_until", DateTime(timezone=True)),
+    Column("failing_subject", Text),
 )
-"""Where a vendor takes webhooks. `failures` counts in a row, over all tickets; it gets nothing before `rests_until`.
+"""Where a vendor takes webhooks. `failures` counts in a row, and of one ticket after itself but once; it gets nothing
+before `rests_until`.
 
 Locked before the deliveries that change with it.
 """
@@ -67,6 +69,7 @@ delivery = Table(
     Index("delivery_due", "tenant", "vendor", "due_at", postgresql_where=text("state = 'pending'")),
     Index("delivery_order", "tenant", "vendor", "subject", "position", postgresql_where=text("state = 'pending'")),
     Index("delivery_ended", "ended_at", postgresql_where=text("state = 'delivered'")),
+    Index("delivery_left", "taken_at", postgresql_where=text("state <> 'delivered'")),
 )
 """One message for a vendor; `id` is that of its envelope. Positions ascend in the order of the vendor's queue.
 

@@ -21,6 +21,7 @@ _STATEMENTS = (
         disabled_at timestamptz,
         failures integer NOT NULL,
         rests_until timestamptz,
+        failing_subject text,
         PRIMARY KEY (tenant, vendor)
     )
     """,
@@ -49,6 +50,7 @@ _STATEMENTS = (
     "CREATE INDEX delivery_due ON bridge.delivery (tenant, vendor, due_at) WHERE state = 'pending'",
     "CREATE INDEX delivery_order ON bridge.delivery (tenant, vendor, subject, position) WHERE state = 'pending'",
     "CREATE INDEX delivery_ended ON bridge.delivery (ended_at) WHERE state = 'delivered'",
+    "CREATE INDEX delivery_left ON bridge.delivery (taken_at) WHERE state <> 'delivered'",
     """
     CREATE TABLE bridge.callback (
         tenant text NOT NULL,
