@@ -62,8 +62,8 @@ compose-up: ## Start the desk in containers and print how to post a first event 
 compose-down: ## Stop the containers; their data stay (ARGS=--volumes removes them)
 	$(COMPOSE) --profile demo --profile vendors down $(ARGS)
 
-compose-test: $(DEV) ## Test the containers: kill, roll and scale them under load, and read the ledger (minutes; needs an engine)
-	$(BIN)/pytest -m compose -s tests/compose/test_containers.py $(ARGS)
+compose-test: $(DEV) ## Test the containers: kill, roll and scale them under load, read the ledger; let a vendor in (minutes; needs an engine)
+	$(BIN)/pytest -m compose -s tests/compose/test_containers.py tests/compose/test_outside_vendor.py $(ARGS)
 
 compose-scale: $(DEV) ## Measure 1, 2 and 4 routers in containers of a quarter core each (minutes; needs an engine)
 	$(BIN)/pytest -m compose -s tests/compose/test_scale.py $(ARGS)

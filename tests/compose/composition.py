@@ -48,6 +48,8 @@ class Composition:
         self.project = f"tierdesk-test-{uuid.uuid4().hex[:8]}"
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.vendors_server = f"amqps://localhost:{_free_port()}"
+        """Where outside vendors sign in, once the profile `vendors` is up."""
         self._secrets = folder / "secrets"
         policy_file = folder / "policy.yaml"
         policy_file.write_text(policy)
@@ -56,6 +58,7 @@ class Composition:
         self._environment = {
             **os.environ,
             "TIERDESK_PUBLISH": f"127.0.0.1:{self.port}",
+            "TIERDESK_PUBLISH_VENDORS": self.vendors_server.replace("amqps://localhost", "127.0.0.1"),
             "TIERDESK_SECRETS": str(self._secrets),
             "TIERDESK_POLICY": str(policy_file),
             "TIERDESK_LOG_LEVEL": "warning",
@@ -77,6 +80,11 @@ class Composition:
         self.compose("build")
         self.compose("up", "-d", *(f"--scale={name}={number}" for name, number in replicas.items()))
         self.wait_until_healthy(*replicas, "proxy")
+
+    def let_vendors_in(self) -> None:
+        """Publish AMQPS, as an operator does; nothing that runs is touched. Returns when the port answers."""
+        self.compose("--profile", "vendors", "up", "-d", "--no-deps", "--no-recreate", "vendors")
+        self.wait_until_healthy("vendors")
 
     def scale(self, service: str, replicas: int) -> None:
         """As an operator scales: nothing else is touched. Returns when the new ones are healthy."""
@@ -127,6 +135,17 @@ class Composition:
         found: dict[str, Any] = json.loads(self.engine("inspect", container))[0]
         return found
 
+    def starts(self) -> dict[str, tuple[str, int]]:
+        """When each container that runs was started, and how often again."""
+        found = self.engine("ps", "-q", "--no-trunc", "--filter", f"label=com.docker.compose.project={self.project}")
+        states = {container: self.inspect(container) for container in found.split()}
+        return {container: (one["State"]["StartedAt"], one["RestartCount"]) for container, one in states.items()}
+
+    @property
+    def vendors_certificate(self) -> Path:
+        """What an outside vendor must trust."""
+        return self._secrets / "vendors.crt"
+
     def local_key(self) -> str:
         """The key that was made at the first start."""
         text = self.compose(
@@ -148,7 +167,9 @@ class Composition:
 
     def close(self) -> None:
         """Take everything down, with its data."""
-        self.compose("--profile", "demo", "down", "--volumes", "--remove-orphans", "--timeout", "40")
+        self.compose(
+            "--profile", "demo", "--profile", "vendors", "down", "--volumes", "--remove-orphans", "--timeout", "40"
+        )
 
     def _outside(self, secret: str, service: str, port: int) -> str:
         (container,) = self.containers(service)

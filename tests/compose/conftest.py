@@ -18,9 +18,15 @@ def overrides() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def desk(tmp_path, overrides) -> Iterator[Composition]:
+def policy() -> str:
+    """The policy that the desk starts with."""
+    return POLICY
+
+
+@pytest.fixture
+def desk(tmp_path, policy, overrides) -> Iterator[Composition]:
     """A desk in containers, not started yet; taken down with its data."""
-    desk = Composition(tmp_path, policy=POLICY, overrides=overrides)
+    desk = Composition(tmp_path, policy=policy, overrides=overrides)
     try:
         yield desk
     finally:

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import aiormq
 import pytest
 
-from e2e.vendor_desk import VendorDesk, VendorLink, WebhookLink, linked, publish, run_vendor_desk, wait_until
+from e2e.vendor_desk import POLICY, VendorDesk, VendorLink, WebhookLink, linked, publish, run_vendor_desk, wait_until
 from e2e.whole_desk import OWN
 from servers.postgres import DatabaseServer
 from servers.rabbitmq import Broker
@@ -31,8 +31,10 @@ INTERNAL: dict[str, str] = {}
 """Where a mark stands, by the mark."""
 TOLD: dict[str, str] = {}
 """The same for what a vendor may know."""
-
-
+NAMES_OF_THE_DESK = sorted(
+    {one["id"] for part in ("tiers", "groups", "categories") for one in POLICY[part]} - {"quiet", "journey"}
+)
+"""What no refusal tells: where else work could go."""
 _numbers = itertools.count()
 
 
@@ -191,7 +193,9 @@ async def walk(desk: VendorDesk, link: VendorLink | WebhookLink) -> UUID:
     again = await link.next("offered", ticket)
     await link.say(outcomes.WorkTransferred, again, ticket, to_group="second")
     await link.next("rejected", ticket)
-    await link.say(outcomes.WorkResolved, again, ticket, ordinal=2, how="Fuser replaced.")
+    await link.say(outcomes.WorkEscalated, again, ticket, ordinal=2, reason="beyond_scope", to_tier="l9")
+    await link.next("rejected", ticket)
+    await link.say(outcomes.WorkResolved, again, ticket, ordinal=3, how="Fuser replaced.")
     await in_thread(desk.wait_for, ticket, "resolved")
     return ticket
 
@@ -211,6 +215,9 @@ def check(desk: VendorDesk, ticket: UUID, seen: bytes, bodies: list[bytes]) -> N
     assert {case.requester for case in cases} == {pseudonym(OWN, "quiet", UUID(story["requester_id"]))}
     assert story["requester_id"].encode() not in seen
     assert {(case.category, case.priority) for case in cases} == {("journey", story["priority"])}
+    refusals = " ".join(message.data.detail for message in messages if message.type == "work.rejected.v1")
+    assert refusals
+    assert [name for name in NAMES_OF_THE_DESK if name in refusals] == []
 
 
 async def test_no_mark_in_any_internal_field_reaches_a_byte_of_a_vendors_virtual_host(desk, record_property):

@@ -19,6 +19,7 @@ from tierdesk_store import (
     show_parked,
     waiting_state,
 )
+from tierdesk_store.parking import MOST_STRANGE
 
 
 @pytest.fixture
@@ -232,3 +233,27 @@ async def test_what_waits_is_counted(database, intake):
         state = await waiting_state(connection, database.tables)
     assert state.pending == 2
     assert 0 <= state.oldest_seconds < 60
+
+
+async def test_a_flood_of_what_is_no_message_from_outside_is_kept_in_bounds_and_costs_no_other_message(
+    database, intake
+):
+    outside = "v-main.printers"
+    for start in range(0, MOST_STRANGE + 400, 200):
+        flood = [f"nonsense {number}".encode() for number in range(start, start + 200)]
+        await intake.take(*flood, unordered("a", f"word {start}"), namespace=outside)
+    await intake.take(*[f"at home {number}".encode() for number in range(5)], unordered("b", "bad"))
+    await intake.take(b"other nonsense", namespace="v-main.copiers")
+    kept = dict(await rows(database, "SELECT namespace, count(*) FROM parked GROUP BY namespace"))
+    assert kept == {outside: MOST_STRANGE, "": 6, "v-main.copiers": 1}
+    assert await words(database, "a") == [f"word {start}" for start in range(0, MOST_STRANGE + 400, 200)]
+
+
+async def test_what_was_resolved_makes_room_for_more_of_what_is_no_message(database, intake):
+    outside = "v-main.printers"
+    await intake.take(*[f"nonsense {number}".encode() for number in range(MOST_STRANGE)], namespace=outside)
+    async with database.read() as connection:
+        (first, *_) = await find_parked(connection, database.tables, ParkedFilter())
+    await discard(database, first)
+    await intake.take(b"one more", b"and another", namespace=outside)
+    assert await rows(database, "SELECT count(*) FROM parked") == [(MOST_STRANGE + 1,)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, TextClause, and_, func
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tierdesk_bus.port import HOME
 from tierdesk_contracts import MESSAGE_TYPES
 from tierdesk_store.agenda import Settled
 from tierdesk_store.arrival import Cause, clean_text, read_arrival
@@ -60,6 +62,8 @@ class ParkedFilter:
 
 
 ALL_PARKED: Final = ParkedFilter()
+MOST_STRANGE: Final = 1_000
+"""Messages of one outside namespace that are kept open, of those that are none: a flood must not fill the disk."""
 
 
 @cache
@@ -80,7 +84,10 @@ def _insert(schema: str) -> TextClause:
 
 
 async def insert_parked(tx: Transaction, consumer: str, settled: Sequence[Settled]) -> None:
-    """Set these aside."""
+    """Set these aside. Of what outsiders send and nobody can read, so much as `MOST_STRANGE` says; the rest is logged."""
+    settled = await _bound_strange(tx, consumer, settled)
+    if not settled:
+        return
     arrivals = [s.arrival for s in settled]
     for s in settled:
         _LOG.warning("%s parks %s %s: %s", consumer, s.arrival.type, s.arrival.message_id, s.reason)
@@ -104,6 +111,34 @@ async def insert_parked(tx: Transaction, consumer: str, settled: Sequence[Settle
             "first_seen_at": [a.first_seen_at for a in arrivals],
         },
     )
+
+
+async def _bound_strange(tx: Transaction, consumer: str, settled: Sequence[Settled]) -> Sequence[Settled]:
+    strange = Counter(s.arrival.namespace for s in settled if _is_strange(s))
+    if not strange:
+        return settled
+    parked = tx.tables.parked
+    found = await tx.execute(
+        select(parked.c.namespace, func.count().label("number"))
+        .where(parked.c.consumer == consumer, parked.c.namespace.in_(strange), parked.c.resolution.is_(None))
+        .group_by(parked.c.namespace)
+    )
+    kept = Counter({row.namespace: row.number for row in found})
+    bounded = []
+    for s in settled:
+        if _is_strange(s):
+            kept[s.arrival.namespace] += 1
+            if kept[s.arrival.namespace] > MOST_STRANGE:
+                continue
+        bounded.append(s)
+    if len(bounded) < len(settled):
+        number, whose = len(settled) - len(bounded), ", ".join(sorted(strange))
+        _LOG.error("%s throws away %d unreadable messages of %s: %d are parked", consumer, number, whose, MOST_STRANGE)
+    return bounded
+
+
+def _is_strange(settled: Settled) -> bool:
+    return settled.arrival.refusal is not None and settled.arrival.namespace != HOME
 
 
 async def list_parked(

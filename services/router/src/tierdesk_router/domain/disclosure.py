@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import work
-from tierdesk_contracts.vocabulary import Mode, OfferReason, Role, StepTried
+from tierdesk_contracts.vocabulary import Mode, OfferReason, RejectReason, Role, StepTried
 from tierdesk_policy import BusinessTimeError, Policy
 from tierdesk_router.domain.refusal import Refusal
 from tierdesk_router.domain.ticket import Assignment, Ticket
 from tierdesk_router.domain.vendor_view import VendorView
+
+_TOLD_OUTSIDE: Final = {
+    RejectReason.STALE: "its work was withdrawn, ended, or offered anew since",
+    RejectReason.FORBIDDEN: (
+        "this step is not open to you as the work stands; go on with it, resolve it, or give it back with what you found"
+    ),
+    RejectReason.INCOMPLETE: "the description lacks facts; give it back with what you found",
+}
+"""In the desk's own words a refusal may name groups and tiers, and count offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +152,10 @@ def assigned(
     )
 
 
-def rejected(outcome: outcomes.Outcome, outcome_id: UUID, refusal: Refusal, last_ordinal: int) -> work.OutcomeRejected:
-    """The answer to an outcome that changed nothing."""
+def rejected(
+    outcome: outcomes.Outcome, outcome_id: UUID, refusal: Refusal, last_ordinal: int, *, outside: bool
+) -> work.OutcomeRejected:
+    """The answer to an outcome that changed nothing. Somebody `outside` is told no names of the desk's own."""
     return work.OutcomeRejected(
         assignment_id=outcome.assignment_id,
         token=outcome.token,
@@ -152,6 +163,6 @@ def rejected(outcome: outcomes.Outcome, outcome_id: UUID, refusal: Refusal, last
         worker=outcome.worker,
         ordinal=outcome.ordinal,
         reason=refusal.reason,
-        detail=refusal.detail,
+        detail=_TOLD_OUTSIDE.get(refusal.reason, refusal.detail) if outside else refusal.detail,
         last_ordinal=last_ordinal,
     )

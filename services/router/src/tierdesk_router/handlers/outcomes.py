@@ -152,11 +152,12 @@ class OutcomeHandler:
                 raise PermanentError(f"{refusal.reason.value}: {refusal.detail}") from refusal
             # A vendor hears it in its own namespace; the subject is what it claimed, since it may know no other.
             key: Key = (tenant, outcome.assignment_id)
-            answer = rejected(outcome, message.envelope.id, refusal, 0)
+            answer = rejected(outcome, message.envelope.id, refusal, 0, outside=True)
             state.refuse(key, answer, _vendor_inbox(message.namespace), refused)
             return
         assert row is not None
-        answer = rejected(outcome, message.envelope.id, refusal, state.last_ordinal(row))
+        last = state.last_ordinal(row)
+        answer = rejected(outcome, message.envelope.id, refusal, last, outside=row.vendor is not None)
         state.refuse((row.tenant, row.ticket_id), answer, _reply_to(row), refused)
 
 
