@@ -93,6 +93,11 @@ class Bridge(ServingThread):
         )
         return {(name, one or other): float(value) for name, one, other, value in found}
 
+    def consumes(self, tenant: str = "main", vendor: str = VENDOR) -> bool:
+        """Whether it reads the queue of this vendor."""
+        checks = httpx2.get(f"{self.url}/readyz", verify=TLS, trust_env=False, timeout=30).text
+        return f"{vendor_namespace(tenant, vendor)}/{VENDOR_WORK}" in checks
+
     def hurry(self) -> None:
         """Let the pauses be over: what failed is due, and no endpoint rests."""
         self.query("UPDATE bridge.delivery SET due_at = now() WHERE state = 'pending' AND lease IS NULL")

@@ -298,7 +298,7 @@ def test_the_queue_is_read_from_when_an_endpoint_is_set_until_it_is_removed(brid
     bridge.set_url(receiver.url)
     bridge.wait_for_state("delivered", 1)
     assert bridge.ask("DELETE", "printers").status_code == 204
-    time.sleep(3)
+    bridge.wait_until(lambda: not bridge.consumes(), "the queue is read no more")
     bridge.offer("t-2")
     time.sleep(1.5)
     assert len(bridge.query("SELECT FROM bridge.delivery")) == 1
