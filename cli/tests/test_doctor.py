@@ -66,7 +66,8 @@ def execute(desk):
 def test_a_healthy_desk_is_well(findings, desk, tierdesk):
     found = findings()
     assert list(found) == [
-        "secrets", "database", "schema router", "schema intake", "schema sla", "schema kb", "clocks", "bus", "queues", "desk",
+        "secrets", "database", "schema router", "schema intake", "schema sla", "schema kb", "schema bridge", "clocks", "bus",
+        "queues", "webhooks", "desk",
     ]  # fmt: skip
     assert {one["health"] for one in found.values()} == {"well"}
     assert found["database"]["seen"].startswith("PostgreSQL 1")
@@ -215,3 +216,25 @@ def test_a_queue_that_is_read_and_bound_as_it_should_be_is_well(state):
 )
 def test_versions_are_compared_by_their_numbers(text, numbers):
     assert version_of(text) == numbers
+
+
+def test_an_endpoint_that_takes_nothing_and_what_was_given_up_are_told(findings, execute):
+    endpoint = "INSERT INTO bridge.endpoint VALUES ('main', $1, 'https://v.example', now(), $2, $3, now(), $4, NULL)"
+    delivery = (
+        "INSERT INTO bridge.delivery (tenant, vendor, id, subject, type, body, state, attempts, taken_at, due_at)"
+        " VALUES ('main', 'gone', gen_random_uuid(), 't', 'work.offered.v1', '', 'failed', 10, now(), now())"
+    )
+    try:
+        execute(endpoint, "down", True, None, 3)
+        assert findings(without=[UNWORKED])["webhooks"]["seen"] == "down of main: 3 requests failed in a row"
+        execute("DELETE FROM bridge.endpoint")
+        execute(endpoint, "gone", False, "410", 0)
+        told = findings(without=[UNWORKED, "webhooks"])["webhooks"]
+        assert told["seen"] == "gone of main is disabled: 410"
+        assert "vendor webhook enable gone" in told["cure"]
+        execute("DELETE FROM bridge.endpoint")
+        execute(delivery)
+        assert findings(without=[UNWORKED])["webhooks"]["seen"] == "1 messages were given up"
+    finally:
+        execute("DELETE FROM bridge.endpoint")
+        execute("DELETE FROM bridge.delivery")

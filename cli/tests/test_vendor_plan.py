@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiormq
+import asyncpg
 import pytest
 
 from bus.operators import vhost_of
@@ -73,6 +74,22 @@ def test_nothing_differs_once_every_vendor_was_added(gate: Gate, vendor: Vendor,
     assert f"{VENDOR}: no user; give it access with `tierdesk vendor add {VENDOR}`" in plan(vendor)
     vendor("add", VENDOR)
     assert plan(vendor, "--policy", one_vendor) == []
+
+
+async def execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+def test_a_vendor_that_takes_webhooks_needs_no_user(gate: Gate, vendor: Vendor, one_vendor: Path):
+    assert vendor("plan", "--policy", one_vendor).code == 3
+    row = f"INSERT INTO bridge.endpoint VALUES ('main', '{VENDOR}', 'https://v.example', now(), true, NULL, NULL, 0, NULL)"
+    asyncio.run(execute(gate.settings["database_url"], row))
+    try:
+        assert vendor("plan", "--policy", one_vendor).code == 0
+    finally:
+        asyncio.run(execute(gate.settings["database_url"], "DELETE FROM bridge.endpoint"))
 
 
 def test_applying_mends_what_an_accident_took_and_names_who_has_no_user(gate: Gate, vendor: Vendor, one_vendor: Path):

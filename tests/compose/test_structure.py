@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from servers.containers import RABBITMQ_IMAGE
+from tierdesk_bridge.settings import BridgeSettings
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_runtime.settings import Settings
 
@@ -29,7 +30,7 @@ JOBS = ("migrate", "cli")
 """They run to an end, so there is nothing to ask how it is."""
 NO_ENDPOINT = (*JOBS, "demo")
 VARIABLES = {
-    "PYTHON_IMAGE": ("intake", "router", "sla", "kb", "migrate", "cli", "demo"),
+    "PYTHON_IMAGE": ("intake", "router", "sla", "kb", "bridge", "migrate", "cli", "demo"),
     "RABBITMQ_IMAGE": ("rabbitmq",),
     "POSTGRES_IMAGE": ("postgres",),
     "PROXY_IMAGE": ("proxy", "vendors"),
@@ -110,6 +111,7 @@ class TestEveryContainer:
 
     def test_sets_only_what_exists(self, container):
         known = {f"TIERDESK_{name.upper()}" for name in Settings.model_fields}
+        known |= {f"TIERDESK_BRIDGE_{name.upper()}" for name in BridgeSettings.model_fields}
         known |= {"TIERDESK_SECRETS_DIR", "TIERDESK_URL"}
         ours = {name for name in settings_in(container) if name.startswith("TIERDESK_")}
         assert ours <= known
@@ -185,7 +187,7 @@ class TestEveryService:
             assert f" {path}: " in rule
         words = {word.rstrip("/:") for word in rule.split() if word.startswith("/")}
         assert words == set(DEFINITIONS[service].paths)
-        assert re.search(rf"backend {service}\n    server-template {service}- \d+ {service}:8080\n", PROXY)
+        assert re.search(rf"\nbackend {service}\n    server-template {service}- \d+ {service}:8080\n", PROXY)
 
     def test_says_in_one_line_which_setting_is_missing(self, service):
         told = subprocess.run(
@@ -198,6 +200,11 @@ class TestEveryService:
         )
         assert told.returncode == 2
         assert told.stderr == f"tierdesk {service}: TIERDESK_DATABASE_URL: Field required\n"
+
+
+def test_what_belongs_to_no_service_is_answered_by_the_proxy():
+    assert re.findall(r"default_backend (.*)", PROXY) == ["nothing"]
+    assert "\nbackend nothing\n    http-request return status 404 " in PROXY
 
 
 def test_every_image_that_is_not_ours_is_a_variable():

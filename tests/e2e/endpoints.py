@@ -7,12 +7,14 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx2
 
 from e2e.whole_desk import OWN, WholeDesk, wait_until
+from tierdesk_runtime.signatures import sign
 
 Document = dict[str, Any]
 
@@ -30,6 +32,23 @@ POLICY: Document = {
 OPENED: Document = {"title": "Mail is slow", "why": "Many say so"}
 PHONE = "/v1/phone/generic"
 BATCH = "/v1/events:batch"
+HOOK, OUTCOMES = "/v1/bridge/{vendor}", "/v1/bridge/{vendor}/outcomes"
+SUPPLIER = "supplier"
+OUTCOME: Document = {
+    "id": "01890000-0000-7000-8000-000000000001",
+    "source": "/vendor",
+    "type": "outcome.returned.v1",
+    "subject": "01890000-0000-7000-8000-000000000002",
+    "time": "2026-03-02T09:00:00Z",
+    "tenant": "acme",
+    "data": {
+        "assignment_id": "01890000-0000-7000-8000-000000000003",
+        "token": 1,
+        "worker": "rob",
+        "ordinal": 1,
+        "reason": "not_ours",
+    },
+}
 UNLINK, WITHDRAW = "/v1/problems/{problem}/tickets/{ticket}", "/v1/problems/{problem}/announcement"
 REFUSED = {400, 413, 415, 422}
 _numbers = itertools.count(1)
@@ -89,6 +108,11 @@ POINTS = {
         Point("POST", "/v1/problems/{problem}/announcement", {"text": "Mail is down"}, "text"),
         Point("DELETE", "/v1/problems/{problem}/announcement", {}, "", ignores_bodies=True),
         Point("POST", "/v1/problems/{problem}/resolution", {"how": "Restarted"}, "how"),
+        Point("PUT", HOOK, {"url": "https://vendor.example/hook"}, "url"),
+        Point("POST", OUTCOMES, OUTCOME, "subject", "application/cloudevents+json", takes=MORE_THAN_DOCUMENTED),
+        Point("POST", f"{HOOK}/enable", {}, "", ignores_bodies=True),
+        Point("POST", f"{HOOK}/deliveries/{{delivery}}/retry", {}, "", ignores_bodies=True),
+        Point("DELETE", HOOK, {}, "", ignores_bodies=True),
         Point("POST", "/v1/articles/{article_id}/publish", {}, "", ignores_bodies=True),
         Point("POST", "/v1/articles/{article_id}/retire", {}, "", ignores_bodies=True),
     )
@@ -104,6 +128,9 @@ class Door:
         self.client = client
         self._article = ""
         self._accepted: set[UUID] = set()
+        self._supplier_secret = desk.secrets.add_webhook_secret(OWN, f"vendor.{SUPPLIER}")
+        set_up = client.put(HOOK.replace("{vendor}", SUPPLIER), json={"url": "https://vendor.example/hook"})
+        assert set_up.status_code == 201, set_up.text
         self._problem = client.post("/v1/problems", json=OPENED).json()["id"]
         self.write_article()
 
@@ -116,6 +143,8 @@ class Door:
         given = {"Content-Type": point.media_type} | headers
         if point.path == PHONE:
             given |= self.desk.signed(OWN, body, f"w-{next(_numbers)}")
+        if point.path == OUTCOMES:
+            given |= sign(self._supplier_secret, f"w-{next(_numbers)}", datetime.now(UTC), body)
         answer = self.client.request(point.method, self.path(point.path), content=body, headers=given)
         self.note(answer)
         return answer
@@ -129,6 +158,7 @@ class Door:
     def path(self, pattern: str) -> str:
         """A path without parameters."""
         path = pattern.replace("{article_id}", self._article).replace("{ticket}", "TD-0000-0000")
+        path = path.replace(HOOK, HOOK.replace("{vendor}", SUPPLIER)).replace("{delivery}", OUTCOME["id"])
         reason = "?why=mistaken" if pattern in {UNLINK, WITHDRAW} else ""
         return path.replace("{problem}", self._problem) + reason
 

@@ -9,9 +9,12 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from e2e.endpoints import OUTCOME
 from e2e.whole_desk import OTHER, OWN, WholeDesk
+from tierdesk_runtime.signatures import sign
 
 CANARY = f"canary{secrets.token_hex(6)}"
 VENDOR = f"vendor-{secrets.token_hex(6)}"
@@ -68,6 +71,8 @@ class First:
     articles: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """A problem's identifier, and its reference."""
+    deliveries: list[str] = field(default_factory=list)
+    """What waits for its vendor."""
     cursor: str = ""
     policy_version: str = ""
 
@@ -81,7 +86,15 @@ class First:
     @property
     def canaries(self) -> list[str]:
         """What must not come back to anybody else."""
-        return [CANARY, *self.tickets, *self.references, *self.articles, *self.problems, self.policy_version]
+        return [
+            CANARY,
+            *self.tickets,
+            *self.references,
+            *self.articles,
+            *self.problems,
+            *self.deliveries,
+            self.policy_version,
+        ]
 
 
 @dataclass(frozen=True)
@@ -199,6 +212,31 @@ def _vendors(what: str) -> Plan:
     return plan
 
 
+def _hook(tail: str = "") -> Plan:
+    """Something of the first tenant's vendor without AMQP."""
+
+    def plan(first: First, _desk: WholeDesk) -> Iterator[Call]:
+        for delivery in first.deliveries if "{delivery}" in tail else [""]:
+            path = f"/v1/bridge/{VENDOR}{tail}".replace("{delivery}", delivery)
+            yield Call(path, refused=True)
+            yield Call(f"{path}?tenant={OWN}", headers={"X-Tenant": OWN, "Tierdesk-Tenant": OWN}, refused=True)
+
+    return plan
+
+
+def _set_hook(_first: First, _desk: WholeDesk) -> Iterator[Call]:
+    yield Call(f"/v1/bridge/{VENDOR}", json.dumps({"url": "https://vendor.example/mine"}).encode(), JSON)
+
+
+def _outcome(first: First, desk: WholeDesk) -> Iterator[Call]:
+    secret = desk.secrets.webhook_secrets(f"vendor.{VENDOR}")[OTHER][0]
+    for number, claimed in enumerate((OWN, OTHER)):
+        document = OUTCOME | {"tenant": claimed, "subject": first.tickets[1]}
+        body = json.dumps(document).encode()
+        headers = sign(secret, f"first-outcome-{number}", datetime.now(UTC), body)
+        yield Call(f"/v1/bridge/{VENDOR}/outcomes", body, headers | {"Content-Type": "application/cloudevents+json"})
+
+
 def _policy(_first: First, _desk: WholeDesk) -> Iterator[Call]:
     mine = json.dumps(POLICY).replace(CANARY, "mine").replace(VENDOR, "mine").encode()
     yield Call("/v1/policy", mine, {"Content-Type": "application/yaml"})
@@ -279,6 +317,13 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/vendors"): plain("/v1/vendors"),
     ("GET", "/v1/vendors/{vendor}/scorecard"): _vendors("scorecard"),
     ("GET", "/v1/vendors/{vendor}/refusals"): _vendors("refusals"),
+    ("GET", "/v1/bridge/{vendor}"): _hook(),
+    ("GET", "/v1/bridge/{vendor}/deliveries"): _hook("/deliveries"),
+    ("POST", "/v1/bridge/{vendor}/enable"): _hook("/enable"),
+    ("POST", "/v1/bridge/{vendor}/deliveries/{delivery}/retry"): _hook("/deliveries/{delivery}/retry"),
+    ("DELETE", "/v1/bridge/{vendor}"): _hook(),
+    ("PUT", "/v1/bridge/{vendor}"): _set_hook,
+    ("POST", "/v1/bridge/{vendor}/outcomes"): _outcome,
     ("GET", "/v1/policy"): plain("/v1/policy"),
     ("GET", "/v1/policy/versions/{version}"): _policy_versions,
     ("PUT", "/v1/policy"): _policy,
@@ -297,5 +342,11 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("POST", "/v1/articles/{article_id}/retire"): _on_article("retire"),
     ("GET", "/v1/suggest"): _found("/v1/suggest"),
 }
-SILENT = {("GET", "/v1/tickets/summary"), ("GET", "/v1/clocks/summary")}
-"""Counts alone: their answers hold no canary even for the tenant itself."""
+SILENT = {
+    ("GET", "/v1/tickets/summary"),
+    ("GET", "/v1/clocks/summary"),
+    ("GET", "/v1/bridge/{vendor}/deliveries"),
+}
+"""Counts and identifiers alone: their answers hold no canary even for the tenant itself."""
+SIGNED = {"/v1/phone/generic", "/v1/bridge/{vendor}/outcomes"}
+"""These ask for a signature, and for no key."""

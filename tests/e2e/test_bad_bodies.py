@@ -34,7 +34,7 @@ def test_bodies_that_do_not_read_are_refused_with_a_problem(door, name):
     faults = {}
     for what, body in corpus.items():
         if what in point.takes:
-            assert door.send(point, point.wrap(body)).status_code == 200, what
+            assert door.send(point, point.wrap(body)).status_code in point.read, what
             continue
         fault = judge(door.send(point, point.wrap(body)))
         if fault is not None:
@@ -49,7 +49,7 @@ def test_an_endpoint_without_a_body_does_not_mind_one(door, name):
     answers = {
         what: door.send(point, body).status_code for what, body in bodies.bodies({"title": "x"}, "title").items()
     }
-    assert set(answers.values()) <= {200, 204, 409}, answers
+    assert set(answers.values()) <= {200, 204, 404, 409}, answers
 
 
 @pytest.mark.parametrize("name", TAKING)

@@ -43,8 +43,12 @@ allow-x00 = false
 [dictionaries.tickets]
 values = {tickets}
 
+[dictionaries.vendors]
+values = ["supplier"]
+
 [parameters]
 "path.ticket" = {{ dictionary = "tickets", probability = 0.5 }}
+"path.vendor" = {{ dictionary = "vendors", probability = 0.5 }}
 
 [phases.stateful]
 max-steps = 4
@@ -77,6 +81,8 @@ def known_tickets(whole_desk: WholeDesk) -> list[str]:
         posted = client.post("/v1/events", json=event).json()
         wait_until(lambda: client.get(f"/v1/clocks/{posted['ticket']}").status_code == 200, "its clocks run")
         assert client.get(f"/v1/tickets/{posted['ticket']}").status_code == 200
+        whole_desk.secrets.add_webhook_secret(OWN, "vendor.supplier")
+        assert client.put("/v1/bridge/supplier", json={"url": "https://vendor.example/"}).status_code == 201
     return [posted["ticket"], posted["reference"]]
 
 

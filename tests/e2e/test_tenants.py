@@ -24,6 +24,7 @@ from e2e.tenants import (
     PLANS,
     POLICY,
     PROBLEM,
+    SIGNED,
     SILENT,
     VENDOR,
     Call,
@@ -78,6 +79,7 @@ def first(whole_desk: WholeDesk) -> First:
         wait_until(lambda: len(client.get("/v1/tickets").json()["tickets"]) >= 5, "the tickets are opened")
         asyncio.run(answer_as_vendor(whole_desk.settings.bus))
         wait_until(lambda: client.get(f"/v1/vendors/{VENDOR}/refusals").json()["refusals"], "it is refused")
+        found.deliveries += hook(whole_desk, client)
         told = OPENED | {"tickets": found.tickets[:1]}
         opened = client.post("/v1/problems", json=told, headers={"Idempotency-Key": "first"}).json()
         found.problems += [opened["id"], opened["reference"]]
@@ -85,6 +87,18 @@ def first(whole_desk: WholeDesk) -> First:
         wait_until(lambda: client.get(f"/v1/articles?q={CANARY}").json()["articles"], "the article is found")
         wait_until(lambda: client.get(f"/v1/clocks/{found.tickets[-1]}").status_code == 200, "the clocks run")
     return found
+
+
+def hook(desk: WholeDesk, client: httpx2.Client) -> list[str]:
+    """The vendor takes webhooks, but not now; answers what waits for it. The other tenant has a secret, too."""
+    for tenant in (OWN, OTHER):
+        desk.secrets.add_webhook_secret(tenant, f"vendor.{VENDOR}")
+    put = client.put(f"/v1/bridge/{VENDOR}", json={"url": f"https://vendor.example/{CANARY}"})
+    assert put.status_code == 201, put.text
+    desk.query("UPDATE bridge.endpoint SET rests_until = now() + interval '1 day' WHERE tenant = $1", OWN)
+    path = f"/v1/bridge/{VENDOR}/deliveries"
+    wait_until(lambda: len(client.get(path).json()["deliveries"]) >= 2, "the offer and the refusal wait")
+    return [one["id"] for one in client.get(path).json()["deliveries"]]
 
 
 def request(client: httpx2.Client, method: str, call: Call) -> httpx2.Response:
@@ -108,7 +122,10 @@ async def answer_as_vendor(bus_url: str) -> None:
 
 def test_no_endpoint_gives_or_changes_anything_of_another_tenant(whole_desk, first):
     before = whole_desk.settle(OWN)
-    assert all(before[table] for table in ("intake.call", "router.ticket", "router.party", "sla.clock", "kb.revision"))
+    assert all(
+        before[table]
+        for table in ("intake.call", "router.ticket", "router.party", "sla.clock", "kb.revision", "bridge.delivery")
+    )
     calls = 0
     with whole_desk.client(OTHER) as client:
         for (method, path), plan in PLANS.items():
@@ -173,7 +190,7 @@ def test_nothing_is_open_without_a_key(whole_desk, first):
 def test_a_key_without_the_scope_gets_nowhere(whole_desk, first):
     with whole_desk.client(Authorization=f"Bearer {whole_desk.metrics_key}") as client:
         for (method, path), plan in PLANS.items():
-            if path == "/v1/phone/generic":  # signed, not keyed
+            if path in SIGNED:
                 continue
             answer = request(client, method, next(plan(first, whole_desk)))
             assert answer.status_code == 403, (method, path, answer.text)

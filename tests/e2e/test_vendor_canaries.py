@@ -1,4 +1,4 @@
-"""Nothing internal reaches a vendor: every byte of its virtual host is searched for marks that stand in all internal fields.
+"""Nothing internal reaches a vendor: every byte of its virtual host and its webhooks is searched for marks that stand in all internal fields.
 
 A tap reads all that the desk ever publishes there: bodies, headers and properties.
 """
@@ -16,10 +16,11 @@ from uuid import UUID, uuid4
 import aiormq
 import pytest
 
-from e2e.vendor_desk import POLICY, VendorDesk, linked, publish, run_vendor_desk, wait_until
+from e2e.vendor_desk import POLICY, VendorDesk, VendorLink, WebhookLink, linked, publish, run_vendor_desk, wait_until
 from e2e.whole_desk import OWN
 from servers.postgres import DatabaseServer
 from servers.rabbitmq import Broker
+from servers.webhooks import Receiver
 from tierdesk_contracts import notice, parse, seal
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.names import EVENTS, VENDOR_OFFERS, event_key
@@ -55,8 +56,11 @@ def told(where: str) -> str:
 def desk(
     database_server: DatabaseServer, broker: Broker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[VendorDesk]:
-    with run_vendor_desk(database_server, broker, tmp_path_factory.mktemp("desk")) as desk:
-        yield desk
+    services, folder = ("intake", "router", "bridge"), tmp_path_factory.mktemp("desk")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIERDESK_BRIDGE_PRIVATE_NETWORKS", "127.0.0.0/8")
+        with run_vendor_desk(database_server, broker, folder, services=services) as desk:
+            yield desk
 
 
 class Tap:
@@ -156,60 +160,85 @@ def reply(desk: VendorDesk, ticket: UUID, text: str) -> None:
     wait_until(lambda: desk.kinds(ticket).count("replied") > before, "the reply is noted")
 
 
-async def test_no_mark_in_any_internal_field_reaches_a_byte_of_a_vendors_virtual_host(desk, record_property):
-    """Up from L1 to the vendor, back to L3, and to the vendor again.
+async def walk(desk: VendorDesk, link: VendorLink | WebhookLink) -> UUID:
+    """Up from L1 to the vendor, back to L3, and to the vendor again; with another ticket beside it.
 
     A vendor is told the reference, title, text, category, priority and asset, the steps tried with their results (they
     travel with every offer, so that nobody is told twice), what the requester says while the vendor has the ticket, and a
     pseudonym in place of whatever names or reaches the requester.
     """
     in_thread = asyncio.to_thread
-    async with Tap(desk.admin_url("quiet")) as tap, linked(desk, "quiet") as link:
-        other = await in_thread(report, desk)
-        await in_thread(desk.live, other)
-        for word in list(TOLD):
-            INTERNAL[word] = f"another ticket: {TOLD.pop(word)}"
-        ticket = await in_thread(report, desk)
-        await in_thread(desk.live, ticket)
-        await in_thread(reply, desk, ticket, mark("a reply before the vendor had it"))
-        await in_thread(match_article, desk, ticket)
-        await in_thread(hand_on, desk, ticket, "first", to_tier="l2", to_group="second")
-        await in_thread(hand_on, desk, ticket, "second", to_tier="l3", to_group="third")
-        await in_thread(hand_on, desk, ticket, "third", to_tier="l4", to_group="quiet")
-        await link.read()
-        offer = await link.next("offered", ticket)
-        await link.say(outcomes.WorkAccepted, offer, ticket)
-        await link.next("assigned", ticket)
-        await in_thread(match_article, desk, ticket)
-        email = next(f"{word}@example.org" for word, where in reversed(INTERNAL.items()) if where == "requester.email")
-        await in_thread(reply, desk, ticket, f"{told('reply')}; write to {email}")
-        await link.next("updated", ticket)
-        await link.say(outcomes.WorkProgressed, offer, ticket, ordinal=2, note="Not the drum.")
-        await link.say(outcomes.WorkReturned, offer, ticket, ordinal=3, reason="not_ours", findings="Not ours.")
-        await in_thread(hand_on, desk, ticket, "third", to_tier="l4", to_group="quiet")
-        again = await link.next("offered", ticket)
-        await link.say(outcomes.WorkTransferred, again, ticket, to_group="second")
-        await link.next("rejected", ticket)
-        await link.say(outcomes.WorkEscalated, again, ticket, ordinal=2, reason="beyond_scope", to_tier="l9")
-        await link.next("rejected", ticket)
-        await link.say(outcomes.WorkResolved, again, ticket, ordinal=3, how="Fuser replaced.")
-        await in_thread(desk.wait_for, ticket, "resolved")
-        seen = await tap.drain()
+    TOLD.clear()
+    other = await in_thread(report, desk)
+    await in_thread(desk.live, other)
+    for word in list(TOLD):
+        INTERNAL[word] = f"another ticket: {TOLD.pop(word)}"
+    ticket = await in_thread(report, desk)
+    await in_thread(desk.live, ticket)
+    await in_thread(reply, desk, ticket, mark("a reply before the vendor had it"))
+    await in_thread(match_article, desk, ticket)
+    await in_thread(hand_on, desk, ticket, "first", to_tier="l2", to_group="second")
+    await in_thread(hand_on, desk, ticket, "second", to_tier="l3", to_group="third")
+    await in_thread(hand_on, desk, ticket, "third", to_tier="l4", to_group="quiet")
+    offer = await link.next("offered", ticket)
+    await link.say(outcomes.WorkAccepted, offer, ticket)
+    await link.next("assigned", ticket)
+    await in_thread(match_article, desk, ticket)
+    email = next(f"{word}@example.org" for word, where in reversed(INTERNAL.items()) if where == "requester.email")
+    await in_thread(reply, desk, ticket, f"{told('reply')}; write to {email}")
+    await link.next("updated", ticket)
+    await link.say(outcomes.WorkProgressed, offer, ticket, ordinal=2, note="Not the drum.")
+    await link.say(outcomes.WorkReturned, offer, ticket, ordinal=3, reason="not_ours", findings="Not ours.")
+    await in_thread(hand_on, desk, ticket, "third", to_tier="l4", to_group="quiet")
+    again = await link.next("offered", ticket)
+    await link.say(outcomes.WorkTransferred, again, ticket, to_group="second")
+    await link.next("rejected", ticket)
+    await link.say(outcomes.WorkEscalated, again, ticket, ordinal=2, reason="beyond_scope", to_tier="l9")
+    await link.next("rejected", ticket)
+    await link.say(outcomes.WorkResolved, again, ticket, ordinal=3, how="Fuser replaced.")
+    await in_thread(desk.wait_for, ticket, "resolved")
+    return ticket
+
+
+def check(desk: VendorDesk, ticket: UUID, seen: bytes, bodies: list[bytes]) -> None:
+    """Of all that the vendor got, nothing holds a mark that it must not see, and it got all that it shall see."""
     leaked = {word: where for word, where in INTERNAL.items() if word.encode() in seen}
     assert leaked == {}
     assert {word: where for word, where in TOLD.items() if word.encode() not in seen} == {}
-    kinds = [parse(body).type for body in tap.bodies]
-    assert {"work.offered.v1", "work.assigned.v1", "work.updated.v1", "work.rejected.v1"} <= set(kinds)
-    cases = [parse(body).data.case for body in tap.bodies if parse(body).type == "work.offered.v1"]
+    messages = [parse(body) for body in bodies]
+    about = [message for message in messages if message.subject == str(ticket)]
+    kinds = {"work.offered.v1", "work.assigned.v1", "work.updated.v1", "work.rejected.v1"}
+    assert kinds <= {message.type for message in about}
+    cases = [message.data.case for message in about if message.type == "work.offered.v1"]
     story = desk.story(ticket)["ticket"]
     assert {case.reference for case in cases} == {story["reference"]}
     assert {case.requester for case in cases} == {pseudonym(OWN, "quiet", UUID(story["requester_id"]))}
     assert story["requester_id"].encode() not in seen
     assert {(case.category, case.priority) for case in cases} == {("journey", story["priority"])}
-    refusals = " ".join(parse(body).data.detail for body in tap.bodies if parse(body).type == "work.rejected.v1")
+    refusals = " ".join(message.data.detail for message in messages if message.type == "work.rejected.v1")
     assert refusals
     assert [name for name in NAMES_OF_THE_DESK if name in refusals] == []
-    record_property("told", f"{len(INTERNAL)} marks, none in {len(seen)} bytes of {len(kinds)} messages to the vendor")
+
+
+async def test_no_mark_in_any_internal_field_reaches_a_byte_of_a_vendors_virtual_host(desk, record_property):
+    async with Tap(desk.admin_url("quiet")) as tap, linked(desk, "quiet") as link:
+        await link.read()
+        ticket = await walk(desk, link)
+        seen = await tap.drain()
+    check(desk, ticket, seen, tap.bodies)
+    said = f"{len(INTERNAL)} marks, none in {len(seen)} bytes of {len(tap.bodies)} messages to the vendor"
+    record_property("told", said)
+
+
+async def test_no_mark_in_any_internal_field_reaches_a_byte_of_a_vendors_webhook(desk, record_property):
+    """The same, when the vendor speaks HTTP alone: heads and bodies of all requests are searched."""
+    with Receiver() as receiver:
+        ticket = await walk(desk, WebhookLink(desk.desk, "quiet", receiver))
+        hooks = list(receiver.hooks)
+    seen = b"\n".join(hook.raw for hook in hooks)
+    check(desk, ticket, seen, [hook.body for hook in hooks])
+    said = f"{len(INTERNAL)} marks, none in {len(seen)} bytes of {len(hooks)} requests to the vendor"
+    record_property("told", said)
 
 
 def test_the_marks_stand_where_people_in_house_see_them(desk):

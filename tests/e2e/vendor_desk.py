@@ -27,9 +27,11 @@ from bus.operators import api_options, remove_vhosts
 from e2e.whole_desk import OTHER, OWN, WholeDesk
 from servers.postgres import DatabaseServer
 from servers.rabbitmq import Broker
+from servers.webhooks import Receiver
 from tierdesk_contracts import parse, seal
 from tierdesk_contracts.names import OUTCOMES, event_key, vendor_namespace
 from tierdesk_contracts.outcome import Outcome
+from tierdesk_runtime.signatures import sign
 from tierdesk_tier import Job, serve_tier, serve_vendor
 
 PATIENCE_SECONDS = 60.0
@@ -264,8 +266,54 @@ async def linked(desk: VendorDesk, vendor: str) -> AsyncIterator[VendorLink]:
         yield link
 
 
+class WebhookLink:
+    """A vendor that knows HTTP alone: what was posted to its receiver, and its answers as signed callbacks."""
+
+    def __init__(self, desk: WholeDesk, vendor: str, receiver: Receiver) -> None:
+        self._desk = desk
+        self._vendor = vendor
+        self._receiver = receiver
+        self._secret = desk.secrets.add_webhook_secret(OWN, f"vendor.{vendor}")
+        self._passed: set[str] = set()
+        with desk.client(OWN) as client:
+            answer = client.put(f"/v1/bridge/{vendor}", json={"url": receiver.url})
+            assert answer.status_code == 201, answer.text
+
+    async def next(self, kind: str, ticket: UUID) -> Any:
+        """The next message of this type about this ticket; what else comes is passed over."""
+        return await asyncio.to_thread(wait_until, lambda: self._find(kind, ticket), f"{kind} of {ticket} is posted")
+
+    async def say(self, kind: type[Outcome], offer: Any, ticket: UUID, **fields: Any) -> UUID:
+        """Post an outcome."""
+        told = {"assignment_id": offer.assignment_id, "token": offer.token, "worker": "rob", "ordinal": 1} | fields
+        envelope = seal(
+            kind.model_validate(told), message_id=uuid4(), source="/vendor", subject=str(ticket),
+            time=datetime.now(UTC), tenant=OWN,
+        )  # fmt: skip
+        answer = await asyncio.to_thread(self.post, envelope.to_bytes(), str(envelope.id))
+        assert answer.status_code == 202, answer.text
+        return envelope.id
+
+    def post(self, body: bytes, webhook_id: str) -> httpx2.Response:
+        """Post these bytes, signed."""
+        signed = sign(self._secret, webhook_id, datetime.now(UTC), body)
+        with self._desk.client() as nobody:
+            headers = signed | {"Content-Type": "application/cloudevents+json"}
+            return nobody.post(f"/v1/bridge/{self._vendor}/outcomes", content=body, headers=headers)
+
+    def _find(self, kind: str, ticket: UUID) -> Any:
+        for hook in list(self._receiver.hooks):
+            envelope = parse(hook.body)
+            if hook.id not in self._passed and (envelope.type, envelope.subject) == (f"work.{kind}.v1", str(ticket)):
+                self._passed.add(hook.id)
+                return envelope.data
+        return None
+
+
 @contextmanager
-def run_vendor_desk(database_server: DatabaseServer, broker: Broker, folder: Path) -> Iterator[VendorDesk]:
+def run_vendor_desk(
+    database_server: DatabaseServer, broker: Broker, folder: Path, *, services: tuple[str, ...] = ("intake", "router")
+) -> Iterator[VendorDesk]:
     """A desk from start to end."""
     prefix = f"test-{secrets.token_hex(4)}-"
     with database_server.fresh_database() as database_url, broker.fresh_vhost() as amqp_url:
@@ -273,7 +321,7 @@ def run_vendor_desk(database_server: DatabaseServer, broker: Broker, folder: Pat
             folder,
             database_url,
             tenants=(OWN, OTHER),
-            services=("intake", "router"),
+            services=services,
             bus_url=None,
             amqp_url=amqp_url,
             amqp_management_url=broker.management_url,

@@ -26,7 +26,7 @@ from tierdesk_cli.doctor import command as doctor
 from tierdesk_cli.errors import explain
 from tierdesk_cli.options import Data, Json, Key, Service, Url, console, wait_for
 from tierdesk_cli.replay import command as replay
-from tierdesk_cli.vendors import mock
+from tierdesk_cli.vendors import mock, webhooks
 
 app = typer.Typer(
     name="tierdesk",
@@ -41,6 +41,7 @@ app.add_typer(parked_commands.app, name="parked")
 app.add_typer(calendar_app, name="calendar")
 app.add_typer(clock_commands.app, name="sla")
 app.add_typer(vendor.app, name="vendor")
+vendor.app.add_typer(webhooks.app, name="webhook")
 scorecard.add_commands(vendor.app, console)
 mock.add_command(vendor.app, console)
 
@@ -66,7 +67,7 @@ def up_command(
 
 @app.command("serve")
 def serve_command(
-    service: Annotated[str, typer.Argument(help="intake, router, sla or kb.")],
+    service: Annotated[str, typer.Argument(help="intake, router, sla, kb or bridge.")],
 ) -> None:
     """Run one service, as an operator's container does. Everything is set by TIERDESK_ variables."""
     wait_for(up.serve_one(service))

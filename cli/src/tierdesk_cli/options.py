@@ -23,7 +23,9 @@ Data = Annotated[Path, typer.Option("--data", help="Folder of the desk's data.",
 Url = Annotated[str | None, typer.Option("--url", help="Address of the desk; default: the one that runs on --data.")]
 Key = Annotated[str | None, typer.Option("--key", help="API key; better given as TIERDESK_API_KEY.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, with every field.")]
-Service = Annotated[str | None, typer.Option("--service", help="intake, router, sla or kb; default: all of them.")]
+Service = Annotated[
+    str | None, typer.Option("--service", help="intake, router, sla, kb or bridge; default: all of them.")
+]
 
 
 def wait_for(work: Coroutine[Any, Any, ResultT]) -> ResultT:

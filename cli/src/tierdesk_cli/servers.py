@@ -39,8 +39,13 @@ def find_settings(home: Home) -> Settings:
     return read_settings(
         database_url=database_url,
         bus_url=_given("TIERDESK_BUS_URL") or database_url,
-        secrets_file=Path(_given("TIERDESK_SECRETS_FILE") or home.secrets_file),
+        secrets_file=find_secrets_file(home),
     )
+
+
+def find_secrets_file(home: Home) -> Path:
+    """`TIERDESK_SECRETS_FILE`, else that of `home`."""
+    return Path(_given("TIERDESK_SECRETS_FILE") or home.secrets_file)
 
 
 def _given(name: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tierdesk_bridge.app import DEFINITION as BRIDGE
 from tierdesk_cli.errors import CommandError
 from tierdesk_intake.app import DEFINITION as INTAKE
 from tierdesk_kb.app import DEFINITION as KB
@@ -12,7 +13,7 @@ from tierdesk_runtime.service import ServiceDefinition
 from tierdesk_sla.app import DEFINITION as SLA
 
 DEFINITIONS: Final[dict[str, ServiceDefinition]] = {
-    definition.name: definition for definition in (ROUTER, INTAKE, SLA, KB)
+    definition.name: definition for definition in (ROUTER, INTAKE, SLA, KB, BRIDGE)
 }
 
 

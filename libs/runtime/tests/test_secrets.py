@@ -117,6 +117,21 @@ def test_webhook_secrets_of_a_tenant_stand_side_by_side_for_rotation(tmp_path: P
     assert secrets.webhook_secrets("phone")["acme"] == (foreign,)
 
 
+def test_webhook_secrets_are_forgotten_but_for_the_newest_and_those_of_others_stay(tmp_path: Path) -> None:
+    secrets = Secrets.create(tmp_path / "secrets.json")
+    foreign = secrets.add_webhook_secret("acme", "vendor.x")
+    added = [secrets.add_webhook_secret("main", "vendor.x") for _ in range(3)]
+    assert secrets.drop_webhook_secrets("main", "vendor.x", keep=1) == 2
+    assert Secrets.load(secrets.path).webhook_secrets("vendor.x") == {"acme": (foreign,), "main": (added[2],)}
+    assert secrets.drop_webhook_secrets("main", "vendor.x", keep=1) == 0
+    assert secrets.drop_webhook_secrets("main", "vendor.x") == 1
+    assert secrets.webhook_secrets("vendor.x") == {"acme": (foreign,)}
+    assert secrets.drop_webhook_secrets("acme", "vendor.x") == 1
+    assert secrets.drop_webhook_secrets("acme", "vendor.x") == 0
+    assert secrets.webhook_secrets("vendor.x") == {}
+    assert "main" in secrets.webhook_secrets("phone")
+
+
 def test_a_file_that_vanishes_keeps_what_was_read(tmp_path: Path) -> None:
     secrets = Secrets.create(tmp_path / "secrets.json")
     before = secrets.pepper

@@ -119,6 +119,32 @@ async def test_a_consumption_may_be_added_while_the_service_runs_and_twice_is_on
         await service.drain(timeout_seconds=5)
 
 
+async def test_a_consumption_that_is_removed_takes_no_more_until_it_is_added_again(desk: Settings) -> None:
+    from notes import SeenHandler
+
+    async with running(desk) as service:
+        first = await write(service, "while it is consumed")
+
+        async def both_seen(*notes: UUID) -> bool:
+            return await seen(desk) == set(notes)
+
+        async def is_observed() -> bool:
+            return service.metrics.registry.get_sample_value("tierdesk_queue_messages", {"queue": QUEUE}) is not None
+
+        await until(lambda: both_seen(first))
+        await until(is_observed)
+        for _ in range(2):
+            await service.remove_consumption(QUEUE)
+        assert f"queue {QUEUE}" not in (await service.ready()).checks
+        second = await write(service, "while it is not")
+        await asyncio.sleep(1.0)
+        assert await seen(desk) == {first}
+        assert not await is_observed()
+        service.add_consumption(SeenHandler(), QUEUE)
+        await until(lambda: both_seen(first, second))
+        assert f"queue {QUEUE}" in (await service.ready()).checks
+
+
 async def test_a_parked_message_shows_in_the_metrics_and_does_not_spoil_readiness(desk: Settings) -> None:
     async with running(desk) as service:
         await write(service, "poison")

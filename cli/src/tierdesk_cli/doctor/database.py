@@ -24,7 +24,7 @@ NAME: Final = "tierdesk doctor"
 
 
 async def look_at_database(settings: Settings) -> list[Finding]:
-    """The server and the four schemas. Raises `DatabaseUnavailableError`."""
+    """The server and each service's schema. Raises `DatabaseUnavailableError`."""
     async with open_schemas(settings.database_url, None, name=NAME) as databases:
         async with databases[0].read() as connection:
             version: str = (await connection.execute(text("SHOW server_version"))).scalar_one()

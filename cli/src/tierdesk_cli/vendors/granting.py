@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from tierdesk_bridge.app import DEFINITION as BRIDGE
+from tierdesk_bridge.store.endpoints import list_endpoints
 from tierdesk_bus import connect as connect_bus
 from tierdesk_bus.access import AccessManagement, AccessState
 from tierdesk_bus.inspection import QueueState, inspect
@@ -72,9 +74,11 @@ class Gate:
         return found, wants.former_vendors(self.tenant, self.wanted, found, prefix=prefix)
 
     async def compare(self) -> list[Difference]:
-        """What differs from the policy."""
+        """What differs from the policy. Who takes webhooks needs no user."""
         found, former = await self.look()
-        return wants.compare(self.wanted, former, found, desk_user=self.desk_user)
+        by_webhook = await _vendors_by_webhook(self.settings, self.tenant)
+        differences = wants.compare(self.wanted, former, found, desk_user=self.desk_user)
+        return [one for one in differences if not (one.is_for_add and one.vendor in by_webhook)]
 
     @property
     def desk_user(self) -> str:
@@ -274,6 +278,11 @@ def check_bus(url: str) -> None:
         raise CommandError(
             "vendors' credentials need RabbitMQ, and this bus is PostgreSQL: set TIERDESK_AMQP_URL", exit_code=2
         )
+
+
+async def _vendors_by_webhook(settings: Settings, tenant: str) -> set[str]:
+    async with open_schemas(settings.database_url, BRIDGE.name, name=NAME) as (bridge,), bridge.read() as connection:
+        return {one.vendor for one in await list_endpoints(connection) if one.tenant == tenant}
 
 
 async def _policy_in_force(settings: Settings, tenant: str) -> Policy:

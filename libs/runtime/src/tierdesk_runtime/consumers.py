@@ -53,6 +53,7 @@ class QueueConsumer:
         self._delivered_at = 0.0
         self._unserved_since: float | None = None
         self._stale = False
+        self._retired = False
         self._begin()
 
     def _begin(self) -> None:
@@ -86,6 +87,14 @@ class QueueConsumer:
         """Finish the batch in flight and stop; cut it off after `timeout_seconds`."""
         return await self._task.finish(timeout_seconds=timeout_seconds)
 
+    async def retire(self, *, timeout_seconds: float) -> None:
+        """Finish for good, and leave no metrics behind that would go on to tell of the queue."""
+        self._retired = True
+        await self.finish(timeout_seconds=timeout_seconds)
+        metrics = self._metrics
+        for gauge in (metrics.queue_messages, metrics.consumer_silent_seconds, metrics.consumer_lag_seconds):
+            gauge.remove(self.source.label)
+
     def check(self) -> Check:
         """Whether it consumes."""
         if self._task.failing:
@@ -113,6 +122,8 @@ class QueueConsumer:
         except (BusError, TimeoutError):
             self._unserved_since = None  # with the bus away, silence says nothing
             return
+        if self._retired:  # meanwhile
+            return
         self._metrics.queue_messages.labels(self.source.label).set(depth)
         self._metrics.consumer_silent_seconds.labels(self.source.label).set(now - delivered_at)
         self._metrics.consumer_lag_seconds.labels(self.source.label).set(self._watch.lag_seconds)
@@ -128,6 +139,8 @@ class QueueConsumer:
     async def _replace(self) -> None:
         log.error("consumer_stale", queue=self.source.label)
         await self._task.finish(timeout_seconds=_HANDOVER_SECONDS)
+        if self._retired:
+            return
         self._begin()
         self._stale, self._unserved_since = True, None
         self._task.start()

@@ -22,7 +22,7 @@ from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 from tierdesk_runtime.key_format import SCOPES, StoredKey, issue
 from tierdesk_runtime.settings import DEFAULT_TENANT
 
-SERVICES: Final = ("intake", "router", "sla", "kb", "desk", "insights")
+SERVICES: Final = ("intake", "router", "sla", "kb", "bridge", "desk", "insights")
 """The services whose database roles get a password when the file is made."""
 LOCAL_KEY_FILE: Final = "local.key"
 
@@ -128,6 +128,25 @@ class Secrets:
 
         self._change(change)
         return secret
+
+    def drop_webhook_secrets(self, tenant: str, source: str, *, keep: int = 0) -> int:
+        """Forget the secrets of this tenant and source but for the `keep` newest; answers how many are forgotten."""
+        forgotten = 0
+
+        def change(document: SecretsDocument) -> SecretsDocument:
+            nonlocal forgotten
+            of_source = dict(document.webhook_secrets.get(source, {}))
+            had = of_source.pop(tenant, ())
+            forgotten = max(0, len(had) - keep)
+            if kept := had[forgotten:]:
+                of_source[tenant] = kept
+            secrets = {name: held for name, held in document.webhook_secrets.items() if name != source}
+            if of_source:
+                secrets[source] = of_source
+            return document.model_copy(update={"webhook_secrets": secrets})
+
+        self._change(change)
+        return forgotten
 
     def add_services(self, services: Iterable[str]) -> None:
         """Make a password for each service that has none, as after an upgrade that brings a new service."""

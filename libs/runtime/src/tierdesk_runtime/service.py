@@ -36,6 +36,7 @@ _RELAY_FRESH_SECONDS: Final = 30.0
 _REDECLARE_SECONDS: Final = 30.0
 _DECLARE_PAUSE_SECONDS: Final = 1.0
 _FLUSH_SECONDS: Final = 3.0
+_RETIRE_SECONDS: Final = 20.0
 _FLUSH_STANDSTILL_SECONDS: Final = 0.5
 
 log = structlog.get_logger(__name__)
@@ -152,6 +153,12 @@ class Service:
         if sweep not in self._sweeps:
             run = Sweep(self.parts.database, handler).run
             self._sweeps[sweep] = self._begin(SupervisedTask(sweep, run, self.metrics))
+
+    async def remove_consumption(self, queue: str, *, namespace: str = HOME) -> None:
+        """Finish the batch in flight and consume this queue no more. One that is not consumed changes nothing."""
+        consumer = self._consumers.pop((namespace, queue), None)
+        if consumer is not None:
+            await consumer.retire(timeout_seconds=_RETIRE_SECONDS)
 
     def add_task(self, name: str, run: Run) -> None:
         """Run this beside the service until its event is set; one that raises is begun anew, later each time.

@@ -150,7 +150,7 @@ class Batch:
         choice: Choice,
     ) -> list[Settled]:
         received = {
-            a.order: Received(a.envelope, a.namespace, a.queue, a.waited_seconds, a.attempts)
+            a.order: Received(a.envelope, a.namespace, a.queue, a.waited_seconds, a.attempts, body=a.body)
             for a in arrivals
             if a.envelope is not None and not a.refusal and a.order not in self._doomed and _is_open(a, progress)
         }

@@ -24,6 +24,8 @@ class Received:
     """How often it was tried before and had to wait; 0 the first time."""
     traceparent: str | None = None
     """What messages that are sent because of this one shall carry; None where there are no traces."""
+    body: bytes = b""
+    """The envelope as it came, to its byte: for who hands it on."""
 
 
 class Handler(Protocol[StateT]):

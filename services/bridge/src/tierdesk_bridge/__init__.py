@@ -1,0 +1,1 @@
+"""Vendors without AMQP: their queue as signed webhooks, their answers as signed callbacks."""

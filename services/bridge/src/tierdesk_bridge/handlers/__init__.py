@@ -1,0 +1,1 @@
+"""What the desk tells vendors, taken from their queues and delivered."""

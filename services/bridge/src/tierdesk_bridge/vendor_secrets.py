@@ -1,0 +1,78 @@
+"""The secrets that the desk and a vendor sign with: one for both directions, two while one replaces the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import structlog
+
+from tierdesk_runtime.problems import ProblemError
+from tierdesk_runtime.secrets import Secrets, SecretsError
+from tierdesk_runtime.signatures import sign, verify
+
+_LOOK_AGAIN_SECONDS: Final = 1.0
+_SIGNATURE: Final = "webhook-signature"
+
+log = structlog.get_logger(__name__)
+
+
+class Signed(NamedTuple):
+    """Who signed: the tenant whose vendor it is, and the identifier of this webhook."""
+
+    tenant: str
+    webhook_id: str
+
+
+def source_of(vendor: str) -> str:
+    """The name under which the secrets file holds the secrets of a vendor."""
+    return f"vendor.{vendor}"
+
+
+class VendorSecrets:
+    """The webhook secrets of the secrets file. A change of the file is seen within a second."""
+
+    def __init__(self, secrets: Secrets, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        # Of its own: `refresh` tells a change only once, and the key ring wants to hear of it too.
+        self._secrets = Secrets.load(secrets.path)
+        self._monotonic = monotonic
+        self._look_again_at = monotonic() + _LOOK_AGAIN_SECONDS
+
+    def has(self, tenant: str, vendor: str) -> bool:
+        """Whether there is a secret to sign with, made a moment ago or long before."""
+        if not self._of(tenant, vendor):
+            self._look_again(at_once=True)
+        return bool(self._of(tenant, vendor))
+
+    def sign(self, tenant: str, vendor: str, webhook_id: str, at: datetime, body: bytes) -> dict[str, str] | None:
+        """The headers that sign this body, a signature for each secret; None when there is no secret."""
+        self._look_again()
+        signed = [sign(secret, webhook_id, at, body) for secret in self._of(tenant, vendor)]
+        if not signed:
+            return None
+        return signed[0] | {_SIGNATURE: " ".join(headers[_SIGNATURE] for headers in signed)}
+
+    def authenticate(self, vendor: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Signed:
+        """Which tenant's vendor signed exactly these bytes. Raises `ProblemError` 401, whatever is wrong."""
+        self._look_again()
+        refusal = ProblemError(401, "Bad signature", "No vendor of this name signs to this desk.")
+        for tenant, secrets in self._secrets.webhook_secrets(source_of(vendor)).items():
+            try:
+                return Signed(tenant, verify(secrets, headers, body, now))
+            except ProblemError as error:
+                refusal = error
+        raise refusal
+
+    def _of(self, tenant: str, vendor: str) -> tuple[str, ...]:
+        return self._secrets.webhook_secrets(source_of(vendor)).get(tenant, ())
+
+    def _look_again(self, *, at_once: bool = False) -> None:
+        if not at_once and self._monotonic() < self._look_again_at:
+            return
+        self._look_again_at = self._monotonic() + _LOOK_AGAIN_SECONDS
+        try:
+            self._secrets.refresh()
+        except SecretsError:
+            log.exception("secrets_file_unreadable")  # what was known goes on to be

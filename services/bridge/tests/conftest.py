@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from servers.bridges import Bridge, Ground
+from servers.postgres import DatabaseServer
+from servers.webhooks import Receiver
+
+
+@pytest.fixture
+def ground(database_server: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+    monkeypatch.setenv("TIERDESK_BRIDGE_PRIVATE_NETWORKS", "127.0.0.0/8")
+    with database_server.fresh_database() as url:
+        yield Ground(url, tmp_path)
+
+
+@pytest.fixture
+def bridge(ground: Ground) -> Iterator[Bridge]:
+    with ground.running() as bridge:
+        yield bridge
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
