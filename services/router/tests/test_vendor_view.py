@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ticket_desk import TicketDesk
 
 from tierdesk_contracts.vocabulary import Channel, Status, StepTried
+from tierdesk_contracts.work import WorkOffered
+from tierdesk_policy import Policy
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.domain.vendor_view import LEFT_OUT, VendorView, pseudonym
 
@@ -79,3 +82,26 @@ def test_a_hostile_text_takes_no_time(text):
     begun = time.process_time()
     known.redact(text)
     assert time.process_time() - begun < 1
+
+
+def promised(desk, group):
+    (offer,) = [post.data for post in desk.posts if isinstance(post.data, WorkOffered)]
+    assert offer.group == group
+    return {deadline.kind: deadline.due_at for deadline in offer.deadlines}
+
+
+def test_a_vendor_is_told_what_its_contract_promises_and_not_what_the_requester_was_promised(policy):
+    contract = {"kind": "contract", "within": "8h", "vendors": ["printer"]}
+    document = policy.document()
+    desk = TicketDesk(Policy.from_document({**document, "targets": [contract, *document["targets"]]}))
+    desk.open(category="printer")
+    assert promised(desk, "printer-vendor") == {"contract": NOW + timedelta(hours=8)}
+    desk.open(category="usage")
+    assert promised(desk, "service-desk") == {
+        "first_response": NOW + timedelta(hours=6), "resolution": NOW + timedelta(days=2)
+    }  # fmt: skip
+
+
+def test_a_vendor_whose_contract_promises_nothing_is_told_no_deadline(desk):
+    desk.open(category="printer")
+    assert promised(desk, "printer-vendor") == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -87,21 +88,32 @@ def internal_of(ticket: Ticket, vendor: str | None, party: Party | None) -> work
     )
 
 
-def promises(ticket: Ticket, policy: Policy) -> tuple[work.Deadline, ...]:
-    """First response and resolution as promised when the ticket was opened; pauses come on top."""
-    found = []
+def promises(ticket: Ticket, part: Assignment, policy: Policy) -> tuple[work.Deadline, ...]:
+    """When what was promised is due; pauses come on top.
+
+    People in house are told what the requester was promised when the ticket was opened, a vendor what its contract says
+    from this offer on, and nothing else.
+    """
+    if part.vendor is None:
+        found = [_deadline(kind, ticket, policy, since=ticket.opened_at) for kind in ("first_response", "resolution")]
+    else:
+        found = [_deadline("contract", ticket, policy, since=part.offered_at, tier=part.tier, vendor=part.vendor)]
+    return tuple(deadline for deadline in found if deadline is not None)
+
+
+def _deadline(
+    kind: str, ticket: Ticket, policy: Policy, *, since: datetime, tier: str | None = None, vendor: str | None = None
+) -> work.Deadline | None:
+    """None where nothing of the kind is promised, or its calendar never comes that far."""
     assert ticket.category is not None
     assert ticket.priority is not None
-    for kind in ("first_response", "resolution"):
-        target = policy.target(kind, priority=ticket.priority, category=ticket.category, tier=ticket.tier)
-        if target is None:
-            continue
-        try:
-            due = policy.calendar(target.calendar).add(ticket.opened_at, target.within_seconds)
-        except BusinessTimeError:
-            continue
-        found.append(work.Deadline(kind=kind, due_at=due))
-    return tuple(found)
+    target = policy.target(kind, priority=ticket.priority, category=ticket.category, tier=tier, vendor=vendor)
+    if target is None:
+        return None
+    try:
+        return work.Deadline(kind=kind, due_at=policy.calendar(target.calendar).add(since, target.within_seconds))
+    except BusinessTimeError:
+        return None
 
 
 def _asked(ticket: Ticket, part: Assignment, policy: Policy, view: VendorView | None) -> dict[str, Any]:
@@ -126,7 +138,7 @@ def offer_of(ticket: Ticket, part: Assignment, policy: Policy, party: Party | No
         reason=part.reason,
         attempt=part.attempt,
         accept_by=part.accept_by,
-        deadlines=promises(ticket, policy),
+        deadlines=promises(ticket, part, policy),
         steps_tried=_steps(ticket, view),
         case=_case(ticket, view),
         internal=internal_of(ticket, part.vendor, party),
@@ -145,7 +157,7 @@ def assigned(
         **_asked(ticket, live, policy, view),
         worker=live.worker,
         last_ordinal=last_ordinal,
-        deadlines=promises(ticket, policy),
+        deadlines=promises(ticket, live, policy),
         steps_tried=_steps(ticket, view),
         case=_case(ticket, view),
         internal=internal_of(ticket, live.vendor, party),
