@@ -176,6 +176,16 @@ async def test_no_ticket_is_kept_that_knowledge_does_not_move(base, report, appl
     assert await rows(base, open_ticket) == []
 
 
+async def test_a_ticket_that_comes_in_one_batch_with_its_policy_is_kept_as_that_says(base, report, applied, policy):
+    document = policy.document() | {"name": "Another"}
+    known = Policy.from_document(document)
+    document["categories"][1]["knowledge"] = False
+    unmoved = Policy.from_document(document)
+    kept = report(version=known.version)
+    await base.receive(base.tickets, applied(known), applied(unmoved), kept, report(version=unmoved.version))
+    assert [str(row["id"]) for row in await rows(base, open_ticket)] == [kept.subject]
+
+
 async def test_a_part_of_a_phone_call_is_kept_since_a_person_has_worded_it(base, report, look):
     call = report(channel=Channel.PHONE)
     whole = event(events.SplitOff, call, ticket=UUID(int=5), reference="TD-TEST-0009")

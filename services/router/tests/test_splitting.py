@@ -163,6 +163,7 @@ async def test_the_two_are_not_proposed_for_merging_and_a_third_is(router):
         ({"title": ""}, 422, "title"),
         ({"title": "\x00"}, 422, "title"),
         ({"title": "x", "impact": 9}, 422, "impact"),
+        ({"title": "x", "with_steps": 0}, 422, "with_steps"),
         ({}, 422, "title"),
         ({"title": "x", "tenant": "other"}, 422, "tenant"),
     ],

@@ -31,12 +31,13 @@ Words = tuple[list[str], list[str]]
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch reads and decides. `found` is by message, and so are `words`, of tickets that are to be kept; `indexed` says what was
-    searched, by tenant.
+    """What a batch reads and decides. `found` and `texts` are by message, and so are `words`, of tickets that may be kept; `indexed`
+    says what was searched, by tenant.
     """
 
     policies: dict[PolicyKey, Policy]
     found: dict[UUID, Found | None]
+    texts: dict[UUID, TicketText]
     words: dict[UUID, Words]
     indexed: dict[str, int]
     applied: list[AppliedPolicy] = field(default_factory=list)
@@ -76,9 +77,11 @@ class TicketsHandler:
         texts = list(opened.values())
         indexed = {tenant: self._library.position(tenant) for tenant in {text.tenant for text in texts}}
         found = await find_matches(tx.connection, self._library, texts)
-        kept = [key for key, version in versions.items() if _is_kept(policies.get(version), opened[key])]
+        kept = [key for key, version in versions.items() if _may_be_kept(policies.get(version), opened[key])]
         words = await self._library.read_words([opened[key] for key in kept])
-        return Batch(policies, dict(zip(opened, found, strict=True)), dict(zip(kept, words, strict=True)), indexed)
+        return Batch(
+            policies, dict(zip(opened, found, strict=True)), opened, dict(zip(kept, words, strict=True)), indexed
+        )
 
     def decide(self, state: Batch, message: Received) -> None:
         """Decide one message. Raises `TransientError` for an unknown policy, `PermanentError` for an unreadable one."""
@@ -143,7 +146,7 @@ def _open(state: Batch, message: Received, data: TicketChanged) -> None:
     if notice is not None:
         state.matched.append((message, notice))
     words = state.words.get(envelope.id)
-    if words is None:
+    if words is None or not is_kept(policy, state.texts[envelope.id].category):
         return
     key = _key(message)
     title_words, text_words = words
@@ -189,8 +192,9 @@ def _text_of(tenant: str, data: TicketChanged) -> TicketText | None:
     return TicketText(tenant, opened.title, opened.text, category, exclude=tried)
 
 
-def _is_kept(policy: Policy | None, text: TicketText) -> bool:
-    return policy is not None and is_kept(policy, text.category)
+def _may_be_kept(policy: Policy | None, text: TicketText) -> bool:
+    """Whether the ticket's words are needed. A policy that is not known yet may come with the same batch."""
+    return policy is None or is_kept(policy, text.category)
 
 
 def _notice(found: Found | None, policy: Policy) -> KnowledgeMatched | None:

@@ -50,7 +50,7 @@ class MergeRequest(BaseModel):
 class SplitRequest(BaseModel):
     """The matter that becomes a ticket of its own."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     title: Line
     text: Text = ""
@@ -131,6 +131,7 @@ def _add_splitting(router: APIRouter, commands: Commands) -> None:
     @router.post(
         "/{ticket}/split",
         status_code=201,
+        responses={200: {"model": Ticket, "description": "It was split off before."}},
         summary="Open a ticket of its own for a part of another",
         description=(
             "It is triaged as any new one and has clocks of its own; the other keeps its owner and its clocks. Asked again "
