@@ -16,8 +16,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Final, Literal
 
+from tierdesk_policy.instants import (
+    FIRST_YEAR,
+    HORIZON_YEARS,
+    LAST_YEAR,
+    BusinessTimeError,
+    duration_micros,
+    instant_of,
+    micros_of,
+    year_of,
+)
 from tierdesk_policy.openings import (
     MICROS,
     CalendarRules,
@@ -33,24 +44,12 @@ from tierdesk_policy.zones import EPOCH, SECOND, find_zone, stretches
 
 __all__ = ["BusinessCalendar", "BusinessTimeError", "CalendarRules", "Pause", "Roll", "resolve_local"]
 
-FIRST_YEAR: Final = 1900
-LAST_YEAR: Final = 9000
-HORIZON_YEARS: Final = 100
-"""How far from its start an answer may lie: what has no end within a lifetime has none."""
-
 Pause = tuple[datetime, datetime]
 """A stretch of absolute time in which a clock stands still: from the first instant until before the second."""
 Roll = Literal["none", "forward", "back", "end_of_day"]
 
-_MICROSECOND: Final = timedelta(microseconds=1)
-_FIRST: Final = (datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
-_END: Final = (datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 _YEARS_KEPT: Final = 256
 _WHOLE_WEEK: Final = {day: (Hours(0, DAY_SECONDS),) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
-
-
-class BusinessTimeError(ValueError):
-    """There is no such instant: outside of the years 1900 to 9000, or further than a hundred years from the start."""
 
 
 def resolve_local(local: datetime, tz: tzinfo) -> datetime:
@@ -84,28 +83,29 @@ class BusinessCalendar:
         """The calendar that never closes."""
         return cls(CalendarRules(tz="UTC", weekly=_WHOLE_WEEK))
 
-    def is_open(self, at: datetime) -> bool:
-        """Whether an instant is worked."""
-        instant = _micros(at)
-        year = self._openings(_year_of(instant))
-        return year.worked(instant + 1) > year.worked(instant)
+    def is_open(self, at: datetime, pauses: Iterable[Pause] = ()) -> bool:
+        """Whether an instant is worked; with pauses, whether it counts."""
+        instant = micros_of(at)
+        year = self._openings(year_of(instant))
+        return year.worked(instant + 1) > year.worked(instant) and not any(
+            paused <= instant < resumed for paused, resumed in _spans(pauses)
+        )
 
     def is_workday(self, day: date) -> bool:
         """Whether any hours that start on this date are worked."""
         return bool(self._worked_on(day))
 
-    def next_open(self, start: datetime) -> datetime:
-        """The first open instant from `start` on; `start` itself when it is open."""
-        return self.intervals(start, 1)[0][0]
+    def next_open(self, start: datetime, pauses: Iterable[Pause] = ()) -> datetime:
+        """The first instant from `start` on that counts; `start` itself when it does."""
+        return self.add(start, 0, pauses)
 
-    def prev_open(self, start: datetime) -> datetime:
-        """The end of the open time before `start`: `start` itself inside of an interval and at its closing."""
-        return self.intervals_before(start, 1)[0][1]
+    def prev_open(self, start: datetime, pauses: Iterable[Pause] = ()) -> datetime:
+        """The end of the time that counts before `start`: `start` itself inside of an interval and at its closing."""
+        return self.subtract(start, 0, pauses)
 
     def add(self, start: datetime, seconds: float, pauses: Iterable[Pause] = ()) -> datetime:
         """The instant by which `seconds` are worked from `start` on; with pauses, they do not count."""
-        remaining = _duration(seconds)
-        at = _micros(start)
+        at, remaining = micros_of(start), duration_micros(seconds)
         for paused, resumed in _spans(pauses):
             if resumed <= at:
                 continue
@@ -117,18 +117,34 @@ class BusinessCalendar:
             elif self._forward(at, 0) < paused:
                 break
             at = max(at, resumed)
-        return _instant(self._forward(at, remaining))
+        return instant_of(self._forward(at, remaining))
 
-    def subtract(self, start: datetime, seconds: float) -> datetime:
-        """The latest instant from which until `start` `seconds` are worked."""
-        return _instant(self._backward(_micros(start), _duration(seconds)))
+    def add_whole(self, start_second: int, seconds: int) -> int:
+        """As `add` without pauses, in whole seconds since the epoch: for who counts many deadlines at once."""
+        return self._forward(start_second * MICROS, duration_micros(seconds)) // MICROS
+
+    def subtract(self, start: datetime, seconds: float, pauses: Iterable[Pause] = ()) -> datetime:
+        """The latest instant from which until `start` `seconds` are worked; with pauses, they do not count."""
+        at, remaining = micros_of(start), duration_micros(seconds)
+        for paused, resumed in reversed(_spans(pauses)):
+            if paused >= at:
+                continue
+            if remaining:
+                worked = self._between(resumed, at)
+                if worked >= remaining:
+                    break
+                remaining -= worked
+            elif self._backward(at, 0) > resumed:
+                break
+            at = min(at, paused)
+        return instant_of(self._backward(at, remaining))
 
     def between(self, start: datetime, end: datetime, pauses: Iterable[Pause] = ()) -> float:
         """The seconds that are worked from `start` until `end`, pauses not counted; 0 when the end comes first.
 
         An int when they are whole.
         """
-        first, last = _micros(start), _micros(end)
+        first, last = micros_of(start), micros_of(end)
         worked = self._between(first, last)
         for paused, resumed in _spans(pauses):
             worked -= self._between(max(first, paused), min(last, resumed))
@@ -136,11 +152,11 @@ class BusinessCalendar:
 
     def intervals(self, start: datetime, count: int) -> list[tuple[datetime, datetime]]:
         """The next `count` open intervals as the calendar has them, the first clipped at `start`."""
-        return [(_instant(opens), _instant(closes)) for opens, closes in _take(self._after(_micros(start)), count)]
+        return _listed(self._after(micros_of(start)), count)
 
     def intervals_before(self, start: datetime, count: int) -> list[tuple[datetime, datetime]]:
         """The last `count` open intervals, the latest first and clipped at `start`."""
-        return [(_instant(opens), _instant(closes)) for opens, closes in _take(self._before(_micros(start)), count)]
+        return _listed(self._before(micros_of(start)), count)
 
     def add_workdays(self, start: datetime, days: int, roll: Roll = "none") -> datetime:
         """The same wall time `days` working dates later, or earlier when negative; then rolled.
@@ -179,10 +195,10 @@ class BusinessCalendar:
             return 0
         if self._always:
             return end - start
-        first, last = _year_of(start), _year_of(end)
+        first, last = year_of(start), year_of(end)
         if last - first > HORIZON_YEARS:
             raise BusinessTimeError(
-                f"more than {HORIZON_YEARS} years lie between {_instant(start)} and {_instant(end)}"
+                f"more than {HORIZON_YEARS} years lie between {instant_of(start)} and {instant_of(end)}"
             )
         whole_years = sum(self._openings(year).total for year in range(first, last))
         return whole_years + self._openings(last).worked(end) - self._openings(first).worked(start)
@@ -192,7 +208,7 @@ class BusinessCalendar:
             return at + amount
         if not amount:
             return next(self._after(at))[0]
-        first = _year_of(at)
+        first = year_of(at)
         sought = amount + self._openings(first).worked(at)
         for year in range(first, min(first + HORIZON_YEARS, LAST_YEAR) + 1):
             openings = self._openings(year)
@@ -206,7 +222,7 @@ class BusinessCalendar:
             return at - amount
         if not amount:
             return next(self._before(at))[1]
-        last = _year_of(at)
+        last = year_of(at)
         left = self._openings(last).worked(at) - amount
         for year in range(last, max(last - HORIZON_YEARS, FIRST_YEAR) - 1, -1):
             if left >= 0:
@@ -217,7 +233,7 @@ class BusinessCalendar:
 
     def _after(self, at: int) -> Iterator[Span]:
         """The open intervals from an instant on, clipped there. Raises BusinessTimeError where they end."""
-        first = _year_of(at)
+        first = year_of(at)
         held: Span | None = None
         for year in range(first, min(first + HORIZON_YEARS, LAST_YEAR) + 1):
             openings = self._openings(year)
@@ -234,7 +250,7 @@ class BusinessCalendar:
 
     def _before(self, at: int) -> Iterator[Span]:
         """The open intervals before an instant, latest first, clipped there. Raises as `_after`."""
-        last = _year_of(at)
+        last = year_of(at)
         held: Span | None = None
         joins = False
         for year in range(last, max(last - HORIZON_YEARS, FIRST_YEAR) - 1, -1):
@@ -268,42 +284,13 @@ class BusinessCalendar:
         raise BusinessTimeError(f"no working date within {HORIZON_YEARS} years of {day}")
 
 
-def _micros(at: datetime) -> int:
-    """Microseconds since the epoch. Raises ValueError for a naive datetime, BusinessTimeError outside of the years."""
-    if at.utcoffset() is None:
-        raise ValueError(f"{at} has no offset from UTC, so it is no instant")
-    micros = (at - EPOCH) // _MICROSECOND
-    if not _FIRST <= micros < _END:
-        raise BusinessTimeError(f"{at} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
-    return micros
-
-
-def _instant(micros: int) -> datetime:
-    if not _FIRST <= micros <= _END:
-        raise BusinessTimeError(f"the answer lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
-    return EPOCH + micros * _MICROSECOND
-
-
-def _year_of(micros: int) -> int:
-    return _instant(micros).year
-
-
-def _duration(seconds: float) -> int:
-    """Microseconds of a duration. Raises ValueError for a negative one, BusinessTimeError beyond the horizon."""
-    if not seconds >= 0:
-        raise ValueError(f"{seconds} is not a duration: it must be zero or more seconds")
-    if seconds > HORIZON_YEARS * 366 * DAY_SECONDS:
-        raise BusinessTimeError(f"{seconds} seconds are more than {HORIZON_YEARS} years")
-    return round(seconds * MICROS)
-
-
 def _spans(pauses: Iterable[Pause]) -> list[Span]:
-    return merge((_micros(paused), _micros(resumed)) for paused, resumed in pauses)
+    return merge((micros_of(paused), micros_of(resumed)) for paused, resumed in pauses)
 
 
-def _take(intervals: Iterator[Span], count: int) -> list[Span]:
-    return [next(intervals) for _ in range(count)]
+def _listed(intervals: Iterator[Span], count: int) -> list[tuple[datetime, datetime]]:
+    return [(instant_of(opens), instant_of(closes)) for opens, closes in islice(intervals, count)]
 
 
 def _never(at: int) -> BusinessTimeError:
-    return BusinessTimeError(f"the calendar is not open often enough within {HORIZON_YEARS} years of {_instant(at)}")
+    return BusinessTimeError(f"the calendar is not open often enough within {HORIZON_YEARS} years of {instant_of(at)}")

@@ -1,0 +1,60 @@
+"""Instants and durations as whole microseconds, which the arithmetic of calendars counts in."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from tierdesk_policy.openings import MICROS
+from tierdesk_policy.units import DAY_SECONDS
+from tierdesk_policy.zones import EPOCH
+
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 9000
+HORIZON_YEARS: Final = 100
+"""How far from its start an answer may lie: what has no end within a lifetime has none."""
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_YEAR_STARTS: Final = [
+    (datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND for year in range(FIRST_YEAR, LAST_YEAR + 2)
+]
+_FIRST: Final = _YEAR_STARTS[0]
+_END: Final = _YEAR_STARTS[-1]
+
+
+class BusinessTimeError(ValueError):
+    """There is no such instant: outside of the years 1900 to 9000, or further than a hundred years from the start."""
+
+
+def micros_of(at: datetime) -> int:
+    """Microseconds since the epoch. Raises ValueError for a naive datetime, BusinessTimeError outside of the years."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no offset from UTC, so it is no instant")
+    micros = (at - EPOCH) // _MICROSECOND
+    if not _FIRST <= micros < _END:
+        raise BusinessTimeError(f"{at} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return micros
+
+
+def instant_of(micros: int) -> datetime:
+    """The inverse of `micros_of`, in UTC. Raises BusinessTimeError outside of the years."""
+    if not _FIRST <= micros <= _END:
+        raise BusinessTimeError(f"the answer lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return EPOCH + micros * _MICROSECOND
+
+
+def year_of(micros: int) -> int:
+    """The year of UTC in which an instant lies. Raises BusinessTimeError outside of the years."""
+    if not _FIRST <= micros <= _END:
+        raise BusinessTimeError(f"the answer lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return FIRST_YEAR - 1 + bisect_right(_YEAR_STARTS, micros)
+
+
+def duration_micros(seconds: float) -> int:
+    """Microseconds of a duration. Raises ValueError for a negative one, BusinessTimeError beyond the horizon."""
+    if not seconds >= 0:
+        raise ValueError(f"{seconds} is not a duration: it must be zero or more seconds")
+    if seconds > HORIZON_YEARS * 366 * DAY_SECONDS:
+        raise BusinessTimeError(f"{seconds} seconds are more than {HORIZON_YEARS} years")
+    return seconds * MICROS if isinstance(seconds, int) else round(seconds * MICROS)
