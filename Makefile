@@ -12,7 +12,7 @@ DEV := .venv/.dev-$(HERE)
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 PUBLISHED = $(or $(TIERDESK_PUBLISH),127.0.0.1:8080)
 
-.PHONY: help install install-dev up demo test prove fuzz faults faults-long bench check fmt lock clean compose-up compose-down compose-test compose-scale
+.PHONY: help install install-dev up demo test prove fuzz faults faults-long bench bench-peers check fmt lock clean compose-up compose-down compose-test compose-scale
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -45,6 +45,10 @@ faults-long: $(DEV) ## The same with 10,000 tickets, 200 kills and each crash wi
 bench: $(DEV) ## Measure the road of a ticket against its raw limit (minutes; ARGS="growth --rounds 10", --help tells)
 	cd tests && ../$(BIN)/python -m bench $(ARGS)
 
+bench-peers: $(DEV) ## Install the libraries that business time is measured beside, apart from the environment, and measure
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target .cache/peers -r requirements/peers.txt
+	cd tests && ../$(BIN)/python -m bench calendar $(ARGS)
+
 check: $(DEV) ## Check style, types, layers and that the generated documents are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,7 +77,7 @@ compose-scale: $(DEV) ## Measure 1, 2 and 4 routers in containers of a quarter c
 
 lock: ## Make requirements/*.txt anew from the *.in files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
-	for name in build runtime telemetry ldap dev; do \
+	for name in build runtime telemetry ldap dev peers; do \
 		uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 \
 			$$(case $$name in telemetry|ldap|dev) echo --constraints requirements/runtime.txt;; esac) $(ARGS) \
 			--output-file requirements/$$name.txt requirements/$$name.in || exit 1; \

@@ -8,7 +8,7 @@ Instants go in as aware datetimes and come out in UTC. What the operations mean:
 * adding nothing to a closed instant gives the next open one; subtracting nothing gives the last closing instant;
 * wall time decides what is open: an hour that the clock skips is not worked, one that it shows twice is worked twice.
 
-A calendar is compiled year by year when first asked about it, and searched by bisection.
+A calendar is compiled term by term when first asked about it, and searched by bisection.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from itertools import islice
 from typing import Final, Literal
 
 from tierdesk_policy.instants import (
+    END_MICROS,
+    FIRST_MICROS,
     FIRST_YEAR,
     HORIZON_YEARS,
     LAST_YEAR,
@@ -27,14 +29,14 @@ from tierdesk_policy.instants import (
     duration_micros,
     instant_of,
     micros_of,
-    year_of,
 )
 from tierdesk_policy.openings import (
     MICROS,
+    TERM_MICROS,
     CalendarRules,
     Openings,
     Span,
-    compile_year,
+    compile_term,
     merge,
     public_holidays,
     to_utc,
@@ -48,7 +50,9 @@ Pause = tuple[datetime, datetime]
 """A stretch of absolute time in which a clock stands still: from the first instant until before the second."""
 Roll = Literal["none", "forward", "back", "end_of_day"]
 
-_YEARS_KEPT: Final = 256
+_FIRST_TERM: Final = FIRST_MICROS // TERM_MICROS
+_LAST_TERM: Final = (END_MICROS - 1) // TERM_MICROS
+_TERMS_KEPT: Final = 256
 _WHOLE_WEEK: Final = {day: (Hours(0, DAY_SECONDS),) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
@@ -63,7 +67,7 @@ def resolve_local(local: datetime, tz: tzinfo) -> datetime:
 class BusinessCalendar:
     """The working hours of one party, as arithmetic. Raises ValueError for an unknown zone or country.
 
-    Safe to share between threads: a year may be compiled twice, with the same result.
+    Safe to share between threads: a term may be compiled twice, with the same result.
     """
 
     def __init__(self, rules: CalendarRules) -> None:
@@ -71,7 +75,7 @@ class BusinessCalendar:
         self.zone: Final = find_zone(rules.tz)
         if rules.country is not None:
             public_holidays(rules.country, rules.subdivision, 2_000)
-        self._years: Final[dict[int, Openings]] = {}
+        self._terms: Final[dict[int, Openings]] = {}
         self._always: Final = (
             rules.weekly == _WHOLE_WEEK
             and rules.country is None
@@ -86,8 +90,8 @@ class BusinessCalendar:
     def is_open(self, at: datetime, pauses: Iterable[Pause] = ()) -> bool:
         """Whether an instant is worked; with pauses, whether it counts."""
         instant = micros_of(at)
-        year = self._openings(year_of(instant))
-        return year.worked(instant + 1) > year.worked(instant) and not any(
+        openings = self._openings(instant // TERM_MICROS)
+        return openings.worked(instant + 1) > openings.worked(instant) and not any(
             paused <= instant < resumed for paused, resumed in _spans(pauses)
         )
 
@@ -121,7 +125,10 @@ class BusinessCalendar:
 
     def add_whole(self, start_second: int, seconds: int) -> int:
         """As `add` without pauses, in whole seconds since the epoch: for who counts many deadlines at once."""
-        return self._forward(start_second * MICROS, duration_micros(seconds)) // MICROS
+        at = start_second * MICROS
+        if not FIRST_MICROS <= at < END_MICROS:
+            raise BusinessTimeError(f"second {start_second} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
+        return self._forward(at, duration_micros(seconds)) // MICROS
 
     def subtract(self, start: datetime, seconds: float, pauses: Iterable[Pause] = ()) -> datetime:
         """The latest instant from which until `start` `seconds` are worked; with pauses, they do not count."""
@@ -181,12 +188,12 @@ class BusinessCalendar:
             return self.prev_open(moved)
         return self._last_closing(day) if roll == "end_of_day" else moved
 
-    def _openings(self, year: int) -> Openings:
-        known = self._years.get(year)
+    def _openings(self, term: int) -> Openings:
+        known = self._terms.get(term)
         if known is None:
-            if len(self._years) >= _YEARS_KEPT:
-                self._years.clear()
-            known = self._years[year] = compile_year(self.rules, self.zone, year)
+            if len(self._terms) >= _TERMS_KEPT:
+                self._terms.clear()
+            known = self._terms[term] = compile_term(self.rules, self.zone, term)
         return known
 
     def _between(self, start: int, end: int) -> int:
@@ -195,23 +202,25 @@ class BusinessCalendar:
             return 0
         if self._always:
             return end - start
-        first, last = year_of(start), year_of(end)
+        first, last = start // TERM_MICROS, end // TERM_MICROS
         if last - first > HORIZON_YEARS:
             raise BusinessTimeError(
                 f"more than {HORIZON_YEARS} years lie between {instant_of(start)} and {instant_of(end)}"
             )
-        whole_years = sum(self._openings(year).total for year in range(first, last))
-        return whole_years + self._openings(last).worked(end) - self._openings(first).worked(start)
+        worked = self._openings(last).worked(end) - self._openings(first).worked(start)
+        for term in range(first, last):
+            worked += self._openings(term).total
+        return worked
 
     def _forward(self, at: int, amount: int) -> int:
         if self._always:
             return at + amount
         if not amount:
             return next(self._after(at))[0]
-        first = year_of(at)
+        first = at // TERM_MICROS
         sought = amount + self._openings(first).worked(at)
-        for year in range(first, min(first + HORIZON_YEARS, LAST_YEAR) + 1):
-            openings = self._openings(year)
+        for term in range(first, min(first + HORIZON_YEARS, _LAST_TERM) + 1):
+            openings = self._openings(term)
             if sought <= openings.total:
                 return openings.reach(sought)
             sought -= openings.total
@@ -222,21 +231,21 @@ class BusinessCalendar:
             return at - amount
         if not amount:
             return next(self._before(at))[1]
-        last = year_of(at)
+        last = at // TERM_MICROS
         left = self._openings(last).worked(at) - amount
-        for year in range(last, max(last - HORIZON_YEARS, FIRST_YEAR) - 1, -1):
+        for term in range(last, max(last - HORIZON_YEARS, _FIRST_TERM) - 1, -1):
             if left >= 0:
-                return self._openings(year).reach_back(left)
-            if year > FIRST_YEAR:
-                left += self._openings(year - 1).total
+                return self._openings(term).reach_back(left)
+            if term > _FIRST_TERM:
+                left += self._openings(term - 1).total
         raise _never(at)
 
     def _after(self, at: int) -> Iterator[Span]:
         """The open intervals from an instant on, clipped there. Raises BusinessTimeError where they end."""
-        first = year_of(at)
+        first = at // TERM_MICROS
         held: Span | None = None
-        for year in range(first, min(first + HORIZON_YEARS, LAST_YEAR) + 1):
-            openings = self._openings(year)
+        for term in range(first, min(first + HORIZON_YEARS, _LAST_TERM) + 1):
+            openings = self._openings(term)
             for i in range(bisect_right(openings.ends, at), len(openings.ends)):
                 if held and i == 0 and openings.continued:
                     held = (held[0], openings.ends[0])
@@ -250,11 +259,11 @@ class BusinessCalendar:
 
     def _before(self, at: int) -> Iterator[Span]:
         """The open intervals before an instant, latest first, clipped there. Raises as `_after`."""
-        last = year_of(at)
+        last = at // TERM_MICROS
         held: Span | None = None
         joins = False
-        for year in range(last, max(last - HORIZON_YEARS, FIRST_YEAR) - 1, -1):
-            openings = self._openings(year)
+        for term in range(last, max(last - HORIZON_YEARS, _FIRST_TERM) - 1, -1):
+            openings = self._openings(term)
             for i in range(bisect_left(openings.starts, at) - 1, -1, -1):
                 if held and joins:
                     held, joins = (openings.starts[i], held[1]), False
@@ -285,6 +294,8 @@ class BusinessCalendar:
 
 
 def _spans(pauses: Iterable[Pause]) -> list[Span]:
+    if pauses == ():
+        return []
     return merge((micros_of(paused), micros_of(resumed)) for paused, resumed in pauses)
 
 

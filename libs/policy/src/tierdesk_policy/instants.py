@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,11 +15,8 @@ HORIZON_YEARS: Final = 100
 """How far from its start an answer may lie: what has no end within a lifetime has none."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_YEAR_STARTS: Final = [
-    (datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND for year in range(FIRST_YEAR, LAST_YEAR + 2)
-]
-_FIRST: Final = _YEAR_STARTS[0]
-_END: Final = _YEAR_STARTS[-1]
+FIRST_MICROS: Final = (datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+END_MICROS: Final = (datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 
 
 class BusinessTimeError(ValueError):
@@ -32,23 +28,16 @@ def micros_of(at: datetime) -> int:
     if at.tzinfo is None:
         raise ValueError(f"{at} has no offset from UTC, so it is no instant")
     micros = (at - EPOCH) // _MICROSECOND
-    if not _FIRST <= micros < _END:
+    if not FIRST_MICROS <= micros < END_MICROS:
         raise BusinessTimeError(f"{at} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
     return micros
 
 
 def instant_of(micros: int) -> datetime:
     """The inverse of `micros_of`, in UTC. Raises BusinessTimeError outside of the years."""
-    if not _FIRST <= micros <= _END:
+    if not FIRST_MICROS <= micros <= END_MICROS:
         raise BusinessTimeError(f"the answer lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
     return EPOCH + micros * _MICROSECOND
-
-
-def year_of(micros: int) -> int:
-    """The year of UTC in which an instant lies. Raises BusinessTimeError outside of the years."""
-    if not _FIRST <= micros <= _END:
-        raise BusinessTimeError(f"the answer lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
-    return FIRST_YEAR - 1 + bisect_right(_YEAR_STARTS, micros)
 
 
 def duration_micros(seconds: float) -> int:
