@@ -32,6 +32,17 @@ def find_calendar_faults(document: Mapping[str, Any]) -> Iterator[Found]:
             yield from ((("calendars", i, *path), message) for path, message in (found or _closed(calendar)))
 
 
+def find_calendar_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
+    """Hours that end just before midnight: round the clock, they lose that minute each day."""
+    for i, calendar in enumerate(document.get("calendars", ())):
+        for field in ("weekly", "date_overrides"):
+            for day, intervals in (calendar.get(field) or {}).items():
+                for j, hours in _parsed(intervals):
+                    if DAY_SECONDS - 60 <= hours.closes < DAY_SECONDS:
+                        message = f"{hours} is closed for the last minute of the day; 24:00 is its end"
+                        yield ("calendars", i, field, day, j), message
+
+
 def _places(calendar: dict[str, Any]) -> Iterator[Found]:
     """Faults of zone and country."""
     zone, country, subdivision = (calendar.get(field) for field in ("tz", "country", "subdivision"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tierdesk_policy.calendar_checks import find_calendar_remarks
 from tierdesk_policy.escalation_checks import find_escalation_remarks
 from tierdesk_policy.likeness import find_likeness_remarks
 from tierdesk_policy.rule_checks import find_rule_remarks
@@ -15,6 +16,7 @@ def find_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
     """Every remark on a sound document whose defaults are filled in, as path and message."""
     yield from _matrix(document)
     yield from _rounds(document)
+    yield from find_calendar_remarks(document)
     view = View(document)
     yield from find_rule_remarks(view)
     yield from find_escalation_remarks(view)
