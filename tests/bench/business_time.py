@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -29,12 +30,14 @@ FIRST_YEAR, YEARS = 2024, 5
 QUESTIONS: Final = 50_000
 QUESTIONS_TO_PEERS: Final = 400
 """They take as many times longer."""
+WEEKS: Final = "up to two weeks apart"
+YEARS_APART: Final = "anywhere in five years"
 
 Ask = Callable[[], object]
 
 
 class Questions:
-    """Starts anywhere in five years, with up to forty working hours to add, and ends up to two weeks later."""
+    """Starts anywhere in five years, with up to forty working hours to add, and ends up to two weeks later or anywhere."""
 
     def __init__(self) -> None:
         random = Random(1)
@@ -43,7 +46,9 @@ class Questions:
         self.amounts = [random.randint(1, 40 * 3_600) for _ in range(QUESTIONS)]
         self.zone = find_zone(ZONE)
         self.starts = [datetime.fromtimestamp(second, self.zone) for second in self.seconds]
-        self.ends = [start + timedelta(seconds=random.randint(1, 14 * 86_400)) for start in self.starts]
+        ends = [start + timedelta(seconds=random.randint(1, 14 * 86_400)) for start in self.starts]
+        self.weeks = list(zip(self.starts, ends, strict=True))
+        self.years = [(min(pair), max(pair)) for pair in pairwise((*self.starts, self.starts[0]))]
 
 
 def measure(options: argparse.Namespace, console: Console) -> None:
@@ -75,7 +80,6 @@ def _calendar() -> BusinessCalendar:
 def _ours(calendar: BusinessCalendar, questions: Questions) -> dict[str, tuple[int, Ask]]:
     whole = list(zip(questions.seconds, questions.amounts, strict=True))
     zoned = list(zip(questions.starts, questions.amounts, strict=True))
-    pairs = list(zip(questions.starts, questions.ends, strict=True))
     zone = questions.zone
     return {
         "add, whole seconds": (QUESTIONS, lambda: [calendar.add_whole(at, amount) for at, amount in whole]),
@@ -83,7 +87,8 @@ def _ours(calendar: BusinessCalendar, questions: Questions) -> dict[str, tuple[i
             QUESTIONS,
             lambda: [calendar.add(start, amount).astimezone(zone) for start, amount in zoned],
         ),
-        "between, zoned": (QUESTIONS, lambda: [calendar.between(start, end) for start, end in pairs]),
+        f"between, {WEEKS}": (QUESTIONS, lambda: [calendar.between(*pair) for pair in questions.weeks]),
+        f"between, {YEARS_APART}": (QUESTIONS, lambda: [calendar.between(*pair) for pair in questions.years]),
     }
 
 
@@ -101,24 +106,27 @@ def _peers(
     place = pytz.timezone(ZONE)
     workdays = deltas.WorkDayRule(start_time=opens, end_time=closes, working_days=[0, 1, 2, 3, 4], tz=place)
     rules = deltas.Rules([workdays, deltas.HolidayRule(dict.fromkeys(closed, True), tz=place)])
-    asked = list(zip(questions.starts, questions.amounts, questions.ends, strict=True))[:QUESTIONS_TO_PEERS]
+    asked = list(zip(questions.starts, questions.amounts, strict=True))[:QUESTIONS_TO_PEERS]
+    weeks, years = questions.weeks[:QUESTIONS_TO_PEERS], questions.years[:QUESTIONS_TO_PEERS]
 
     def add() -> list[datetime]:
-        return [start.astimezone(UTC) + deltas.BusinessTimeDelta(rules, seconds=amount) for start, amount, _ in asked]
+        return [start.astimezone(UTC) + deltas.BusinessTimeDelta(rules, seconds=amount) for start, amount in asked]
 
-    def between() -> list[float]:
-        walls = [(start.replace(tzinfo=None), end.replace(tzinfo=None)) for start, _, end in asked]
+    def between(pairs: list[tuple[datetime, datetime]]) -> list[float]:
+        walls = [(start.replace(tzinfo=None), end.replace(tzinfo=None)) for start, end in pairs]
         return [
             durations.businessDuration(start, end, opens, closes, [5, 6], closed, unit="sec") for start, end in walls
         ]
 
-    added = [calendar.add(start, amount) for start, amount, _ in asked]
-    worked = [calendar.between(start, end) for start, _, end in asked]
-    report.conclude("businesstimedelta agrees", _agreement(added, add()))
-    report.conclude("business-duration agrees", _agreement(worked, between()))
+    report.conclude("businesstimedelta agrees", _agreement([calendar.add(*one) for one in asked], add()))
+    report.conclude(
+        "business-duration agrees",
+        _agreement([calendar.between(*pair) for pair in (*weeks, *years)], between(weeks) + between(years)),
+    )
     return {
         "businesstimedelta: add": (QUESTIONS_TO_PEERS, add),
-        "business-duration: between": (QUESTIONS_TO_PEERS, between),
+        f"business-duration: between, {WEEKS}": (QUESTIONS_TO_PEERS, lambda: between(weeks)),
+        f"business-duration: between, {YEARS_APART}": (QUESTIONS_TO_PEERS, lambda: between(years)),
     }
 
 
@@ -129,8 +137,10 @@ def _agreement(ours: Sequence[object], theirs: Sequence[object]) -> str:
 
 def _conclude(report: Report, asked: dict[str, tuple[int, Ask]]) -> None:
     for ours, theirs in (
+        ("add, whole seconds", "businesstimedelta: add"),
         ("add, zoned in and out", "businesstimedelta: add"),
-        ("between, zoned", "business-duration: between"),
+        (f"between, {WEEKS}", f"business-duration: between, {WEEKS}"),
+        (f"between, {YEARS_APART}", f"business-duration: between, {YEARS_APART}"),
     ):
         if theirs in asked:
             rates = [report.median_of(name, "calls_per_second") for name in (ours, theirs)]

@@ -15,6 +15,8 @@ from .zones import DAY, EPOCH, changes_of_year, segments, wall
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SHORT_DAYS: Final = 7
 LONG_DAYS: Final = 500
+MARGIN: Final = 3 * DAY
+"""So much more the oracles know of the zone, before and after."""
 KNOWN_FOR_TROUBLE: Final = {
     # The zone, and the years in which it is worth a look.
     "Europe/Lisbon": (1990, 2037),
@@ -155,7 +157,7 @@ class _Moments:
 
     def __init__(self, random: Random, rules: CalendarRules, first: int, days: int) -> None:
         self._random, self._rules, self._first, self._days = random, rules, first, days
-        around = segments(rules.tz, first, first + days * DAY)
+        around = segments(rules.tz, first - MARGIN, first + days * DAY + MARGIN)
         self._offsets = [each.offset for each in around]
         self._changes = [each.start for each in around[1:]]
 

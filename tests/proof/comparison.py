@@ -11,7 +11,7 @@ from tierdesk_policy import BusinessCalendar, BusinessTimeError, resolve_local
 from tierdesk_policy.business_time import Roll
 
 from .cases import LONG_DAYS, Case
-from .oracles import ONE_DAY, ExplicitIntervals, Pauses, SteppingClock
+from .oracles import ONE_DAY, ExplicitIntervals, Pauses, SteppingClock, read_hours
 from .zones import DAY, EPOCH, WALL_EPOCH, wall, wall_second, zone
 
 Oracle = SteppingClock | ExplicitIntervals
@@ -28,16 +28,17 @@ def compare(case: Case) -> list[str]:
 
 def find_differences(case: Case, calendar: BusinessCalendar) -> Iterator[str]:
     """Each question that the calendar answers otherwise than an oracle, with both answers."""
+    hours = read_hours(case)
+    explicit = ExplicitIntervals(case, (), hours)
     for pauses in ((), case.pauses) if case.pauses else ((),):
-        oracles: list[Oracle] = [ExplicitIntervals(case, pauses)]
+        oracles: list[Oracle] = [ExplicitIntervals(case, pauses, hours) if pauses else explicit]
         if case.days != LONG_DAYS:
-            oracles.append(SteppingClock(case, pauses))
+            oracles.append(SteppingClock(case, pauses, hours))
         for oracle in oracles:
             for question, answer, expected in _clock_questions(case, calendar, oracle, pauses):
                 if answer != expected:
                     name = type(oracle).__name__
                     yield f"{question}: the calendar says {_tell(answer)}, {name} {_tell(expected)}"
-    explicit = ExplicitIntervals(case, ())
     for question, answer, expected in (
         *_interval_questions(case, calendar, explicit),
         *_dates(case, calendar, explicit),

@@ -1,8 +1,8 @@
-"""Two oracles of business time, which share nothing but the zone files, neither with each other nor with the desk's arithmetic.
+"""Two oracles of business time, which share nothing with the desk's arithmetic, and little with each other.
 
 `SteppingClock` looks at the clock on the wall every minute and knows of each second whether it counts.
 `ExplicitIntervals` asks of the seconds at which anything can change what the rules say there, and walks from one to the next.
-Both take and give seconds since the epoch, and answer None for what lies outside of what they look at.
+Both read from the rules which hours start on a date, and take and give seconds since the epoch, and answer None for what lies outside of what they look at.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import holidays
 
 from tierdesk_policy import CalendarRules
 
-from .cases import WEEKDAYS, Case
-from .zones import DAY, WALL_EPOCH, Segment, segments, wall, wall_second
+from .cases import MARGIN, WEEKDAYS, Case
+from .zones import DAY, WALL_EPOCH, Segment, segments, wall, wall_second, zone
 
 ONE_DAY = timedelta(days=1)
-MARGIN = 3 * DAY
 STRIDES = (3_600, 60, 1)
 Pauses = tuple[tuple[int, int], ...]
 
@@ -28,6 +27,16 @@ Pauses = tuple[tuple[int, int], ...]
 @cache
 def _public(country: str, subdivision: str | None, year: int) -> frozenset[date]:
     return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=[year]).keys())
+
+
+HoursByDay = dict[date, tuple[tuple[int, int], ...]]
+
+
+def read_hours(case: Case) -> HoursByDay:
+    """What the rules say of each date that a case is about."""
+    first_day = (WALL_EPOCH + timedelta(seconds=case.first - MARGIN)).date()
+    days = (first_day + i * ONE_DAY for i in range(-1, case.days + 7))
+    return {day: hours_that_start_on(case.rules, day) for day in days}
 
 
 def hours_that_start_on(rules: CalendarRules, day: date) -> tuple[tuple[int, int], ...]:
@@ -47,9 +56,9 @@ def hours_that_start_on(rules: CalendarRules, day: date) -> tuple[tuple[int, int
 class SteppingClock:
     """Knows of each second whether it counts."""
 
-    def __init__(self, case: Case, pauses: Pauses) -> None:
+    def __init__(self, case: Case, pauses: Pauses, hours: HoursByDay) -> None:
         self._first = case.first
-        painted, painted_from = _paint(case)
+        painted, painted_from = _paint(case, hours)
         self._worked = bytearray().join(
             painted[shown - painted_from : shown - painted_from + seconds]
             for shown, seconds in _looks(case.rules.tz, case.first, case.end)
@@ -88,46 +97,47 @@ def _looks(name: str, first: int, end: int) -> tuple[tuple[int, int], ...]:
     """What the wall shows, looked at every minute and every second of a minute in which it leaps: runs of local seconds,
     each as its first and how many follow each other evenly.
     """
-    minutes = [wall_second(name, second) for second in range(first, end + 1, 60)]
+    place = zone(name)
+    offsets = [datetime.fromtimestamp(second, place).utcoffset() for second in range(first, end + 1, 60)]
     runs: list[tuple[int, int]] = []
-    for i, (shown, following) in enumerate(pairwise(minutes)):
-        even = following - shown == 60
-        looks = [(shown, 60)] if even else [(wall_second(name, first + i * 60 + n), 1) for n in range(60)]
-        for look, seconds in looks:
-            if runs and sum(runs[-1]) == look:
-                runs[-1] = (runs[-1][0], runs[-1][1] + seconds)
-            else:
-                runs.append((look, seconds))
+    before = None
+    for minute, (offset, following) in zip(range(first, end, 60), pairwise(offsets), strict=True):
+        if runs and before == offset == following:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 60)
+        else:
+            runs += [(wall_second(name, second), 1) for second in range(minute, minute + 60)]
+        before = offset
     return tuple(runs)
 
 
-def _paint(case: Case) -> tuple[bytes, int]:
+def _paint(case: Case, hours: HoursByDay) -> tuple[bytes, int]:
     """Each second of the wall, open or not, and the first of them."""
-    first_day = (WALL_EPOCH + timedelta(seconds=case.first - MARGIN)).date()
-    days = [first_day + timedelta(days=i) for i in range(case.days + 7)]
-    painted = bytearray((len(days) + 1) * DAY)
-    for i, day in enumerate(days):
-        for opens, closes in hours_that_start_on(case.rules, day):
-            painted[i * DAY + opens : i * DAY + closes] = b"\1" * (closes - opens)
-    for i, day in enumerate(days):
-        for opens, closes in case.rules.breaks.get(day, ()):
-            painted[i * DAY + opens : i * DAY + closes] = bytes(closes - opens)
+    first_day = min(hours)
+    painted = bytearray((len(hours) + 1) * DAY)
+    for day, intervals in hours.items():
+        midnight = (day - first_day).days * DAY
+        for opens, closes in intervals:
+            painted[midnight + opens : midnight + closes] = b"\1" * (closes - opens)
+    for day, cuts in case.rules.breaks.items():
+        midnight = (day - first_day).days * DAY
+        for opens, closes in cuts if day in hours else ():
+            painted[midnight + opens : midnight + closes] = bytes(closes - opens)
     return bytes(painted), (first_day - WALL_EPOCH.date()).days * DAY
 
 
 class ExplicitIntervals:
     """The stretches that count, one by one, and for each date on which such hours start when the last of them end."""
 
-    def __init__(self, case: Case, pauses: Pauses) -> None:
+    def __init__(self, case: Case, pauses: Pauses, hours: HoursByDay) -> None:
         self.zone = case.rules.tz
         self.intervals: list[tuple[int, int]] = []
         self.closings: dict[date, int] = {}
         self._segments = segments(self.zone, case.first - MARGIN, case.end + MARGIN)
-        edges = sorted({case.first, case.end, *_edges(case, pauses, self._segments)})
+        edges = sorted({case.first, case.end, *_edges(case, pauses, self._segments, hours)})
         for start, end in pairwise(edges):
             if start < case.first or end > case.end:
                 continue
-            owners = _owners(case.rules, wall(self.zone, start))
+            owners = _owners(case.rules, hours, wall(self.zone, start))
             self.closings |= dict.fromkeys(owners, end)
             if owners and not any(paused <= start < resumed for paused, resumed in pauses):
                 self._extend(start, end)
@@ -176,15 +186,12 @@ class ExplicitIntervals:
         raise AssertionError(f"{self.zone} is not looked at when it would show {local}")
 
 
-def _edges(case: Case, pauses: Pauses, around: Iterable[Segment]) -> Iterable[int]:
+def _edges(case: Case, pauses: Pauses, around: Iterable[Segment], hours: HoursByDay) -> Iterable[int]:
     """Every second at which what counts may change; and more, which does no harm."""
     local_edges = set()
-    first_day = (WALL_EPOCH + timedelta(seconds=case.first - MARGIN)).date()
-    for i in range(case.days + 7):
-        day = first_day + timedelta(days=i)
+    for day, intervals in hours.items():
         midnight = (day - WALL_EPOCH.date()).days * DAY
-        hours = (*hours_that_start_on(case.rules, day), *case.rules.breaks.get(day, ()))
-        local_edges |= {midnight + edge for each in hours for edge in each}
+        local_edges |= {midnight + edge for each in (*intervals, *case.rules.breaks.get(day, ())) for edge in each}
     for segment in around:
         yield segment.start
         yield from (edge - segment.offset for edge in local_edges)
@@ -192,13 +199,11 @@ def _edges(case: Case, pauses: Pauses, around: Iterable[Segment]) -> Iterable[in
         yield from pause
 
 
-def _owners(rules: CalendarRules, shown: datetime) -> set[date]:
+def _owners(rules: CalendarRules, hours: HoursByDay, shown: datetime) -> set[date]:
     """The dates whose hours are worked when the wall shows this: none when it is closed."""
     day = shown.date()
     second = shown.hour * 3_600 + shown.minute * 60 + shown.second
     looks = ((day, second), (day - ONE_DAY, second + DAY))
     if any(opens <= at < closes for date_, at in looks for opens, closes in rules.breaks.get(date_, ())):
         return set()
-    return {
-        date_ for date_, at in looks if any(opens <= at < closes for opens, closes in hours_that_start_on(rules, date_))
-    }
+    return {date_ for date_, at in looks if any(opens <= at < closes for opens, closes in hours[date_])}

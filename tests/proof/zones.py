@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WALL_EPOCH = EPOCH.replace(tzinfo=None)
 DAY = 86_400
+HALF_DAY = 43_200
 HOUR = 3_600
 
 
@@ -36,25 +37,29 @@ def wall(name: str, second: int) -> datetime:
 
 def wall_second(name: str, second: int) -> int:
     """The same in seconds since 1970-01-01T00:00 of the wall."""
+    return second + offset_at(name, second)
+
+
+def offset_at(name: str, second: int) -> int:
+    """By how many seconds the wall is ahead of UTC."""
     offset = datetime.fromtimestamp(second, zone(name)).utcoffset()
     assert offset is not None
-    return second + offset.days * DAY + offset.seconds
+    return offset.days * DAY + offset.seconds
 
 
 @lru_cache(maxsize=4_096)
 def segments(name: str, start: int, end: int) -> tuple[Segment, ...]:
-    """The stretches of one offset, looked for hour by hour, and second by second in an hour with a change."""
+    """The stretches of one offset, looked for every twelve hours, and second by second between two that differ."""
     found = []
-    opened, offset = start, wall_second(name, start) - start
-    for hour in range(start, end, HOUR):
-        last = min(hour + HOUR, end)
-        if wall_second(name, last) - last == offset:
+    opened, offset = start, offset_at(name, start)
+    for look in range(start, end, HALF_DAY):
+        last = min(look + HALF_DAY, end)
+        if offset_at(name, last) == offset:
             continue
-        for second in range(hour + 1, last + 1):
-            now = wall_second(name, second) - second
-            if now != offset:
-                found.append(Segment(opened, second, offset))
-                opened, offset = second, now
+        hour = next(hour for hour in range(look, last, HOUR) if offset_at(name, min(hour + HOUR, last)) != offset)
+        change = next(second for second in range(hour, last + 1) if offset_at(name, second) != offset)
+        found.append(Segment(opened, change, offset))
+        opened, offset = change, offset_at(name, change)
     return (*found, Segment(opened, end, offset))
 
 
@@ -64,6 +69,6 @@ def changes_of_year(name: str, year: int) -> tuple[int, ...]:
     start = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
     changes = []
     for noon in range(start, start + 366 * DAY, DAY):
-        if wall_second(name, noon) - noon != wall_second(name, noon + DAY) - noon - DAY:
+        if offset_at(name, noon) != offset_at(name, noon + DAY):
             changes += [each.start for each in segments(name, noon, noon + DAY)[1:]]
     return tuple(changes)

@@ -203,11 +203,14 @@ class BusinessCalendar:
         if self._always:
             return end - start
         first, last = start // TERM_MICROS, end // TERM_MICROS
+        openings = self._terms.get(last) or self._openings(last)
+        if first == last:
+            return openings.worked(end) - openings.worked(start)
         if last - first > HORIZON_YEARS:
             raise BusinessTimeError(
                 f"more than {HORIZON_YEARS} years lie between {instant_of(start)} and {instant_of(end)}"
             )
-        worked = self._openings(last).worked(end) - self._openings(first).worked(start)
+        worked = openings.worked(end) - self._openings(first).worked(start)
         for term in range(first, last):
             worked += self._openings(term).total
         return worked
@@ -218,12 +221,15 @@ class BusinessCalendar:
         if not amount:
             return next(self._after(at))[0]
         first = at // TERM_MICROS
-        sought = amount + self._openings(first).worked(at)
-        for term in range(first, min(first + HORIZON_YEARS, _LAST_TERM) + 1):
+        openings = self._terms.get(first) or self._openings(first)
+        sought = amount + openings.worked(at)
+        if sought <= openings.total:
+            return openings.reach(sought)
+        for term in range(first + 1, min(first + HORIZON_YEARS, _LAST_TERM) + 1):
+            sought -= openings.total
             openings = self._openings(term)
             if sought <= openings.total:
                 return openings.reach(sought)
-            sought -= openings.total
         raise _never(at)
 
     def _backward(self, at: int, amount: int) -> int:

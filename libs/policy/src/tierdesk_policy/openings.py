@@ -86,7 +86,7 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
 class Openings:
     """The opening times of one term in microseconds since the epoch: sorted, disjoint, clipped to the term.
 
-    `before[i]` is what is open in the term before interval i, `through[i]` what is open until its end.
+    `before[i]` is what is open in the term before interval i, `through[i]` what is open until its end, `total` is all.
     `continued` says that the first interval began in the term before.
     """
 
@@ -94,17 +94,15 @@ class Openings:
     ends: list[int]
     before: list[int]
     through: list[int]
+    total: int
     continued: bool
-
-    @property
-    def total(self) -> int:
-        """All open time of the term."""
-        return self.through[-1] if self.through else 0
 
     def worked(self, at: int) -> int:
         """Open time from the start of the term until an instant."""
         i = bisect_right(self.starts, at) - 1
-        return self.before[i] + min(at, self.ends[i]) - self.starts[i] if i >= 0 else 0
+        if i < 0:
+            return 0
+        return self.before[i] + at - self.starts[i] if at < self.ends[i] else self.through[i]
 
     def reach(self, amount: int) -> int:
         """The earliest instant by which `amount` is worked; more than zero, and no more than the total."""
@@ -133,8 +131,8 @@ def compile_term(rules: CalendarRules, zone: tzinfo, term: int) -> Openings:
     continued = bool(pieces) and pieces[0][0] < starts_at
     starts = [max(piece[0], starts_at) * MICROS for piece in pieces]
     ends = [min(piece[1], ends_at) * MICROS for piece in pieces]
-    through = list(accumulate(end - start for start, end in zip(starts, ends, strict=True)))
-    return Openings(starts, ends, [0, *through[:-1]] if through else [], through, continued)
+    sums = list(accumulate((end - start for start, end in zip(starts, ends, strict=True)), initial=0))
+    return Openings(starts, ends, sums[:-1], sums[1:], sums[-1], continued)
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
