@@ -79,10 +79,15 @@ def _calendar() -> BusinessCalendar:
 
 def _ours(calendar: BusinessCalendar, questions: Questions) -> dict[str, tuple[int, Ask]]:
     whole = list(zip(questions.seconds, questions.amounts, strict=True))
+    whole_weeks = [(int(start.timestamp()), int(end.timestamp())) for start, end in questions.weeks]
     zoned = list(zip(questions.starts, questions.amounts, strict=True))
     zone = questions.zone
     return {
         "add, whole seconds": (QUESTIONS, lambda: [calendar.add_whole(at, amount) for at, amount in whole]),
+        f"between, whole seconds {WEEKS}": (
+            QUESTIONS,
+            lambda: [calendar.between_whole(start, end) for start, end in whole_weeks],
+        ),
         "add, zoned in and out": (
             QUESTIONS,
             lambda: [calendar.add(start, amount).astimezone(zone) for start, amount in zoned],
@@ -139,6 +144,7 @@ def _conclude(report: Report, asked: dict[str, tuple[int, Ask]]) -> None:
     for ours, theirs in (
         ("add, whole seconds", "businesstimedelta: add"),
         ("add, zoned in and out", "businesstimedelta: add"),
+        (f"between, whole seconds {WEEKS}", f"business-duration: between, {WEEKS}"),
         (f"between, {WEEKS}", f"business-duration: between, {WEEKS}"),
         (f"between, {YEARS_APART}", f"business-duration: between, {YEARS_APART}"),
     ):

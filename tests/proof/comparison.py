@@ -59,6 +59,8 @@ def _clock_questions(
         yield _back(case, f"prev_open({at}){told}", partial(calendar.prev_open, at, stops), oracle.subtract(start, 0))
         worked = oracle.between(start, other)
         yield f"between({at}, {instant(other)}){told}", calendar.between(at, instant(other), stops), worked
+        if not stops:
+            yield f"between_whole({start}, {other})", calendar.between_whole(start, other), worked
         for seconds in {*case.amounts, worked, oracle.between(other, start)}:
             ahead, back = oracle.add(start, seconds), oracle.subtract(start, seconds)
             yield _ahead(case, f"add({at}, {seconds}){told}", partial(calendar.add, at, seconds, stops), ahead)

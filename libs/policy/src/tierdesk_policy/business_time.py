@@ -22,13 +22,12 @@ from typing import Final, Literal
 from tierdesk_policy.instants import (
     END_MICROS,
     FIRST_MICROS,
-    FIRST_YEAR,
     HORIZON_YEARS,
-    LAST_YEAR,
     BusinessTimeError,
     duration_micros,
     instant_of,
     micros_of,
+    micros_of_second,
 )
 from tierdesk_policy.openings import (
     MICROS,
@@ -125,10 +124,7 @@ class BusinessCalendar:
 
     def add_whole(self, start_second: int, seconds: int) -> int:
         """As `add` without pauses, in whole seconds since the epoch: for who counts many deadlines at once."""
-        at = start_second * MICROS
-        if not FIRST_MICROS <= at < END_MICROS:
-            raise BusinessTimeError(f"second {start_second} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
-        return self._forward(at, duration_micros(seconds)) // MICROS
+        return self._forward(micros_of_second(start_second), duration_micros(seconds)) // MICROS
 
     def subtract(self, start: datetime, seconds: float, pauses: Iterable[Pause] = ()) -> datetime:
         """The latest instant from which until `start` `seconds` are worked; with pauses, they do not count."""
@@ -156,6 +152,10 @@ class BusinessCalendar:
         for paused, resumed in _spans(pauses):
             worked -= self._between(max(first, paused), min(last, resumed))
         return worked // MICROS if worked % MICROS == 0 else worked / MICROS
+
+    def between_whole(self, start_second: int, end_second: int) -> int:
+        """As `between` without pauses, in whole seconds since the epoch."""
+        return self._between(micros_of_second(start_second), micros_of_second(end_second)) // MICROS
 
     def intervals(self, start: datetime, count: int) -> list[tuple[datetime, datetime]]:
         """The next `count` open intervals as the calendar has them, the first clipped at `start`."""

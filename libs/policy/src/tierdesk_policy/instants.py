@@ -33,6 +33,14 @@ def micros_of(at: datetime) -> int:
     return micros
 
 
+def micros_of_second(second: int) -> int:
+    """Microseconds of a whole second since the epoch. Raises BusinessTimeError outside of the years."""
+    micros = second * MICROS
+    if not FIRST_MICROS <= micros < END_MICROS:
+        raise BusinessTimeError(f"second {second} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return micros
+
+
 def instant_of(micros: int) -> datetime:
     """The inverse of `micros_of`, in UTC. Raises BusinessTimeError outside of the years."""
     if not FIRST_MICROS <= micros <= END_MICROS:
