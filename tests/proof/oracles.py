@@ -2,7 +2,8 @@
 
 `SteppingClock` looks at the clock on the wall every minute and knows of each second whether it counts.
 `ExplicitIntervals` asks of the seconds at which anything can change what the rules say there, and walks from one to the next.
-Both read from the rules which hours start on a date, and take and give seconds since the epoch, and answer None for what lies outside of what they look at.
+Both are told which hours start on a date, take and give seconds since the epoch, and answer None for what lies outside
+of what they look at.
 """
 
 from __future__ import annotations
@@ -22,14 +23,12 @@ from .zones import DAY, WALL_EPOCH, Segment, segments, wall, wall_second, zone
 ONE_DAY = timedelta(days=1)
 STRIDES = (3_600, 60, 1)
 Pauses = tuple[tuple[int, int], ...]
+HoursByDay = dict[date, tuple[tuple[int, int], ...]]
 
 
 @cache
 def _public(country: str, subdivision: str | None, year: int) -> frozenset[date]:
     return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=[year]).keys())
-
-
-HoursByDay = dict[date, tuple[tuple[int, int], ...]]
 
 
 def read_hours(case: Case) -> HoursByDay:

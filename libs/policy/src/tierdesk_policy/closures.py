@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -18,10 +19,9 @@ from tierdesk_policy.ical_events import (
     lay_out,
 )
 from tierdesk_policy.openings import merge
-from tierdesk_policy.units import DAY_SECONDS, Hours
+from tierdesk_policy.units import DAY_SECONDS, LONGEST_NIGHT_SECONDS, Hours
 from tierdesk_policy.zones import find_zone, zone_names
 
-LONGEST_NIGHT_SECONDS: Final = 12 * 3_600
 _LONGEST_NOTE: Final = 60
 _NO_PLACE: Final = frozenset({"UTC", "Etc/UTC"})
 """Where a time is given so, nobody has said what the clock on a wall shows."""
@@ -56,11 +56,13 @@ def import_parts(
     """
     parts = CalendarParts(_zone_of(file, zone))
     read_in = find_zone(parts.zone) if parts.zone is not None else None
-    yearly = () if as_hours else tuple(event for event in file.events if _is_yearly(event, file, first))
-    for event in yearly:
+    told = Counter(event.uid for event in file.events)
+    alone = (event for event in file.events if told[event.uid] == 1 and not as_hours)
+    yearly = {event.line: event for event in alone if _is_yearly(event, first)}
+    for event in yearly.values():
         parts.holidays_annual |= {f"{day:%m-%d}": event.summary for day in _days(event.starts, event.ends)}
     for occurrence in lay_out(file, first, last):
-        if occurrence.event in yearly:
+        if occurrence.event.line in yearly:
             continue
         if occurrence.starts == occurrence.ends:
             parts.left_out.append(Fault(file.source, occurrence.event.line, "", "takes no time"))
@@ -112,7 +114,7 @@ def _zone_of(file: EventFile, zone: str | None) -> str | None:
     return named
 
 
-def _is_yearly(event: CalendarEvent, file: EventFile, first: date) -> bool:
+def _is_yearly(event: CalendarEvent, first: date) -> bool:
     """Whether the event closes the same dates of each year, from before `first` on and for ever."""
     rule = event.rule
     return (
@@ -128,7 +130,6 @@ def _is_yearly(event: CalendarEvent, file: EventFile, first: date) -> bool:
         and ("BYMONTHDAY" not in rule or "BYMONTH" in rule)
         and not event.also
         and not event.except_on
-        and not any(other.uid == event.uid for other in file.events if other is not event)
         and not _runs_into_leap_day(event)
     )
 
