@@ -14,7 +14,8 @@ from tierdesk_policy import BusinessCalendar, CalendarRules
 from tierdesk_policy.business_time import Pause
 from tierdesk_policy.units import DAY_SECONDS, Hours
 
-from .__main__ import find_differing
+from . import comparison
+from .__main__ import find_differing, main
 from .cases import draw_case, make_case
 from .comparison import compare, find_differences, instant
 from .oracles import ExplicitIntervals, read_hours
@@ -91,6 +92,20 @@ def test_what_is_added_lies_between_and_can_be_taken_back_to_the_microsecond(num
 def test_a_planted_fault_is_found(fault: str) -> None:
     cases = (make_case(1, number) for number in range(500))
     assert any(any(find_differences(case, FAULTS[fault](case.rules))) for case in cases)
+
+
+def test_the_command_fails_and_tells_what_differs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = next(n for n in range(500) if any(find_differences(make_case(1, n), ClosesLate(make_case(1, n).rules))))
+    monkeypatch.setattr("sys.argv", ["proof", "--seed", "1", "--case", str(number)])
+    assert main() == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 cases, 0 differing, seed=1"
+    monkeypatch.setattr(comparison, "BusinessCalendar", ClosesLate)
+    assert main() == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[-1] == "1 cases, 1 differing, seed=1"
+    assert any("the calendar says True" in line for line in told)
 
 
 def test_a_case_is_the_same_each_time_it_is_made() -> None:
