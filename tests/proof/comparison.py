@@ -114,16 +114,15 @@ def _interval_questions(
 
 
 def _listed(ask: Callable[[int], list[tuple[datetime, datetime]]], most: int) -> list[tuple[int, int]]:
-    """As many intervals as there are, up to `most`."""
+    """As many intervals as there are, up to `most`: a calendar that opens a few times only has no more to list."""
     least = 0
     while least < most:
-        count = (least + most + 1) // 2 if least else most
+        count = (least + most + 1) // 2
         try:
             ask(count)
             least = count
         except BusinessTimeError:
             most = count - 1
-            least = max(least, 1) if most else 0
     return [(second_of(opens), second_of(closes)) for opens, closes in ask(least)]
 
 

@@ -108,6 +108,13 @@ def test_the_command_fails_and_tells_what_differs(
     assert any("the calendar says True" in line for line in told)
 
 
+@pytest.mark.parametrize("number", [1_275, 10_997, 18_156])
+def test_calendars_that_open_on_a_date_or_two_and_never_again_agree(number: int) -> None:
+    case = make_case(469_122_800, number)
+    assert case.rules.weekly == {}
+    assert compare(case) == []
+
+
 def test_a_case_is_the_same_each_time_it_is_made() -> None:
     assert make_case(7, 3) == make_case(7, 3)
     assert make_case(7, 3) != make_case(7, 4) != make_case(8, 4)
