@@ -12,7 +12,7 @@ DEV := .venv/.dev-$(HERE)
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 PUBLISHED = $(or $(TIERDESK_PUBLISH),127.0.0.1:8080)
 
-.PHONY: help install install-dev up demo test fuzz faults faults-long bench check fmt lock clean compose-up compose-down compose-test compose-scale
+.PHONY: help install install-dev up demo test prove fuzz faults faults-long bench bench-peers check fmt lock clean compose-up compose-down compose-test compose-scale
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
@@ -30,6 +30,9 @@ demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
 test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
 	$(BIN)/pytest -m "not faults and not compose" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+prove: $(DEV) ## Compare business time with two oracles that know nothing of its arithmetic, in 20,000 random cases (minutes)
+	cd tests && ../$(BIN)/python -m proof $(ARGS)
+
 fuzz: $(DEV) ## Ask every endpoint many more requests made from its OpenAPI document, other ones each time (minutes)
 	TIERDESK_TEST_EXAMPLES=$${TIERDESK_TEST_EXAMPLES:-300} $(BIN)/pytest tests/e2e/test_openapi.py $(ARGS)
 
@@ -42,10 +45,14 @@ faults-long: $(DEV) ## The same with 10,000 tickets, 200 kills and each crash wi
 bench: $(DEV) ## Measure the road of a ticket against its raw limit (minutes; ARGS="growth --rounds 10", --help tells)
 	cd tests && ../$(BIN)/python -m bench $(ARGS)
 
+bench-peers: $(DEV) ## Install the libraries that business time is measured beside, apart from the environment, and measure
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --target .cache/peers -r requirements/peers.txt
+	cd tests && ../$(BIN)/python -m bench calendar $(ARGS)
+
 check: $(DEV) ## Check style, types, layers and that the generated documents are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=tests $(BIN)/mypy $(addsuffix /src,$(PACKAGES)) conftest.py tests/servers tests/bench $(wildcard examples)
+	MYPYPATH=tests $(BIN)/mypy $(addsuffix /src,$(PACKAGES)) conftest.py tests/servers tests/bench tests/proof $(wildcard examples)
 	$(BIN)/lint-imports
 	$(BIN)/python -m tierdesk_contracts.documents --check
 	$(BIN)/python -m tierdesk_router.lifecycle_document --check
@@ -70,7 +77,7 @@ compose-scale: $(DEV) ## Measure 1, 2 and 4 routers in containers of a quarter c
 
 lock: ## Make requirements/*.txt anew from the *.in files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
-	for name in build runtime telemetry ldap dev; do \
+	for name in build runtime telemetry ldap dev peers; do \
 		uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 \
 			$$(case $$name in telemetry|ldap|dev) echo --constraints requirements/runtime.txt;; esac) $(ARGS) \
 			--output-file requirements/$$name.txt requirements/$$name.in || exit 1; \

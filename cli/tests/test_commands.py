@@ -354,3 +354,52 @@ def test_example_people_hand_work_straight_to_a_supplier_where_an_edge_passes_a_
     six_tier = load_policy_file(FIVE_TIER.with_name("six-tier.yaml"))
     assert list(ways_to_suppliers(six_tier)) == ["l1/printer/l4", "l1/printer-and-copier-machine/l4"]
     assert list(ways_to_suppliers(load_policy_file(FIVE_TIER.with_name("two-tier.yaml")))) == []
+
+
+ICS = (
+    "BEGIN:VCALENDAR",
+    "VERSION:2.0",
+    "PRODID:-//test//",
+    "BEGIN:VEVENT",
+    "DTSTART;VALUE=DATE:20201225",
+    "RRULE:FREQ=YEARLY",
+    "SUMMARY:Natal\x1b[31m",
+    "END:VEVENT",
+    "BEGIN:VEVENT",
+    "DTSTART;TZID=Europe/Lisbon:20260612T120000",
+    "DURATION:PT2H",
+    "END:VEVENT",
+    "END:VCALENDAR",
+)
+
+
+def test_closures_are_read_out_of_an_icalendar_file(tierdesk, tmp_path):
+    file = tmp_path / "closed.ics"
+    file.write_text("\r\n".join(ICS))
+    done = tierdesk("calendar", "import", file, "--from", "2026", "--years", "2")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "# 2 events, 2026 to 2027; dates and times in Europe/Lisbon",
+        "holidays_annual:",
+        '  - "12-25"  # Natal [31m',
+        "breaks:",
+        '  2026-06-12: ["12:00-14:00"]',
+    ]
+    hours = tierdesk("calendar", "import", file, "--from", "2026", "--years", "1", "--as-hours").out
+    assert hours.splitlines()[1:] == [
+        "date_overrides:",
+        '  2026-06-12: ["12:00-14:00"]',
+        '  2026-12-25: ["00:00-24:00"]  # Natal [31m',
+    ]
+
+
+def test_an_icalendar_file_that_cannot_be_read_is_told_with_the_line(tierdesk, tmp_path):
+    file = tmp_path / "closed.ics"
+    file.write_text("\r\n".join(ICS).replace("FREQ=YEARLY", "FREQ=HOURLY"))
+    told = tierdesk("calendar", "import", file).check_one_line(2)
+    assert told == f"{file}:6: RRULE: FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY"
+    told = tierdesk("calendar", "import", tmp_path / "none.ics").check_one_line(1)
+    assert "No such file" in told
+    file.write_text("\r\n".join(ICS[:3] + ICS[-1:]))
+    told = tierdesk("calendar", "import", file, "--from", "2026").check_one_line(1)
+    assert told == f"{file}: no event takes place from 2026 to 2030"

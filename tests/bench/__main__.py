@@ -5,6 +5,7 @@
     python -m bench memory --tickets 100000
     python -m bench soak --minutes 30
     python -m bench triage                             in memory, seconds
+    python -m bench calendar                           in memory; beside other libraries after `make bench-peers`
 
 Rounds of what is compared are interleaved. Trust the ratios, and distrust all of it when `steal` exceeds 0.05.
 """
@@ -18,7 +19,7 @@ from typing import Final
 
 from rich.console import Console
 
-from . import endpoint, growth, memory, pipeline, triage
+from . import business_time, endpoint, growth, memory, pipeline, triage
 from .grounds import Grounds, running_grounds
 
 Benchmark = Callable[[Grounds, argparse.Namespace, Console], None]
@@ -30,7 +31,10 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "memory": memory.measure,
     "soak": memory.soak,
 }
-IN_MEMORY: Final[dict[str, Callable[[argparse.Namespace, Console], None]]] = {"triage": triage.measure}
+IN_MEMORY: Final[dict[str, Callable[[argparse.Namespace, Console], None]]] = {
+    "triage": triage.measure,
+    "calendar": business_time.measure,
+}
 USUAL: Final = ("endpoint", "pipeline", "latency")
 
 

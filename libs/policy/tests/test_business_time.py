@@ -239,6 +239,21 @@ def test_instants_out_of_reach_are_refused(year):
         calendar().add(at(f"{year}-06-01T00:00:00+00:00"), 60)
 
 
+def test_whole_seconds_go_in_and_out_within_the_same_years():
+    office = calendar()
+    friday, monday = (int(at(text).timestamp()) for text in ("2026-03-06T16:00:00+00:00", "2026-03-09T10:00:00+00:00"))
+    assert office.add_whole(friday, 2 * 3_600) == monday
+    assert office.between_whole(friday, monday) == 2 * 3_600
+    assert office.between_whole(monday, friday) == 0
+    for second in (-(10**11), 10**12):
+        with pytest.raises(BusinessTimeError, match="outside of the years"):
+            office.add_whole(second, 60)
+        with pytest.raises(BusinessTimeError, match="outside of the years"):
+            office.between_whole(second, friday)
+    with pytest.raises(ValueError, match="not a duration"):
+        office.add_whole(friday, -1)
+
+
 def test_answers_out_of_reach_are_refused():
     with pytest.raises(BusinessTimeError):
         BusinessCalendar.elapsed().add(at("9000-12-31T23:00:00+00:00"), 7_200)

@@ -8,7 +8,7 @@ Instants go in as aware datetimes and come out in UTC. What the operations mean:
 * adding nothing to a closed instant gives the next open one; subtracting nothing gives the last closing instant;
 * wall time decides what is open: an hour that the clock skips is not worked, one that it shows twice is worked twice.
 
-A calendar is compiled year by year when first asked about it, and searched by bisection.
+A calendar is compiled term by term when first asked about it, and searched by bisection.
 """
 
 from __future__ import annotations
@@ -16,14 +16,26 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Final, Literal
 
+from tierdesk_policy.instants import (
+    END_MICROS,
+    FIRST_MICROS,
+    HORIZON_YEARS,
+    BusinessTimeError,
+    duration_micros,
+    instant_of,
+    micros_of,
+    micros_of_second,
+)
 from tierdesk_policy.openings import (
     MICROS,
+    TERM_MICROS,
     CalendarRules,
     Openings,
     Span,
-    compile_year,
+    compile_term,
     merge,
     public_holidays,
     to_utc,
@@ -33,24 +45,14 @@ from tierdesk_policy.zones import EPOCH, SECOND, find_zone, stretches
 
 __all__ = ["BusinessCalendar", "BusinessTimeError", "CalendarRules", "Pause", "Roll", "resolve_local"]
 
-FIRST_YEAR: Final = 1900
-LAST_YEAR: Final = 9000
-HORIZON_YEARS: Final = 100
-"""How far from its start an answer may lie: what has no end within a lifetime has none."""
-
 Pause = tuple[datetime, datetime]
 """A stretch of absolute time in which a clock stands still: from the first instant until before the second."""
 Roll = Literal["none", "forward", "back", "end_of_day"]
 
-_MICROSECOND: Final = timedelta(microseconds=1)
-_FIRST: Final = (datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
-_END: Final = (datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
-_YEARS_KEPT: Final = 256
+_FIRST_TERM: Final = FIRST_MICROS // TERM_MICROS
+_LAST_TERM: Final = (END_MICROS - 1) // TERM_MICROS
+_TERMS_KEPT: Final = 256
 _WHOLE_WEEK: Final = {day: (Hours(0, DAY_SECONDS),) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
-
-
-class BusinessTimeError(ValueError):
-    """There is no such instant: outside of the years 1900 to 9000, or further than a hundred years from the start."""
 
 
 def resolve_local(local: datetime, tz: tzinfo) -> datetime:
@@ -64,7 +66,7 @@ def resolve_local(local: datetime, tz: tzinfo) -> datetime:
 class BusinessCalendar:
     """The working hours of one party, as arithmetic. Raises ValueError for an unknown zone or country.
 
-    Safe to share between threads: a year may be compiled twice, with the same result.
+    Safe to share between threads: a term may be compiled twice, with the same result.
     """
 
     def __init__(self, rules: CalendarRules) -> None:
@@ -72,7 +74,7 @@ class BusinessCalendar:
         self.zone: Final = find_zone(rules.tz)
         if rules.country is not None:
             public_holidays(rules.country, rules.subdivision, 2_000)
-        self._years: Final[dict[int, Openings]] = {}
+        self._terms: Final[dict[int, Openings]] = {}
         self._always: Final = (
             rules.weekly == _WHOLE_WEEK
             and rules.country is None
@@ -84,28 +86,29 @@ class BusinessCalendar:
         """The calendar that never closes."""
         return cls(CalendarRules(tz="UTC", weekly=_WHOLE_WEEK))
 
-    def is_open(self, at: datetime) -> bool:
-        """Whether an instant is worked."""
-        instant = _micros(at)
-        year = self._openings(_year_of(instant))
-        return year.worked(instant + 1) > year.worked(instant)
+    def is_open(self, at: datetime, pauses: Iterable[Pause] = ()) -> bool:
+        """Whether an instant is worked; with pauses, whether it counts."""
+        instant = micros_of(at)
+        openings = self._openings(instant // TERM_MICROS)
+        return openings.worked(instant + 1) > openings.worked(instant) and not any(
+            paused <= instant < resumed for paused, resumed in _spans(pauses)
+        )
 
     def is_workday(self, day: date) -> bool:
         """Whether any hours that start on this date are worked."""
         return bool(self._worked_on(day))
 
-    def next_open(self, start: datetime) -> datetime:
-        """The first open instant from `start` on; `start` itself when it is open."""
-        return self.intervals(start, 1)[0][0]
+    def next_open(self, start: datetime, pauses: Iterable[Pause] = ()) -> datetime:
+        """The first instant from `start` on that counts; `start` itself when it does."""
+        return self.add(start, 0, pauses)
 
-    def prev_open(self, start: datetime) -> datetime:
-        """The end of the open time before `start`: `start` itself inside of an interval and at its closing."""
-        return self.intervals_before(start, 1)[0][1]
+    def prev_open(self, start: datetime, pauses: Iterable[Pause] = ()) -> datetime:
+        """The end of the time that counts before `start`: `start` itself inside of an interval and at its closing."""
+        return self.subtract(start, 0, pauses)
 
     def add(self, start: datetime, seconds: float, pauses: Iterable[Pause] = ()) -> datetime:
         """The instant by which `seconds` are worked from `start` on; with pauses, they do not count."""
-        remaining = _duration(seconds)
-        at = _micros(start)
+        at, remaining = micros_of(start), duration_micros(seconds)
         for paused, resumed in _spans(pauses):
             if resumed <= at:
                 continue
@@ -117,30 +120,50 @@ class BusinessCalendar:
             elif self._forward(at, 0) < paused:
                 break
             at = max(at, resumed)
-        return _instant(self._forward(at, remaining))
+        return instant_of(self._forward(at, remaining))
 
-    def subtract(self, start: datetime, seconds: float) -> datetime:
-        """The latest instant from which until `start` `seconds` are worked."""
-        return _instant(self._backward(_micros(start), _duration(seconds)))
+    def add_whole(self, start_second: int, seconds: int) -> int:
+        """As `add` without pauses, in whole seconds since the epoch: for who counts many deadlines at once."""
+        return self._forward(micros_of_second(start_second), duration_micros(seconds)) // MICROS
+
+    def subtract(self, start: datetime, seconds: float, pauses: Iterable[Pause] = ()) -> datetime:
+        """The latest instant from which until `start` `seconds` are worked; with pauses, they do not count."""
+        at, remaining = micros_of(start), duration_micros(seconds)
+        for paused, resumed in reversed(_spans(pauses)):
+            if paused >= at:
+                continue
+            if remaining:
+                worked = self._between(resumed, at)
+                if worked >= remaining:
+                    break
+                remaining -= worked
+            elif self._backward(at, 0) > resumed:
+                break
+            at = min(at, paused)
+        return instant_of(self._backward(at, remaining))
 
     def between(self, start: datetime, end: datetime, pauses: Iterable[Pause] = ()) -> float:
         """The seconds that are worked from `start` until `end`, pauses not counted; 0 when the end comes first.
 
         An int when they are whole.
         """
-        first, last = _micros(start), _micros(end)
+        first, last = micros_of(start), micros_of(end)
         worked = self._between(first, last)
         for paused, resumed in _spans(pauses):
             worked -= self._between(max(first, paused), min(last, resumed))
         return worked // MICROS if worked % MICROS == 0 else worked / MICROS
 
+    def between_whole(self, start_second: int, end_second: int) -> int:
+        """As `between` without pauses, in whole seconds since the epoch."""
+        return self._between(micros_of_second(start_second), micros_of_second(end_second)) // MICROS
+
     def intervals(self, start: datetime, count: int) -> list[tuple[datetime, datetime]]:
         """The next `count` open intervals as the calendar has them, the first clipped at `start`."""
-        return [(_instant(opens), _instant(closes)) for opens, closes in _take(self._after(_micros(start)), count)]
+        return _listed(self._after(micros_of(start)), count)
 
     def intervals_before(self, start: datetime, count: int) -> list[tuple[datetime, datetime]]:
         """The last `count` open intervals, the latest first and clipped at `start`."""
-        return [(_instant(opens), _instant(closes)) for opens, closes in _take(self._before(_micros(start)), count)]
+        return _listed(self._before(micros_of(start)), count)
 
     def add_workdays(self, start: datetime, days: int, roll: Roll = "none") -> datetime:
         """The same wall time `days` working dates later, or earlier when negative; then rolled.
@@ -165,12 +188,12 @@ class BusinessCalendar:
             return self.prev_open(moved)
         return self._last_closing(day) if roll == "end_of_day" else moved
 
-    def _openings(self, year: int) -> Openings:
-        known = self._years.get(year)
+    def _openings(self, term: int) -> Openings:
+        known = self._terms.get(term)
         if known is None:
-            if len(self._years) >= _YEARS_KEPT:
-                self._years.clear()
-            known = self._years[year] = compile_year(self.rules, self.zone, year)
+            if len(self._terms) >= _TERMS_KEPT:
+                self._terms.clear()
+            known = self._terms[term] = compile_term(self.rules, self.zone, term)
         return known
 
     def _between(self, start: int, end: int) -> int:
@@ -179,26 +202,34 @@ class BusinessCalendar:
             return 0
         if self._always:
             return end - start
-        first, last = _year_of(start), _year_of(end)
+        first, last = start // TERM_MICROS, end // TERM_MICROS
+        openings = self._terms.get(last) or self._openings(last)
+        if first == last:
+            return openings.worked(end) - openings.worked(start)
         if last - first > HORIZON_YEARS:
             raise BusinessTimeError(
-                f"more than {HORIZON_YEARS} years lie between {_instant(start)} and {_instant(end)}"
+                f"more than {HORIZON_YEARS} years lie between {instant_of(start)} and {instant_of(end)}"
             )
-        whole_years = sum(self._openings(year).total for year in range(first, last))
-        return whole_years + self._openings(last).worked(end) - self._openings(first).worked(start)
+        worked = openings.worked(end) - self._openings(first).worked(start)
+        for term in range(first, last):
+            worked += self._openings(term).total
+        return worked
 
     def _forward(self, at: int, amount: int) -> int:
         if self._always:
             return at + amount
         if not amount:
             return next(self._after(at))[0]
-        first = _year_of(at)
-        sought = amount + self._openings(first).worked(at)
-        for year in range(first, min(first + HORIZON_YEARS, LAST_YEAR) + 1):
-            openings = self._openings(year)
+        first = at // TERM_MICROS
+        openings = self._terms.get(first) or self._openings(first)
+        sought = amount + openings.worked(at)
+        if sought <= openings.total:
+            return openings.reach(sought)
+        for term in range(first + 1, min(first + HORIZON_YEARS, _LAST_TERM) + 1):
+            sought -= openings.total
+            openings = self._openings(term)
             if sought <= openings.total:
                 return openings.reach(sought)
-            sought -= openings.total
         raise _never(at)
 
     def _backward(self, at: int, amount: int) -> int:
@@ -206,21 +237,21 @@ class BusinessCalendar:
             return at - amount
         if not amount:
             return next(self._before(at))[1]
-        last = _year_of(at)
+        last = at // TERM_MICROS
         left = self._openings(last).worked(at) - amount
-        for year in range(last, max(last - HORIZON_YEARS, FIRST_YEAR) - 1, -1):
+        for term in range(last, max(last - HORIZON_YEARS, _FIRST_TERM) - 1, -1):
             if left >= 0:
-                return self._openings(year).reach_back(left)
-            if year > FIRST_YEAR:
-                left += self._openings(year - 1).total
+                return self._openings(term).reach_back(left)
+            if term > _FIRST_TERM:
+                left += self._openings(term - 1).total
         raise _never(at)
 
     def _after(self, at: int) -> Iterator[Span]:
         """The open intervals from an instant on, clipped there. Raises BusinessTimeError where they end."""
-        first = _year_of(at)
+        first = at // TERM_MICROS
         held: Span | None = None
-        for year in range(first, min(first + HORIZON_YEARS, LAST_YEAR) + 1):
-            openings = self._openings(year)
+        for term in range(first, min(first + HORIZON_YEARS, _LAST_TERM) + 1):
+            openings = self._openings(term)
             for i in range(bisect_right(openings.ends, at), len(openings.ends)):
                 if held and i == 0 and openings.continued:
                     held = (held[0], openings.ends[0])
@@ -234,11 +265,11 @@ class BusinessCalendar:
 
     def _before(self, at: int) -> Iterator[Span]:
         """The open intervals before an instant, latest first, clipped there. Raises as `_after`."""
-        last = _year_of(at)
+        last = at // TERM_MICROS
         held: Span | None = None
         joins = False
-        for year in range(last, max(last - HORIZON_YEARS, FIRST_YEAR) - 1, -1):
-            openings = self._openings(year)
+        for term in range(last, max(last - HORIZON_YEARS, _FIRST_TERM) - 1, -1):
+            openings = self._openings(term)
             for i in range(bisect_left(openings.starts, at) - 1, -1, -1):
                 if held and joins:
                     held, joins = (openings.starts[i], held[1]), False
@@ -268,42 +299,15 @@ class BusinessCalendar:
         raise BusinessTimeError(f"no working date within {HORIZON_YEARS} years of {day}")
 
 
-def _micros(at: datetime) -> int:
-    """Microseconds since the epoch. Raises ValueError for a naive datetime, BusinessTimeError outside of the years."""
-    if at.utcoffset() is None:
-        raise ValueError(f"{at} has no offset from UTC, so it is no instant")
-    micros = (at - EPOCH) // _MICROSECOND
-    if not _FIRST <= micros < _END:
-        raise BusinessTimeError(f"{at} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
-    return micros
-
-
-def _instant(micros: int) -> datetime:
-    if not _FIRST <= micros <= _END:
-        raise BusinessTimeError(f"the answer lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
-    return EPOCH + micros * _MICROSECOND
-
-
-def _year_of(micros: int) -> int:
-    return _instant(micros).year
-
-
-def _duration(seconds: float) -> int:
-    """Microseconds of a duration. Raises ValueError for a negative one, BusinessTimeError beyond the horizon."""
-    if not seconds >= 0:
-        raise ValueError(f"{seconds} is not a duration: it must be zero or more seconds")
-    if seconds > HORIZON_YEARS * 366 * DAY_SECONDS:
-        raise BusinessTimeError(f"{seconds} seconds are more than {HORIZON_YEARS} years")
-    return round(seconds * MICROS)
-
-
 def _spans(pauses: Iterable[Pause]) -> list[Span]:
-    return merge((_micros(paused), _micros(resumed)) for paused, resumed in pauses)
+    if pauses == ():
+        return []
+    return merge((micros_of(paused), micros_of(resumed)) for paused, resumed in pauses)
 
 
-def _take(intervals: Iterator[Span], count: int) -> list[Span]:
-    return [next(intervals) for _ in range(count)]
+def _listed(intervals: Iterator[Span], count: int) -> list[tuple[datetime, datetime]]:
+    return [(instant_of(opens), instant_of(closes)) for opens, closes in islice(intervals, count)]
 
 
 def _never(at: int) -> BusinessTimeError:
-    return BusinessTimeError(f"the calendar is not open often enough within {HORIZON_YEARS} years of {_instant(at)}")
+    return BusinessTimeError(f"the calendar is not open often enough within {HORIZON_YEARS} years of {instant_of(at)}")

@@ -11,11 +11,10 @@ from pydantic import ValidationError
 from tierdesk_policy.business_time import BusinessCalendar, BusinessTimeError
 from tierdesk_policy.openings import WEEKDAYS, public_holidays
 from tierdesk_policy.parts import MOST_CALENDARS, Calendar
-from tierdesk_policy.units import DAY_SECONDS, Hours, parse_hours
+from tierdesk_policy.units import DAY_SECONDS, LONGEST_NIGHT_SECONDS, Hours, parse_hours
 from tierdesk_policy.view import Found, Path
 from tierdesk_policy.zones import find_zone
 
-_LONGEST_NIGHT_SECONDS: Final = 12 * 3_600
 _WEEK_SECONDS: Final = 7 * DAY_SECONDS
 _LONGEST_CLOSED: Final = timedelta(days=366)
 _MONTH: Final = timedelta(days=30)
@@ -30,6 +29,17 @@ def find_calendar_faults(document: Mapping[str, Any]) -> Iterator[Found]:
         if isinstance(calendar, dict):
             found = [*_places(calendar), *_week(calendar), *_dates(calendar)]
             yield from ((("calendars", i, *path), message) for path, message in (found or _closed(calendar)))
+
+
+def find_calendar_remarks(document: Mapping[str, Any]) -> Iterator[Found]:
+    """Hours that end just before midnight: round the clock, they lose that minute each day."""
+    for i, calendar in enumerate(document.get("calendars", ())):
+        for field in ("weekly", "date_overrides"):
+            for day, intervals in (calendar.get(field) or {}).items():
+                for j, hours in _parsed(intervals):
+                    if DAY_SECONDS - 60 <= hours.closes < DAY_SECONDS:
+                        message = f"{hours} is closed for the last minute of the day; 24:00 is its end"
+                        yield ("calendars", i, field, day, j), message
 
 
 def _places(calendar: dict[str, Any]) -> Iterator[Found]:
@@ -93,7 +103,7 @@ def _parsed(intervals: Any) -> Iterator[tuple[int, Hours]]:
 
 
 def _reversed(path: Path, hours: Hours) -> Iterator[Found]:
-    if hours.closes > DAY_SECONDS and hours.closes - hours.opens > _LONGEST_NIGHT_SECONDS:
+    if hours.closes > DAY_SECONDS and hours.closes - hours.opens > LONGEST_NIGHT_SECONDS:
         message = f"{hours} closes before it opens; an interval over midnight may last 12 hours: for more, write two"
         yield path, message
 

@@ -1,11 +1,11 @@
-"""The opening times of a calendar in one year of UTC, worked out once and then searched by bisection."""
+"""The opening times of a calendar in one term of 366 days, worked out once and then searched by bisection."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta, tzinfo
+from datetime import date, tzinfo
 from functools import lru_cache
 from itertools import accumulate
 from typing import Final
@@ -18,7 +18,10 @@ from tierdesk_policy.zones import Stretch, stretches
 MICROS: Final = 1_000_000
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_MARGIN: Final = timedelta(days=3)
+TERM_DAYS: Final = 366
+TERM_MICROS: Final = TERM_DAYS * DAY_SECONDS * MICROS
+"""Terms are counted from the epoch on. Of equal length, so that the one of an instant is found by a division."""
+_MARGIN_DAYS: Final = 3
 """Covers the widest offset from UTC and an interval that runs over midnight."""
 
 Span = tuple[int, int]
@@ -81,27 +84,25 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
 
 @dataclass(frozen=True, slots=True)
 class Openings:
-    """The opening times of one year of UTC in microseconds since the epoch: sorted, disjoint, clipped to the year.
+    """The opening times of one term in microseconds since the epoch: sorted, disjoint, clipped to the term.
 
-    `before[i]` is what is open in the year before interval i, `through[i]` what is open until its end.
-    `continued` says that the first interval began in the year before.
+    `before[i]` is what is open in the term before interval i, `through[i]` what is open until its end, `total` is all.
+    `continued` says that the first interval began in the term before.
     """
 
     starts: list[int]
     ends: list[int]
     before: list[int]
     through: list[int]
+    total: int
     continued: bool
 
-    @property
-    def total(self) -> int:
-        """All open time of the year."""
-        return self.through[-1] if self.through else 0
-
     def worked(self, at: int) -> int:
-        """Open time from the start of the year until an instant."""
+        """Open time from the start of the term until an instant."""
         i = bisect_right(self.starts, at) - 1
-        return self.before[i] + min(at, self.ends[i]) - self.starts[i] if i >= 0 else 0
+        if i < 0:
+            return 0
+        return self.before[i] + at - self.starts[i] if at < self.ends[i] else self.through[i]
 
     def reach(self, amount: int) -> int:
         """The earliest instant by which `amount` is worked; more than zero, and no more than the total."""
@@ -114,23 +115,24 @@ class Openings:
         return self.starts[i] + (amount - self.before[i])
 
 
-def compile_year(rules: CalendarRules, zone: tzinfo, year: int) -> Openings:
-    """The opening times of one year of UTC.
+def compile_term(rules: CalendarRules, zone: tzinfo, term: int) -> Openings:
+    """The opening times of one term.
 
     Wall time decides: an instant is open when the clock on the wall shows a time that lies in an interval of its date.
     So what the clock skips in spring is not worked, and what it shows twice in autumn is worked twice.
     """
-    year_starts = (date(year, 1, 1).toordinal() - EPOCH_DAY) * DAY_SECONDS
-    year_ends = (date(year + 1, 1, 1).toordinal() - EPOCH_DAY) * DAY_SECONDS
-    offsets = list(stretches(zone, year_starts - 3 * DAY_SECONDS, year_ends + 3 * DAY_SECONDS))
-    spans = rules.local_spans(date(year, 1, 1) - _MARGIN, date(year, 12, 31) + _MARGIN)
-    pieces = sorted(piece for span in spans for piece in to_utc(span, offsets))
-    pieces = [piece for piece in pieces if piece[1] > year_starts and piece[0] < year_ends]
-    continued = bool(pieces) and pieces[0][0] < year_starts
-    starts = [max(piece[0], year_starts) * MICROS for piece in pieces]
-    ends = [min(piece[1], year_ends) * MICROS for piece in pieces]
-    through = list(accumulate(end - start for start, end in zip(starts, ends, strict=True)))
-    return Openings(starts, ends, [0, *through[:-1]] if through else [], through, continued)
+    first_day = term * TERM_DAYS
+    starts_at, ends_at = first_day * DAY_SECONDS, (first_day + TERM_DAYS) * DAY_SECONDS
+    offsets = list(stretches(zone, starts_at - _MARGIN_DAYS * DAY_SECONDS, ends_at + _MARGIN_DAYS * DAY_SECONDS))
+    first_date = date.fromordinal(EPOCH_DAY + first_day - _MARGIN_DAYS)
+    last_date = date.fromordinal(EPOCH_DAY + first_day + TERM_DAYS + _MARGIN_DAYS)
+    pieces = sorted(piece for span in rules.local_spans(first_date, last_date) for piece in to_utc(span, offsets))
+    pieces = [piece for piece in pieces if piece[1] > starts_at and piece[0] < ends_at]
+    continued = bool(pieces) and pieces[0][0] < starts_at
+    starts = [max(piece[0], starts_at) * MICROS for piece in pieces]
+    ends = [min(piece[1], ends_at) * MICROS for piece in pieces]
+    sums = list(accumulate((end - start for start, end in zip(starts, ends, strict=True)), initial=0))
+    return Openings(starts, ends, sums[:-1], sums[1:], sums[-1], continued)
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
+from tierdesk_policy.calendar_checks import find_calendar_remarks
 from tierdesk_policy.escalation_checks import find_escalation_remarks
 from tierdesk_policy.likeness import find_likeness_remarks
 from tierdesk_policy.rule_checks import find_rule_remarks
@@ -21,6 +22,7 @@ def find_remarks(document: Mapping[str, Any], today: date | None = None) -> Iter
     """
     yield from _matrix(document)
     yield from _rounds(document)
+    yield from find_calendar_remarks(document)
     view = View(document)
     if today is not None:
         yield from _contracts(view, today)

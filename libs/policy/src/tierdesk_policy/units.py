@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import BeforeValidator, PlainSerializer
 
 DAY_SECONDS: Final = 86_400
+LONGEST_NIGHT_SECONDS: Final = 12 * 3_600
+"""Hours over midnight that are longer are a slip of the pen."""
 LONGEST_SECONDS: Final = 3_650 * DAY_SECONDS
 """Ten years: a longer promise is a slip of the pen."""
 
