@@ -156,9 +156,10 @@ class Service:
 
     async def remove_consumption(self, queue: str, *, namespace: str = HOME) -> None:
         """Finish the batch in flight and consume this queue no more. One that is not consumed changes nothing."""
-        consumer = self._consumers.pop((namespace, queue), None)
+        consumer = self._consumers.get((namespace, queue))
         if consumer is not None:
             await consumer.retire(timeout_seconds=_RETIRE_SECONDS)
+            self._consumers.pop((namespace, queue), None)  # until here it is said to consume, as it may
 
     def add_task(self, name: str, run: Run) -> None:
         """Run this beside the service until its event is set; one that raises is begun anew, later each time.
