@@ -24,7 +24,7 @@ from tierdesk_contracts.intake import CallOutcome
 from tierdesk_contracts.ticket import TicketEvent
 from tierdesk_policy import ClockKind, Policy, ReopenRule
 from tierdesk_sla.domain import visits
-from tierdesk_sla.domain.clocks import end, resume
+from tierdesk_sla.domain.clocks import end
 from tierdesk_sla.domain.timeline import Timeline
 
 _ANSWERED: Final = (CallOutcome.ANSWERED, CallOutcome.ENDED)
@@ -147,9 +147,7 @@ def _reopened(timeline: Timeline, event: events.ReopenedAgain, policy: Policy) -
         timeline = timeline.start(ClockKind.RESOLUTION, event.at, policy)
     else:
         last = max(place for place, clock in enumerate(timeline.clocks) if clock.kind is ClockKind.RESOLUTION)
-        before, clock, after = timeline.clocks[:last], timeline.clocks[last], timeline.clocks[last + 1 :]
-        timeline = timeline._replace(clocks=(*before, resume(clock, event.at, policy), *after))
-        timeline = timeline.rebind(event.at, policy)
+        timeline = timeline.resume(last, event.at, policy).rebind(event.at, policy)
     return _expect_update(timeline, event.at, policy)
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import EscalationReason, OfferReason, WithdrawReason
 from tierdesk_policy import ClockKind, Policy
-from tierdesk_sla.domain.clocks import Clock, end, hold, resume
+from tierdesk_sla.domain.clocks import Clock, end, hold
 from tierdesk_sla.domain.timeline import Timeline
 
 _DONE: Final = (events.Escalated, events.Transferred, events.Carried, events.Contributed)
@@ -101,7 +101,8 @@ def _begin_contract(timeline: Timeline, event: Any, policy: Policy, *, asked_aga
         return timeline
     place = _last_contract(timeline, event.vendor, event.group) if asked_again else None
     if place is not None:
-        clock = resume(timeline.clocks[place], event.at, policy)._replace(assignment_id=event.assignment_id)
+        timeline = timeline.resume(place, event.at, policy)
+        clock = timeline.clocks[place]._replace(assignment_id=event.assignment_id)
         if timeline.waiting_for is not None:
             clock = hold(clock, timeline.waiting_for, event.at, policy)
         return timeline._replace(clocks=(*timeline.clocks[:place], clock, *timeline.clocks[place + 1 :]))
