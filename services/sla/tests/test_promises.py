@@ -233,6 +233,19 @@ def test_a_vendor_that_lets_an_offer_pass_gains_no_time_by_it(story, clocks_of, 
     assert clocks_of(story.resolved(310, assignment="again"), "contract") == [("missed", 60, 310)]
 
 
+def test_a_vendor_to_whom_the_work_of_another_group_falls_begins_another_contract(story, clocks_of):
+    """What it did before stays met: it let no offer pass, the other group did."""
+    at_the_vendor(story).tell(
+        events.Escalated, 90, assignment="vendor", reason="expertise", to_tier="l2", to_group="engineers"
+    )
+    story.offered(90, tier="l2", group="engineers", reason="escalation", assignment="engineers")
+    story.tell(events.Withdrawn, 300, assignment="engineers", token=2, reason="not_accepted")
+    story.offered(
+        300, tier="l4", group="printer-vendor", vendor="printers", reason="not_accepted", assignment="fallback"
+    )
+    assert [(state, since) for state, since, _ in clocks_of(story, "contract")] == [("met", 60), ("running", 300)]
+
+
 def test_an_invited_vendor_is_held_to_its_contract(story, clocks_of):
     def invited(when, name, attempt):
         return story.tell(
