@@ -200,10 +200,7 @@ async def test_breaches_that_were_said_stand_after_a_move(owner, desk, tell, pol
     await desk.tell(story)
     await desk.say_due(61)
     said = await desk.words()
-    document = policy.document()
-    for target in document["targets"]:
-        target["within"] = 10 * 3_600
-    longer = Policy.from_document(document)
+    longer = changed(policy, within=10 * 3_600)
     await desk.receive(applied_message(longer))
     await move_clocks(owner, "main", longer, longer.version, story.at(65), dry_run=False, told=quiet)
     rows = {row["kind"]: row for row in await everything(owner)}
@@ -213,6 +210,31 @@ async def test_breaches_that_were_said_stand_after_a_move(owner, desk, tell, pol
     await desk.say_due(300)
     assert await desk.words() == said
     assert ("breached", "first_response", 60) in said
+
+
+async def test_a_breach_that_is_said_while_tickets_are_moved_stands(owner, desk, tell, policy, applied_message):
+    story = tell().begun()
+    await desk.tell(story)
+    longer = changed(policy, within=10 * 3_600)
+    await desk.receive(applied_message(longer))
+    began_at = story.at(59)
+    await desk.say_due(61)
+    said = await desk.words()
+    assert said[-1] == ("breached", "first_response", 60)
+    await move_clocks(owner, "main", longer, longer.version, began_at, dry_run=False, told=quiet)
+    rows = {row["kind"]: row for row in await everything(owner)}
+    assert (rows["first_response"]["due_at"], rows["resolution"]["due_at"]) == (story.at(60), story.at(600))
+    await desk.tell(story.reprioritised(62, 2), first=4)
+    assert await desk.words() == said
+    assert (await rebuild(owner, PolicyShelf(), quiet)).differences == []
+
+
+def changed(policy: Policy, *, within: int) -> Policy:
+    """The policy with another time for all that it promises."""
+    document = policy.document()
+    for target in document["targets"]:
+        target["within"] = within
+    return Policy.from_document(document)
 
 
 async def test_messages_that_come_twice_change_nothing_and_a_rebuild_agrees(owner, desk, story, messages_of):
