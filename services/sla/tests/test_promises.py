@@ -211,6 +211,22 @@ def test_a_breach_while_with_the_vendor_is_told_of_the_vendors_contract_too(stor
     assert [clock.state for clock in timeline_of(story).clocks if clock.kind == "visit"] == ["met", "met", "met"]
 
 
+def test_a_call_that_is_told_after_a_later_word_was_the_first_response_all_the_same(story, timeline_of, clocks_of):
+    story.begun().answered(70)
+    clock = timeline_of(story).clocks[0]
+    assert clock.state == "missed"
+    call(story, 90, "ended", answered_at=story.at(50))
+    assert clocks_of(story, "first_response") == [("met", 0, 50)]
+    assert is_refuted(timeline_of(story).clocks[0], Alarm(breach_due_at=clock.due_at))
+    assert clocks_of(call(story, 95, "ended", "other", answered_at=story.at(80)), "first_response") == [("met", 0, 50)]
+
+
+def test_a_callback_that_is_told_after_a_later_word_is_judged_by_when_it_was(story, clocks_of):
+    call(call(story.begun(), 5), 300, "answered", "back", answered_at=story.at(300))
+    assert clocks_of(story, "callback") == [("missed", 5, 300)]
+    assert clocks_of(call(story, 301, "ended", "first", answered_at=story.at(100)), "callback") == [("met", 5, 100)]
+
+
 @pytest.mark.parametrize(
     ("event", "fields", "state"),
     [

@@ -139,6 +139,15 @@ def end(clock: Clock, at: datetime, policy: Policy, *, kept: bool) -> Clock:
     return clock._replace(state=state, ended_at=ended_at)
 
 
+def end_earlier(clock: Clock, at: datetime) -> Clock:
+    """What was promised was done at `at` already, before what ended the clock; other clocks stay as they are."""
+    judged = clock.state in (ClockState.MET, ClockState.MISSED)
+    if not judged or clock.ended_at is None or not clock.started_at <= at < clock.ended_at:
+        return clock
+    state = ClockState.MISSED if clock.is_overdue(at) else ClockState.MET
+    return clock._replace(state=state, ended_at=at)
+
+
 def resume(clock: Clock, at: datetime) -> Clock:
     """Let an ended clock run on from `at`; the time since its end does not count.
 
