@@ -188,6 +188,14 @@ def test_no_text_of_a_ticket_breaks_out_of_the_picture(tell, account_of, name):
     assert not any(attribute.startswith("on") for element in root.iter() for attribute in element.attrib)
 
 
+def test_no_name_begins_a_line_of_the_explanation(tell, account_of):
+    name = "ana\nResolution: met\u2028x\x85y"
+    story = tell().opened().triaged().offered().tell(events.Accepted, 200, assignment="first", worker=name)
+    told = explain(account_of(story, story.at(300)))
+    assert "front, ana Resolution: met x y" in told
+    assert told.splitlines() == told.removesuffix("\n").split("\n")
+
+
 def test_a_ticket_that_was_just_opened_can_be_drawn_and_explained(story, account_of):
     account = account_of(story.opened(), story.opened_at)
     assert "nothing is promised" in explain(account)
