@@ -200,17 +200,18 @@ def closed_holds(holds: Iterable[Hold]) -> list[tuple[datetime, datetime]]:
 def _reheld(clock: Clock, holds: tuple[Hold, ...], policy: Policy) -> Clock:
     """The clock with its last holds changed.
 
-    A due instant that is known is never worked out again: what holds a clock from then on comes too late. So one that
-    was overdue when its ticket moved to another policy keeps it, whatever that policy's calendars are.
+    A due instant that is known is never worked out again: a hold before it takes it away, one after it comes too late.
+    So a clock that was overdue when its ticket moved to another policy keeps it, whatever that policy's calendars are.
     """
-    clock = clock._replace(holds=holds)
-    if clock.due_at is None:
+    clock, due_at = clock._replace(holds=holds), clock.due_at
+    if due_at is None:
         return schedule(clock, policy)
     stopped = clock.hold
     if stopped is None:
         return clock._replace(state=ClockState.RUNNING)
-    clock = clock._replace(state=ClockState.PAUSED)
-    return clock._replace(due_at=None, warnings=()) if stopped.since < clock.due_at else clock
+    if stopped.since < due_at:
+        return clock._replace(state=ClockState.PAUSED, due_at=None, warnings=())
+    return clock._replace(state=ClockState.PAUSED)
 
 
 def _close_hold(holds: tuple[Hold, ...], at: datetime) -> tuple[Hold, ...]:
