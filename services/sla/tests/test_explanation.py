@@ -5,7 +5,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tierdesk_contracts import ticket as events
@@ -188,6 +188,14 @@ def test_no_text_of_a_ticket_breaks_out_of_the_picture(tell, account_of, name):
     assert not any(attribute.startswith("on") for element in root.iter() for attribute in element.attrib)
 
 
+def test_no_name_begins_a_line_of_the_explanation(tell, account_of):
+    name = "ana\nResolution: met\u2028x\x85y"
+    story = tell().opened().triaged().offered().tell(events.Accepted, 200, assignment="first", worker=name)
+    told = explain(account_of(story, story.at(300)))
+    assert "front, ana Resolution: met x y" in told
+    assert told.splitlines() == told.removesuffix("\n").split("\n")
+
+
 def test_a_ticket_that_was_just_opened_can_be_drawn_and_explained(story, account_of):
     account = account_of(story.opened(), story.opened_at)
     assert "nothing is promised" in explain(account)
@@ -212,20 +220,25 @@ def test_a_clock_of_years_is_told_in_a_bounded_number_of_stretches(tell, account
 STEPS = ("answer", "offer", "two", "vendor", "pause", "change", "resume", "resolve", "reopen", "leave", "carry")
 
 
-@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 4_000)), max_size=20), st.integers(0, 9_000))
+@example([("offer", 30), ("two", -20), ("resolve", 5)], 0)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(-60, 4_000)), max_size=20), st.integers(0, 9_000))
 def test_intervals_and_segments_say_the_same_as_the_clock(tell, policy, steps, later):
-    """Of any history: the stretches add up to what is used up, and so do the parts of those who had the ticket."""
+    """Of any history: the stretches add up to what is used up, and so do the parts of those who had the ticket.
+
+    Also when the wall clocks of those who act differ, so that an event is earlier than the one before it.
+    """
     story, minute = tell().opened().triaged(priority=2), 0
     latest = "first"
     for step, minutes in steps:
-        minute += minutes
+        minute = max(0, minute + minutes)
         latest = _take(story, step, minute, latest)
 
     timeline = Timeline("main", story.ticket_id, "TD-TEST-0001", policy.version)
     for event in story.events:
         timeline = fold(timeline, event, policy)
-    at = story.at(minute + later)
+    at = max(event.at for event in story.events) + timedelta(minutes=later)
     segments = find_segments(story.events)
+    assert [one.until for one in segments[:-1]] == [one.since for one in segments[1:]]
     account = Account(timeline, segments, {}, {policy.version: policy}, at)
     for clock in timeline.clocks:
         if clock.promise is None:
@@ -237,9 +250,8 @@ def test_intervals_and_segments_say_the_same_as_the_clock(tell, policy, steps, l
             assert sum(one.seconds for one in intervals) == clock.promise.within_seconds
         else:
             assert sum(one.seconds for one in intervals) == elapsed_seconds(clock, at, policy)
-        if clock.kind == "resolution":
-            used = sum(used_seconds(one, clock, at, policy) for one in segments)
-            assert used == elapsed_seconds(clock, at, policy)
+        used = sum(used_seconds(one, clock, at, policy) for one in segments)
+        assert used == elapsed_seconds(clock, at, policy)
     assert explain(account)
     assert ET.fromstring(draw(account)) is not None
 

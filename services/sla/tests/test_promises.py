@@ -211,6 +211,22 @@ def test_a_breach_while_with_the_vendor_is_told_of_the_vendors_contract_too(stor
     assert [clock.state for clock in timeline_of(story).clocks if clock.kind == "visit"] == ["met", "met", "met"]
 
 
+def test_a_call_that_is_told_after_a_later_word_was_the_first_response_all_the_same(story, timeline_of, clocks_of):
+    story.begun().answered(70)
+    clock = timeline_of(story).clocks[0]
+    assert clock.state == "missed"
+    call(story, 90, "ended", answered_at=story.at(50))
+    assert clocks_of(story, "first_response") == [("met", 0, 50)]
+    assert is_refuted(timeline_of(story).clocks[0], Alarm(breach_due_at=clock.due_at))
+    assert clocks_of(call(story, 95, "ended", "other", answered_at=story.at(80)), "first_response") == [("met", 0, 50)]
+
+
+def test_a_callback_that_is_told_after_a_later_word_is_judged_by_when_it_was(story, clocks_of):
+    call(call(story.begun(), 5), 300, "answered", "back", answered_at=story.at(300))
+    assert clocks_of(story, "callback") == [("missed", 5, 300)]
+    assert clocks_of(call(story, 301, "ended", "first", answered_at=story.at(100)), "callback") == [("met", 5, 100)]
+
+
 @pytest.mark.parametrize(
     ("event", "fields", "state"),
     [
@@ -231,6 +247,19 @@ def test_a_vendor_that_lets_an_offer_pass_gains_no_time_by_it(story, clocks_of, 
     assert clocks_of(story, "contract") == [("running", 60, None)]
     assert clock_of(story, "contract").due_at == story.at(300)
     assert clocks_of(story.resolved(310, assignment="again"), "contract") == [("missed", 60, 310)]
+
+
+def test_a_vendor_to_whom_the_work_of_another_group_falls_begins_another_contract(story, clocks_of):
+    """What it did before stays met: it let no offer pass, the other group did."""
+    at_the_vendor(story).tell(
+        events.Escalated, 90, assignment="vendor", reason="expertise", to_tier="l2", to_group="engineers"
+    )
+    story.offered(90, tier="l2", group="engineers", reason="escalation", assignment="engineers")
+    story.tell(events.Withdrawn, 300, assignment="engineers", token=2, reason="not_accepted")
+    story.offered(
+        300, tier="l4", group="printer-vendor", vendor="printers", reason="not_accepted", assignment="fallback"
+    )
+    assert [(state, since) for state, since, _ in clocks_of(story, "contract")] == [("met", 60), ("running", 300)]
 
 
 def test_an_invited_vendor_is_held_to_its_contract(story, clocks_of):

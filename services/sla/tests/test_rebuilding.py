@@ -14,8 +14,10 @@ from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.handlers.moving import move_clocks
 from tierdesk_sla.handlers.rebuilding import rebuild, swap
 from tierdesk_sla.store.policies import PolicyShelf
+from tierdesk_sla.store.rebuilding import list_tickets
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import clock_rebuilt, ticket_change
+from tierdesk_sla.store.timelines import TicketKey
 from tierdesk_store import Database
 
 
@@ -63,6 +65,26 @@ async def test_rebuilt_clocks_equal_those_of_the_live_path(owner, busy):
     async with owner.read() as connection:
         beside = await connection.execute(select(clock_rebuilt).order_by(*clock_rebuilt.primary_key.columns))
         assert [dict(row) for row in beside.mappings()] == before
+
+
+async def test_pages_of_tickets_neither_skip_nor_repeat_where_the_database_sorts_names_otherwise(
+    owner, desk, tell, applied_message
+):
+    """As under most locales, `acme-b` comes after `acmea` and `acmec`."""
+    async with owner.transaction() as tx:
+        if not (await tx.execute(text("SELECT 1 FROM pg_collation WHERE collname = 'en-x-icu'"))).scalar():
+            pytest.skip("this PostgreSQL knows no other order")
+        for table in ("ticket", "clock", "ticket_change", "ticket_rebuilt", "clock_rebuilt"):
+            await tx.execute(text(f'ALTER TABLE sla.{table} ALTER COLUMN tenant TYPE text COLLATE "en-x-icu"'))
+    for tenant in ("acmec", "acme-b", "acmea"):
+        await desk.receive(applied_message(desk.policy, tenant))
+        for _ in range(3):
+            await desk.tell(tell(ticket_id=uuid4()).begun(), tenant=tenant)
+    found: list[TicketKey] = []
+    async with owner.read() as connection:
+        while page := await list_tickets(connection, found[-1] if found else None, 2):
+            found += page
+    assert len(found) == len(set(found)) == 9
 
 
 async def test_what_differs_is_found_and_nothing_is_changed_before_the_swap(owner, desk, busy):
@@ -200,10 +222,7 @@ async def test_breaches_that_were_said_stand_after_a_move(owner, desk, tell, pol
     await desk.tell(story)
     await desk.say_due(61)
     said = await desk.words()
-    document = policy.document()
-    for target in document["targets"]:
-        target["within"] = 10 * 3_600
-    longer = Policy.from_document(document)
+    longer = changed(policy, within=10 * 3_600)
     await desk.receive(applied_message(longer))
     await move_clocks(owner, "main", longer, longer.version, story.at(65), dry_run=False, told=quiet)
     rows = {row["kind"]: row for row in await everything(owner)}
@@ -213,6 +232,31 @@ async def test_breaches_that_were_said_stand_after_a_move(owner, desk, tell, pol
     await desk.say_due(300)
     assert await desk.words() == said
     assert ("breached", "first_response", 60) in said
+
+
+async def test_a_breach_that_is_said_while_tickets_are_moved_stands(owner, desk, tell, policy, applied_message):
+    story = tell().begun()
+    await desk.tell(story)
+    longer = changed(policy, within=10 * 3_600)
+    await desk.receive(applied_message(longer))
+    began_at = story.at(59)
+    await desk.say_due(61)
+    said = await desk.words()
+    assert said[-1] == ("breached", "first_response", 60)
+    await move_clocks(owner, "main", longer, longer.version, began_at, dry_run=False, told=quiet)
+    rows = {row["kind"]: row for row in await everything(owner)}
+    assert (rows["first_response"]["due_at"], rows["resolution"]["due_at"]) == (story.at(60), story.at(600))
+    await desk.tell(story.reprioritised(62, 2), first=4)
+    assert await desk.words() == said
+    assert (await rebuild(owner, PolicyShelf(), quiet)).differences == []
+
+
+def changed(policy: Policy, *, within: int) -> Policy:
+    """The policy with another time for all that it promises."""
+    document = policy.document()
+    for target in document["targets"]:
+        target["within"] = within
+    return Policy.from_document(document)
 
 
 async def test_messages_that_come_twice_change_nothing_and_a_rebuild_agrees(owner, desk, story, messages_of):

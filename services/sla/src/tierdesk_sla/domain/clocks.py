@@ -113,14 +113,14 @@ def hold(clock: Clock, party: str, at: datetime, policy: Policy) -> Clock:
     holds = _close_hold(clock.holds, at)
     if policy.stops(party, clock.kind):
         holds = (*holds, Hold(at, None, party))
-    return clock if holds == clock.holds else schedule(clock._replace(holds=holds), policy)
+    return clock if holds == clock.holds else _reheld(clock, holds, policy)
 
 
 def release(clock: Clock, at: datetime, policy: Policy) -> Clock:
     """Work goes on at `at`."""
     if clock.hold is None:
         return clock
-    return schedule(clock._replace(holds=_close_hold(clock.holds, at)), policy)
+    return _reheld(clock, _close_hold(clock.holds, at), policy)
 
 
 def end(clock: Clock, at: datetime, policy: Policy, *, kept: bool) -> Clock:
@@ -131,7 +131,7 @@ def end(clock: Clock, at: datetime, policy: Policy, *, kept: bool) -> Clock:
     if not clock.is_open:
         return clock
     ended_at = max(at, clock.started_at)
-    clock = schedule(clock._replace(holds=_close_hold(clock.holds, ended_at)), policy)
+    clock = _reheld(clock, _close_hold(clock.holds, ended_at), policy)
     if clock.is_overdue(ended_at):
         state = ClockState.MISSED
     else:
@@ -139,14 +139,28 @@ def end(clock: Clock, at: datetime, policy: Policy, *, kept: bool) -> Clock:
     return clock._replace(state=state, ended_at=ended_at)
 
 
-def resume(clock: Clock, at: datetime, policy: Policy) -> Clock:
-    """Let an ended clock run on from `at`; the time since its end does not count."""
+def end_earlier(clock: Clock, at: datetime) -> Clock:
+    """What was promised was done at `at` already, before what ended the clock; other clocks stay as they are."""
+    judged = clock.state in (ClockState.MET, ClockState.MISSED)
+    if not judged or clock.ended_at is None or not clock.started_at <= at < clock.ended_at:
+        return clock
+    state = ClockState.MISSED if clock.is_overdue(at) else ClockState.MET
+    return clock._replace(state=state, ended_at=at)
+
+
+def resume(clock: Clock, at: datetime) -> Clock:
+    """Let an ended clock run on from `at`; the time since its end does not count.
+
+    One that was late by its end stays so; any other has no due instant before it is bound or scheduled.
+    """
     if clock.ended_at is None:
         return clock
-    holds = clock.holds
-    if at > clock.ended_at:
-        holds = (*holds, Hold(clock.ended_at, at, RESOLVED_HOLD))
-    return schedule(clock._replace(holds=holds, ended_at=None), policy)
+    holds, ended_at = clock.holds, clock.ended_at
+    if at > ended_at:
+        holds = (*holds, Hold(ended_at, at, RESOLVED_HOLD))
+    clock = clock._replace(holds=holds, ended_at=None, state=ClockState.RUNNING)
+    is_late = clock.due_at is not None and clock.due_at <= ended_at
+    return clock if is_late else clock._replace(due_at=None, warnings=())
 
 
 def schedule(clock: Clock, policy: Policy) -> Clock:
@@ -181,6 +195,23 @@ def elapsed_seconds(clock: Clock, at: datetime, policy: Policy) -> float | None:
 def closed_holds(holds: Iterable[Hold]) -> list[tuple[datetime, datetime]]:
     """The holds that are over, as a calendar takes them."""
     return [(hold.since, hold.until) for hold in holds if hold.until is not None]
+
+
+def _reheld(clock: Clock, holds: tuple[Hold, ...], policy: Policy) -> Clock:
+    """The clock with its last holds changed.
+
+    A due instant that is known is never worked out again: a hold before it takes it away, one after it comes too late.
+    So a clock that was overdue when its ticket moved to another policy keeps it, whatever that policy's calendars are.
+    """
+    clock, due_at = clock._replace(holds=holds), clock.due_at
+    if due_at is None:
+        return schedule(clock, policy)
+    stopped = clock.hold
+    if stopped is None:
+        return clock._replace(state=ClockState.RUNNING)
+    if stopped.since < due_at:
+        return clock._replace(state=ClockState.PAUSED, due_at=None, warnings=())
+    return clock._replace(state=ClockState.PAUSED)
 
 
 def _close_hold(holds: tuple[Hold, ...], at: datetime) -> tuple[Hold, ...]:

@@ -61,7 +61,8 @@ def explain(account: Account) -> str:
     for clock in ticket.clocks:
         lines += [*_explain_clock(clock, account), ""]
     lines += ["Who had it", *(f"  {line}" for one in account.segments for line in _tell_segment(one, account))]
-    return "\n".join(lines) + "\n"
+    # A name of others that holds line breaks begins no line of its own.
+    return "\n".join(" ".join(line.splitlines()) for line in lines) + "\n"
 
 
 def tell_target(clock: Clock, account: Account) -> str:

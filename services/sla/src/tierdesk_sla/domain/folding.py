@@ -24,13 +24,15 @@ from tierdesk_contracts.intake import CallOutcome
 from tierdesk_contracts.ticket import TicketEvent
 from tierdesk_policy import ClockKind, Policy, ReopenRule
 from tierdesk_sla.domain import visits
-from tierdesk_sla.domain.clocks import end, resume
+from tierdesk_sla.domain.clocks import end, end_earlier
 from tierdesk_sla.domain.timeline import Timeline
 
 _ANSWERED: Final = (CallOutcome.ANSWERED, CallOutcome.ENDED)
 _UNANSWERED: Final = (CallOutcome.MISSED, CallOutcome.VOICEMAIL)
 _HEARD: Final = (ClockKind.FIRST_RESPONSE, ClockKind.UPDATE, ClockKind.CALLBACK)
 """Whose requester waits to hear something."""
+_FIRST_WORDS: Final = (ClockKind.FIRST_RESPONSE, ClockKind.CALLBACK)
+"""Which the first word ends, also when it was a call that is told after a later word."""
 
 
 def fold(timeline: Timeline, event: TicketEvent, policy: Policy) -> Timeline:
@@ -74,8 +76,10 @@ def _progressed(timeline: Timeline, event: events.Progressed, policy: Policy) ->
 
 def _called(timeline: Timeline, event: events.CallNoted, policy: Policy) -> Timeline:
     if event.outcome in _ANSWERED:
-        timeline = _end_callback(timeline, event.answered_at or event.at, policy, _call_key(timeline, event))
-        return _answer(timeline, event.answered_at or event.at, policy)
+        at = event.answered_at or event.at
+        timeline = timeline.revise(lambda clock: end_earlier(clock, at) if clock.kind in _FIRST_WORDS else clock)
+        timeline = _end_callback(timeline, at, policy, _call_key(timeline, event))
+        return _answer(timeline, at, policy)
     if event.outcome in _UNANSWERED:
         return _expect_callback(timeline, event, policy)
     return timeline
@@ -147,9 +151,7 @@ def _reopened(timeline: Timeline, event: events.ReopenedAgain, policy: Policy) -
         timeline = timeline.start(ClockKind.RESOLUTION, event.at, policy)
     else:
         last = max(place for place, clock in enumerate(timeline.clocks) if clock.kind is ClockKind.RESOLUTION)
-        before, clock, after = timeline.clocks[:last], timeline.clocks[last], timeline.clocks[last + 1 :]
-        timeline = timeline._replace(clocks=(*before, resume(clock, event.at, policy), *after))
-        timeline = timeline.rebind(event.at, policy)
+        timeline = timeline.resume(last, event.at, policy).rebind(event.at, policy)
     return _expect_update(timeline, event.at, policy)
 
 

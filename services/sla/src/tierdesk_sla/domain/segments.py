@@ -7,7 +7,7 @@ ends. What belongs to no assignment is the desk's (nobody is asked yet), or, aft
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -50,9 +50,14 @@ class Segment(NamedTuple):
 
 
 def find_segments(history: Iterable[TicketEvent]) -> tuple[Segment, ...]:
-    """The segments of a ticket from its events in order; none once it is over for good."""
+    """The segments of a ticket from its events in order; there is none of the time after it was closed for good.
+
+    What is told later but with an earlier time, as by a party whose wall clock is behind, happened when the segment
+    before ended.
+    """
     done: list[Segment] = []
     current: Segment | None = None
+    ended_at = datetime.min.replace(tzinfo=UTC)
     for event in history:
         step = _STEPS.get(event.kind)  # type: ignore[attr-defined]  # every concrete event has one
         following = current if step is None else step(current, event)
@@ -60,8 +65,12 @@ def find_segments(history: Iterable[TicketEvent]) -> tuple[Segment, ...]:
             continue
         if current is not None and (following is None or _is_another(following, current)):
             closed = _close(current, event)
+            ended_at = closed.until or ended_at
             if closed.holder != DESK or closed.until != closed.since:
                 done.append(closed)
+            current = None
+        if current is None and following is not None:
+            following = following._replace(since=max(following.since, ended_at))
         current = following
     return (*done, *(() if current is None else (current,)))
 
@@ -76,6 +85,8 @@ def used_seconds(segment: Segment, clock: Clock, at: datetime, policy: Policy) -
     stopped_at = clock.ended_at or (clock.hold.since if clock.hold is not None else at)
     since = max(segment.since, clock.started_at)
     until = min(segment.until or at, stopped_at)
+    if until <= since:
+        return 0
     return policy.calendar(clock.promise.calendar).between(since, until, closed_holds(clock.holds))
 
 

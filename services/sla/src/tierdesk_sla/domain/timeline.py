@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from tierdesk_policy import ClockKind, Policy
-from tierdesk_sla.domain.clocks import Clock, bind, end, hold, release
+from tierdesk_sla.domain.clocks import Clock, bind, end, hold, release, resume, schedule
 
 
 class Timeline(NamedTuple):
@@ -85,6 +85,15 @@ class Timeline(NamedTuple):
             clock = hold(clock, self.waiting_for, at, policy)
         return self._replace(clocks=(*self.clocks, clock))
 
+    def resume(self, place: int, at: datetime, policy: Policy) -> Timeline:
+        """Let the clock at this place run on from `at`, held to what is promised now unless it was late when it ended."""
+        clock = self.clocks[place]
+        resumed = resume(clock, at)
+        if resumed is not clock and resumed.due_at is None:
+            bound = self._bound(resumed, at, policy)
+            resumed = schedule(resumed, policy) if bound is resumed else bound
+        return self._replace(clocks=(*self.clocks[:place], resumed, *self.clocks[place + 1 :]))
+
     def end(self, at: datetime, policy: Policy, *kinds: ClockKind, kept: bool) -> Timeline:
         """End the clocks of these kinds, or all."""
         return self.revise(lambda clock: end(clock, at, policy, kept=kept), *kinds)
@@ -92,7 +101,9 @@ class Timeline(NamedTuple):
     def wait(self, assignment_id: UUID, party: str, at: datetime, policy: Policy) -> Timeline:
         """The ticket waits for a party, which may stop clocks."""
         waiting = self._replace(waiting=assignment_id, waiting_for=party)
-        return waiting.revise(lambda clock: hold(clock, party, at, policy))
+        waiting = waiting.revise(lambda clock: hold(clock, party, at, policy))
+        # What was overdue when the ticket moved, and by a pause that is told late was not, moves now.
+        return waiting if self.moved_to is None else waiting.rebind(at, policy)
 
     def stop_waiting(self, at: datetime, policy: Policy) -> Timeline:
         """Release what the waiting holds. While nothing waits no clock is held, so there is nothing to release."""

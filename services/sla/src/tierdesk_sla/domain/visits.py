@@ -18,7 +18,7 @@ from uuid import UUID
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import EscalationReason, OfferReason, WithdrawReason
 from tierdesk_policy import ClockKind, Policy
-from tierdesk_sla.domain.clocks import Clock, end, hold, resume
+from tierdesk_sla.domain.clocks import Clock, end, hold
 from tierdesk_sla.domain.timeline import Timeline
 
 _DONE: Final = (events.Escalated, events.Transferred, events.Carried, events.Contributed)
@@ -27,9 +27,9 @@ _DONE: Final = (events.Escalated, events.Transferred, events.Carried, events.Con
 
 def offer(timeline: Timeline, event: events.Offered, policy: Policy) -> Timeline:
     """A group is offered the work."""
-    timeline = _await_acceptance(timeline, event, policy)
+    asked_again = any(_is_same_visit(clock, event) for clock in timeline.clocks)
+    timeline = _await_acceptance(timeline, event, policy, asked_again=asked_again)
     timeline = _enter_tier(timeline, event.tier, event, policy)
-    asked_again = event.reason is OfferReason.NOT_ACCEPTED
     return _begin_contract(timeline, event, policy, asked_again=asked_again)
 
 
@@ -65,21 +65,22 @@ def leave(timeline: Timeline, event: Any, policy: Policy) -> Timeline:
     return timeline if to_tier is None else _leave_tier(timeline, to_tier, event, policy)
 
 
-def _await_acceptance(timeline: Timeline, event: events.Offered, policy: Policy) -> Timeline:
+def _await_acceptance(timeline: Timeline, event: events.Offered, policy: Policy, *, asked_again: bool) -> Timeline:
     """Begin a visit; the group that did not accept and is asked again goes on with the visit that it has."""
-
-    def is_same_visit(clock: Clock) -> bool:
-        return (
-            event.reason is OfferReason.NOT_ACCEPTED
-            and clock.is_open
-            and (clock.kind, clock.tier, clock.group) == (ClockKind.ACCEPTANCE, event.tier, event.group)
-        )
-
-    if any(is_same_visit(clock) for clock in timeline.clocks):
+    if asked_again:
         return timeline.revise(
-            lambda clock: clock._replace(assignment_id=event.assignment_id) if is_same_visit(clock) else clock
+            lambda clock: clock._replace(assignment_id=event.assignment_id) if _is_same_visit(clock, event) else clock
         )
     return _start(timeline.end(event.at, policy, ClockKind.ACCEPTANCE, kept=False), ClockKind.ACCEPTANCE, event, policy)
+
+
+def _is_same_visit(clock: Clock, event: events.Offered) -> bool:
+    """Whether the clock is of the visit that goes on: the group that let the offer before pass is asked again."""
+    return (
+        event.reason is OfferReason.NOT_ACCEPTED
+        and clock.is_open
+        and (clock.kind, clock.tier, clock.group) == (ClockKind.ACCEPTANCE, event.tier, event.group)
+    )
 
 
 def _enter_tier(timeline: Timeline, tier: str, event: Any, policy: Policy) -> Timeline:
@@ -101,7 +102,8 @@ def _begin_contract(timeline: Timeline, event: Any, policy: Policy, *, asked_aga
         return timeline
     place = _last_contract(timeline, event.vendor, event.group) if asked_again else None
     if place is not None:
-        clock = resume(timeline.clocks[place], event.at, policy)._replace(assignment_id=event.assignment_id)
+        timeline = timeline.resume(place, event.at, policy)
+        clock = timeline.clocks[place]._replace(assignment_id=event.assignment_id)
         if timeline.waiting_for is not None:
             clock = hold(clock, timeline.waiting_for, event.at, policy)
         return timeline._replace(clocks=(*timeline.clocks[:place], clock, *timeline.clocks[place + 1 :]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,11 +14,12 @@ from tierdesk_sla.domain.explanation import title_of
 from tierdesk_sla.domain.replaying import Move, move
 from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.store.rebuilding import list_open_tickets, lock_tickets, save_moves
-from tierdesk_sla.store.timelines import TicketKey, load_records, save_records
+from tierdesk_sla.store.timelines import Record, TicketKey, load_records, save_records
 from tierdesk_store import Database
 
 PAGE: Final = 200
 """How many tickets are locked at once; their messages wait for so long."""
+_NEXT: Final = timedelta.resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +67,32 @@ async def move_clocks(
             if not dry_run:
                 await lock_tickets(tx.connection, keys)
             records = await load_records(tx.connection, keys)
-            moved: list[TicketKey] = []
+            moved: list[tuple[TicketKey, Move]] = []
             for key, record in records.items():
+                moved_at = _after_breaches(record, at)
                 try:
-                    timeline = move(record.timeline, version, at, policy)
+                    timeline = move(record.timeline, version, moved_at, policy)
                 except BusinessTimeError as error:
                     found.broken[key] = str(error)
                     continue
-                found.changes += _changes(record.timeline, timeline, at)
+                found.changes += _changes(record.timeline, timeline, moved_at)
                 record.timeline = timeline
-                moved.append(key)
+                moved.append((key, Move(timeline.sequence, version, moved_at)))
             if not dry_run:
-                await save_records(tx.connection, [records[key] for key in moved], [])
-                kept = [(key, Move(records[key].timeline.sequence, version, at)) for key in moved]
-                await save_moves(tx.connection, kept)
+                await save_records(tx.connection, [records[key] for key, _ in moved], [])
+                await save_moves(tx.connection, moved)
         found.tickets += len(moved)
         after = keys[-1][1]
         told(len(keys))
+
+
+def _after_breaches(record: Record, at: datetime) -> datetime:
+    """The instant of a ticket's move: `at`, or later if a breach was said of a clock that was due after that.
+
+    The watcher goes on while tickets are moved; what it says, a move does not unsay.
+    """
+    breached = [due_at for alarm in record.alarms.values() if (due_at := alarm.breach_due_at) is not None]
+    return max([at, *(due_at + _NEXT for due_at in breached)])
 
 
 def _changes(before: Timeline, after: Timeline, at: datetime) -> Iterator[ClockChange]:

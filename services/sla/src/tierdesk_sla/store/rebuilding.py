@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import TextClause, delete, insert, select, text, tuple_
+from sqlalchemy import TextClause, delete, insert, select, text, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_sla.domain.alarms import Alarm, Saying
@@ -58,18 +58,23 @@ async def list_tickets(connection: AsyncConnection, after: TicketKey | None, lim
         .distinct()
         .order_by(table.c.tenant, table.c.ticket_id)
         .limit(limit)
+        .subquery()
         for table in (ticket, ticket_change)
     ]
-    found: set[TicketKey] = set()
-    for page in pages:
-        found |= {(row.tenant, row.ticket_id) for row in await connection.execute(page)}
-    return sorted(found)[:limit]
+    # The database sorts alone: its order of names may be another than ours, and pages by two orders skip and repeat.
+    found = union(*(select(page) for page in pages)).subquery()
+    rows = await connection.execute(select(found).order_by(found.c.tenant, found.c.ticket_id).limit(limit))
+    return [(row.tenant, row.ticket_id) for row in rows]
 
 
 async def lock_tickets(connection: AsyncConnection, keys: Sequence[TicketKey]) -> None:
-    """Let nobody else write the clocks of these tickets until the transaction ends. Read them after this."""
+    """Let nobody else write the clocks of these tickets until the transaction ends. Read them after this.
+
+    Locked in the order in which the consumer locks them: by code points.
+    """
     mine = tuple_(clock.c.tenant, clock.c.ticket_id).in_(keys)
-    await connection.execute(select(clock.c.place).where(mine).order_by(*clock.primary_key.columns).with_for_update())
+    order = (clock.c.tenant.collate("C"), clock.c.ticket_id, clock.c.place)
+    await connection.execute(select(clock.c.place).where(mine).order_by(*order).with_for_update())
 
 
 async def load_kept(connection: AsyncConnection, keys: Sequence[TicketKey]) -> dict[TicketKey, KeptTicket]:
