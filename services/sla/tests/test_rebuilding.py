@@ -14,10 +14,8 @@ from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.handlers.moving import move_clocks
 from tierdesk_sla.handlers.rebuilding import rebuild, swap
 from tierdesk_sla.store.policies import PolicyShelf
-from tierdesk_sla.store.rebuilding import list_tickets
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import clock_rebuilt, ticket_change
-from tierdesk_sla.store.timelines import TicketKey
 from tierdesk_store import Database
 
 
@@ -65,26 +63,6 @@ async def test_rebuilt_clocks_equal_those_of_the_live_path(owner, busy):
     async with owner.read() as connection:
         beside = await connection.execute(select(clock_rebuilt).order_by(*clock_rebuilt.primary_key.columns))
         assert [dict(row) for row in beside.mappings()] == before
-
-
-async def test_pages_of_tickets_neither_skip_nor_repeat_where_the_database_sorts_names_otherwise(
-    owner, desk, tell, applied_message
-):
-    """As under most locales, `acme-b` comes after `acmea` and `acmec`."""
-    async with owner.transaction() as tx:
-        if not (await tx.execute(text("SELECT 1 FROM pg_collation WHERE collname = 'en-x-icu'"))).scalar():
-            pytest.skip("this PostgreSQL knows no other order")
-        for table in ("ticket", "clock", "ticket_change", "ticket_rebuilt", "clock_rebuilt"):
-            await tx.execute(text(f'ALTER TABLE sla.{table} ALTER COLUMN tenant TYPE text COLLATE "en-x-icu"'))
-    for tenant in ("acmec", "acme-b", "acmea"):
-        await desk.receive(applied_message(desk.policy, tenant))
-        for _ in range(3):
-            await desk.tell(tell(ticket_id=uuid4()).begun(), tenant=tenant)
-    found: list[TicketKey] = []
-    async with owner.read() as connection:
-        while page := await list_tickets(connection, found[-1] if found else None, 2):
-            found += page
-    assert len(found) == len(set(found)) == 9
 
 
 async def test_what_differs_is_found_and_nothing_is_changed_before_the_swap(owner, desk, busy):
