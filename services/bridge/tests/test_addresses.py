@@ -41,6 +41,8 @@ REFUSED_URLS = {
     "a space": "https://vendor.example/a b",
     "a line end": "https://vendor.example/\r\nHost: other",
     "letters beyond ASCII": "https://vendör.example/",
+    "a long s in the scheme": "http\u017f://vendor.example/",
+    "the sign of Kelvin": "https://\u212aendor.example/",
     "brackets around no address": "https://[::1::2]/",
     "2,001 letters": f"https://vendor.example/{'x' * 2_000}",
     "nothing": "",

@@ -53,6 +53,7 @@ def test_a_status_has_one_meaning(status, fate):
         (429, "Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER_SECONDS),
         (429, "-5", 0.0),
         (429, "soon", 0.0),
+        (429, f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}", 0.0),
         (429, "\u0661", 0.0),
         (500, "120", 0.0),
     ],

@@ -319,6 +319,40 @@ def test_what_was_taken_waits_for_the_next_endpoint(bridge, receiver):
         assert subjects(elsewhere) == ["t-1"]
 
 
+def test_what_the_former_endpoint_answers_late_is_not_held_against_the_next(bridge, receiver):
+    go_on = threading.Event()
+
+    def refuse_late(_hook):
+        go_on.wait(20)
+        return Reply(503, {"Retry-After": "3600"})
+
+    receiver.script = refuse_late
+    bridge.set_url(receiver.url)
+    bridge.offer("t-1")
+    receiver.wait_for(lambda hooks: hooks, "it is in flight")
+    with Receiver() as elsewhere:
+        bridge.set_url(elsewhere.url)
+        go_on.set()
+        bridge.wait_for_state("delivered", 1)
+        assert subjects(elsewhere) == ["t-1"]
+    endpoint = bridge.endpoint()
+    assert (endpoint["failures"], endpoint["rests_until"]) == (0, None)
+
+
+def test_a_message_sent_again_by_hand_goes_before_what_waits_of_its_ticket(bridge, receiver):
+    receiver.script = lambda _hook: Reply(500)
+    bridge.set_url(receiver.url)
+    sent = bridge.offer("t-1", "t-1")
+    bridge.wait_for_state("failed", 1, hurry=True)
+    bridge.wait_until(lambda: str(sent[1]) in {hook.id for hook in receiver.hooks}, "the second is tried", hurry=True)
+    bridge.wait_until(lambda: not bridge.query("SELECT FROM bridge.delivery WHERE lease IS NOT NULL"), "it is back")
+    before = len(receiver.hooks)
+    assert bridge.ask("POST", f"printers/deliveries/{sent[0]}/retry").status_code == 200
+    receiver.script = lambda _hook: Reply()
+    bridge.wait_for_state("delivered", 2, hurry=True)
+    assert [UUID(hook.id) for hook in receiver.hooks[before:]][-2:] == sent
+
+
 def test_what_was_delivered_long_ago_is_forgotten_and_what_failed_is_not(bridge, receiver):
     bridge.set_url(receiver.url)
     bridge.offer("t-1", "t-2", "t-3")

@@ -235,6 +235,17 @@ async def test_an_article_that_was_tried_is_not_told_again(base, report, look):
     assert [subject for subject, _ in await look()] == [other.subject]
 
 
+async def test_where_an_article_did_not_help_one_that_fits_less_well_is_still_told(base, report, look):
+    ticket, other, known = report(), report(), await write(base)
+    await base.receive(base.tickets, ticket, other)
+    await look()
+    tried = (StepTried(step="Cleaned it", article_id=str(known.id)),)
+    progress = event(events.Progressed, ticket, assignment_id=UUID(int=7), steps_tried=tried)
+    await base.receive(base.tickets, later(ticket, progress))
+    await write(base, Content("Zebra plotter clogs", "It clogs."))
+    assert [subject for subject, _ in await look()] == [ticket.subject]
+
+
 async def test_an_article_that_is_retired_before_its_page_matches_nothing(base, report, look, new_articles):
     await base.receive(base.tickets, report(), report(), report())
     article = await write(base)

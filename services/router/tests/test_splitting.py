@@ -155,6 +155,21 @@ async def test_the_two_are_not_proposed_for_merging_and_a_third_is(router):
     assert await router.story(again, until="merge_proposed")
 
 
+async def test_parts_that_are_split_off_at_once_are_not_proposed_for_merging(router):
+    document = (await router.request("GET", "/v1/policy")).json()["document"]
+    likeness = {"repeat": {"within": "1d"}}
+    assert (await router.request("PUT", "/v1/policy", json=document | {"likeness": likeness})).status_code == 200
+    ticket = await router.report(category="usage", title="Two scanners", requester={"party": "eve"})
+    await router.story(ticket, until="offered")
+    path = f"/v1/tickets/{ticket}/split"
+    asked = [{"title": "Scanner broken", "text": f"Number {number}", "category": "usage"} for number in range(6)]
+    answers = await asyncio.gather(*(router.request("POST", path, json=one) for one in asked))
+    assert {answer.status_code for answer in answers} == {201}
+    for answer in answers:
+        log = await router.story(UUID(answer.json()["id"]), until="offered")
+        assert "merge_proposed" not in [event["kind"] for event in log]
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "field"),
     [

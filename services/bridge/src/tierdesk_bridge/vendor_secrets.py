@@ -58,12 +58,20 @@ class VendorSecrets:
         """Which tenant's vendor signed exactly these bytes. Raises `ProblemError` 401, whatever is wrong."""
         self._look_again()
         refusal = ProblemError(401, "Bad signature", "No vendor of this name signs to this desk.")
+        signed: list[Signed] = []
         for tenant, secrets in self._secrets.webhook_secrets(source_of(vendor)).items():
             try:
-                return Signed(tenant, verify(secrets, headers, body, now))
+                signed.append(Signed(tenant, verify(secrets, headers, body, now)))
             except ProblemError as error:
                 refusal = error
-        raise refusal
+            except ValueError:  # another tenant's vendor must not suffer from it
+                log.exception("webhook_secret_unusable", tenant=tenant, vendor=vendor)
+        if len(signed) > 1:  # written by hand: those that are made are random
+            log.error("webhook_secret_shared", tenants=[one.tenant for one in signed], vendor=vendor)
+            raise ProblemError(401, "Bad signature", "This secret does not tell whose vendor signs.")
+        if not signed:
+            raise refusal
+        return signed[0]
 
     def _of(self, tenant: str, vendor: str) -> tuple[str, ...]:
         return self._secrets.webhook_secrets(source_of(vendor)).get(tenant, ())

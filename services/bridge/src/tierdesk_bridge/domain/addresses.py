@@ -14,7 +14,8 @@ LONGEST_URL: Final = 2_000
 _HOST: Final = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?"
 # Read here and nowhere else: two readers of one URL may not agree on its host.
 _URL: Final = re.compile(
-    rf"(https?)://({_HOST})(?::([0-9]{{1,5}}))?((?:/[\x21-\x7e]*)?(?:\?[\x21-\x7e]*)?)", re.IGNORECASE
+    rf"(https?)://({_HOST})(?::([0-9]{{1,5}}))?((?:/[\x21-\x7e]*)?(?:\?[\x21-\x7e]*)?)",
+    re.IGNORECASE | re.ASCII,  # without the latter a long s counts as s, and the sign of Kelvin as k
 )
 _USERINFO: Final = re.compile(r"[^/?#]*//[^/?#]*@")
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")

@@ -90,7 +90,8 @@ def _seconds(retry_after: str, now: datetime) -> float:
         return float(min(int(text[:10]), int(LONGEST_RETRY_AFTER_SECONDS)))
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+        seconds = (at - now).total_seconds()
+    except (ValueError, OverflowError):  # the latter for a time zone of too many digits
         return 0.0
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-    return min(max((at - now).total_seconds(), 0.0), LONGEST_RETRY_AFTER_SECONDS)
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from tierdesk_bridge.domain.answers import Answer, Fate, State, go_on, no_answer
+from tierdesk_bridge.domain.answers import Answer, Fate, State, Step, go_on, no_answer
 from tierdesk_bridge.domain.schedule import rest_after
 from tierdesk_bridge.sending.posting import Poster
 from tierdesk_bridge.store.deliveries import Claim, claim_due, count_all, forget_delivered, write_step
@@ -121,7 +121,10 @@ class Deliverer:
             log.warning("delivery_not_written", vendor=claim.vendor, id=str(claim.id), reason=reason)
 
     async def _send(self, claim: Claim) -> Answer:
-        headers = self._secrets.sign(claim.tenant, claim.vendor, str(claim.id), self._now(), claim.body)
+        try:
+            headers = self._secrets.sign(claim.tenant, claim.vendor, str(claim.id), self._now(), claim.body)
+        except ValueError as error:
+            return no_answer(f"not sent: {error}")
         if headers is None:
             return no_answer("not sent: the secrets file has no secret of this vendor")
         return await self._poster.post(claim.url, headers, claim.body)
@@ -131,13 +134,14 @@ class Deliverer:
         step = go_on(claim.attempts, answer, self._draw())
         match answer.fate:
             case Fate.DELIVERED:
-                await note_success(tx, claim.tenant, claim.vendor)
+                await note_success(tx, claim.tenant, claim.vendor, claim.set_at)
             case Fate.GONE:
-                await disable_endpoint(tx, claim.tenant, claim.vendor, claim.url, answer.detail)
+                await disable_endpoint(tx, claim.tenant, claim.vendor, claim.set_at, answer.detail)
             case Fate.REFUSED:
-                failures = await note_failure(tx, claim.tenant, claim.vendor, claim.subject)
-                rest = max(rest_after(failures, self._draw()), answer.retry_after_seconds)
-                if rest:
+                failures = await note_failure(tx, claim.tenant, claim.vendor, claim.set_at, claim.subject)
+                if failures is None:  # it was not asked of the endpoint that there is now
+                    step = Step(State.PENDING, claim.attempts)
+                elif rest := max(rest_after(failures, self._draw()), answer.retry_after_seconds):
                     await let_rest(tx, claim.tenant, claim.vendor, rest)
         if not await write_step(tx, claim, step, status=answer.status, detail=answer.detail):
             return

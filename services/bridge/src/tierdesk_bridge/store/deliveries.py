@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -38,6 +38,7 @@ class Claim(NamedTuple):
     tenant: str
     vendor: str
     url: str
+    set_at: datetime
     id: UUID
     subject: str
     body: bytes
@@ -63,8 +64,9 @@ class Delivery:
 
 
 _take: Final = text("""
-    INSERT INTO bridge.delivery (tenant, vendor, id, subject, type, body, state, attempts, taken_at, due_at)
-    SELECT r.tenant, r.vendor, r.id, r.subject, r.type, r.body, 'pending', 0, now(), now()
+    INSERT INTO bridge.delivery
+        (tenant, vendor, id, subject, type, body, state, attempts, taken_at, due_at, first_in_line)
+    SELECT r.tenant, r.vendor, r.id, r.subject, r.type, r.body, 'pending', 0, now(), now(), false
     FROM unnest(
         CAST(:tenant AS text[]), CAST(:vendor AS text[]), CAST(:id AS uuid[]), CAST(:subject AS text[]),
         CAST(:type AS text[]), CAST(:body AS bytea[])
@@ -72,31 +74,46 @@ _take: Final = text("""
     ORDER BY r.ordinal
     ON CONFLICT DO NOTHING
 """)
+_lock_lines: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:vendor, hashtextextended(:tenant, 0)))")
+"""Held by who changes which delivery is the first of its ticket: a vendor's are changed by one at a time."""
+_line_up: Final = text("""
+    UPDATE bridge.delivery SET first_in_line = true
+    WHERE tenant = :tenant AND vendor = :vendor AND NOT first_in_line AND id = ANY(ARRAY(
+        SELECT found.id FROM unnest(CAST(:subjects AS text[])) AS line(subject)
+        CROSS JOIN LATERAL (
+            SELECT d.id FROM bridge.delivery AS d
+            WHERE d.tenant = :tenant AND d.vendor = :vendor AND d.subject = line.subject AND d.state = 'pending'
+            ORDER BY d.position LIMIT 1
+        ) AS found
+    ))
+""")
+"""No join: one that was planned while the table was empty would be kept for a full one."""
+_step_back: Final = text("""
+    UPDATE bridge.delivery SET first_in_line = false
+    WHERE tenant = :tenant AND vendor = :vendor AND subject = :subject AND state = 'pending' AND first_in_line
+""")
 _lock_endpoints: Final = text("""
-    SELECT e.tenant, e.vendor, e.url, e.failures, (
-        SELECT count(*) FROM bridge.delivery AS d
-        WHERE d.tenant = e.tenant AND d.vendor = e.vendor AND d.state = 'pending' AND d.leased_until > now()
-    ) AS in_flight
-    FROM bridge.endpoint AS e
-    WHERE e.enabled AND (e.rests_until IS NULL OR e.rests_until <= now()) AND EXISTS (
+    SELECT e.tenant, e.vendor, e.url, e.set_at, e.failures FROM bridge.endpoint AS e
+    CROSS JOIN LATERAL (
         SELECT FROM bridge.delivery AS d
-        WHERE d.tenant = e.tenant AND d.vendor = e.vendor AND d.state = 'pending' AND d.due_at <= now()
-          AND (d.leased_until IS NULL OR d.leased_until <= now())
-    )
+        WHERE d.tenant = e.tenant AND d.vendor = e.vendor AND d.state = 'pending' AND d.first_in_line
+          AND d.due_at <= now() AND (d.leased_until IS NULL OR d.leased_until <= now())
+        ORDER BY d.due_at LIMIT 1
+    ) AS due
+    WHERE e.enabled AND (e.rests_until IS NULL OR e.rests_until <= now())
     ORDER BY e.tenant, e.vendor
     FOR UPDATE OF e SKIP LOCKED
 """)
-"""Whoever claims for an endpoint holds its row, so that what is in flight is counted truly."""
+"""Whoever claims for an endpoint holds its row, so that what is in flight, counted after, is counted truly."""
+_count_in_flight: Final = text("""
+    SELECT count(*) FROM bridge.delivery
+    WHERE tenant = :tenant AND vendor = :vendor AND lease IS NOT NULL AND leased_until > now()
+""")
 _claim: Final = text("""
     WITH due AS (
         SELECT d.tenant, d.vendor, d.id FROM bridge.delivery AS d
-        WHERE d.tenant = :tenant AND d.vendor = :vendor AND d.state = 'pending' AND d.due_at <= now()
-          AND (d.leased_until IS NULL OR d.leased_until <= now())
-          AND NOT EXISTS (
-              SELECT FROM bridge.delivery AS earlier
-              WHERE earlier.tenant = d.tenant AND earlier.vendor = d.vendor AND earlier.subject = d.subject
-                AND earlier.state = 'pending' AND earlier.position < d.position
-          )
+        WHERE d.tenant = :tenant AND d.vendor = :vendor AND d.state = 'pending' AND d.first_in_line
+          AND d.due_at <= now() AND (d.leased_until IS NULL OR d.leased_until <= now())
         ORDER BY d.due_at, d.position LIMIT :room
         FOR UPDATE SKIP LOCKED
     )
@@ -124,20 +141,22 @@ async def take(tx: Transaction, messages: Sequence[Taken]) -> None:
     if messages:
         columns = zip(Taken._fields, zip(*messages, strict=True), strict=True)
         await tx.execute(_take, {name: list(values) for name, values in columns})
+        for tenant, vendor in sorted({(one.tenant, one.vendor) for one in messages}):
+            subjects = {one.subject for one in messages if (one.tenant, one.vendor) == (tenant, vendor)}
+            await _line_up_tickets(tx, tenant, vendor, subjects)
 
 
 async def claim_due(tx: Transaction) -> list[Claim]:
     """Lease what is due and may be sent now: of each ticket the oldest, of each endpoint no more than it may get."""
     claims: list[Claim] = []
     for one in (await tx.execute(_lock_endpoints)).all():
-        room = room_for(one.failures, one.in_flight)
+        key = {"tenant": one.tenant, "vendor": one.vendor}
+        room = room_for(one.failures, (await tx.execute(_count_in_flight, key)).scalar_one())
         if room == 0:
             continue
-        found = await tx.execute(
-            _claim, {"tenant": one.tenant, "vendor": one.vendor, "room": room, "lease_seconds": LEASE_SECONDS}
-        )
+        found = await tx.execute(_claim, key | {"room": room, "lease_seconds": LEASE_SECONDS})
         claims += [
-            Claim(one.tenant, one.vendor, one.url, row.id, row.subject, row.body, row.attempts, row.lease)
+            Claim(one.tenant, one.vendor, one.url, one.set_at, row.id, row.subject, row.body, row.attempts, row.lease)
             for row in found
         ]
     return claims
@@ -161,18 +180,29 @@ async def write_step(tx: Transaction, claim: Claim, step: Step, *, status: int |
             last_detail=detail or None,
         )
     )
-    return changed.rowcount > 0
+    if changed.rowcount == 0:
+        return False
+    if ended:
+        await _line_up_tickets(tx, claim.tenant, claim.vendor, [claim.subject])
+    return True
 
 
 async def send_again(tx: Transaction, tenant: str, vendor: str, delivery_id: UUID) -> bool:
     """Try a failed delivery anew, from its first attempt. Answers whether it was a failed one."""
+    await tx.execute(_lock_lines, {"tenant": tenant, "vendor": vendor})
     changed = await tx.execute(
         update(deliveries)
         .where(deliveries.c.tenant == tenant, deliveries.c.vendor == vendor, deliveries.c.id == delivery_id)
         .where(deliveries.c.state == State.FAILED)
         .values(state=State.PENDING, attempts=0, due_at=func.now(), ended_at=None)
+        .returning(deliveries.c.subject)
     )
-    return changed.rowcount > 0
+    subject = changed.scalar_one_or_none()
+    if subject is None:
+        return False
+    await tx.execute(_step_back, {"tenant": tenant, "vendor": vendor, "subject": subject})
+    await _line_up_tickets(tx, tenant, vendor, [subject])
+    return True
 
 
 async def find_delivery(connection: AsyncConnection, tenant: str, vendor: str, delivery_id: UUID) -> Delivery | None:
@@ -221,6 +251,12 @@ async def count_all(connection: AsyncConnection) -> Counts:
 async def forget_delivered(tx: Transaction, *, limit: int) -> int:
     """Delete up to `limit` that were delivered more than 30 days ago; answers how many."""
     return (await tx.execute(_forget, {"limit": limit})).rowcount
+
+
+async def _line_up_tickets(tx: Transaction, tenant: str, vendor: str, subjects: Collection[str]) -> None:
+    """Let the oldest that is pending of each ticket be its first, after what was written in this transaction."""
+    await tx.execute(_lock_lines, {"tenant": tenant, "vendor": vendor})
+    await tx.execute(_line_up, {"tenant": tenant, "vendor": vendor, "subjects": sorted(subjects)})
 
 
 _DESCRIPTION: Final = [deliveries.c[name] for name in Delivery.__dataclass_fields__]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -87,38 +87,38 @@ async def remove_endpoint(tx: Transaction, tenant: str, vendor: str) -> bool:
     return removed.rowcount > 0
 
 
-async def disable_endpoint(tx: Transaction, tenant: str, vendor: str, url: str, reason: str) -> None:
-    """Send no more to this URL until somebody enables it. Nothing changes if another URL was set meanwhile."""
+async def disable_endpoint(tx: Transaction, tenant: str, vendor: str, set_at: datetime, reason: str) -> None:
+    """Send no more until somebody enables it. Nothing changes if it was set anew meanwhile."""
     await tx.execute(
         update(endpoints)
-        .where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor, endpoints.c.url == url, endpoints.c.enabled)
+        .where(*_as_set(tenant, vendor, set_at), endpoints.c.enabled)
         .values(enabled=False, disabled_reason=reason, disabled_at=func.now())
     )
 
 
-async def note_success(tx: Transaction, tenant: str, vendor: str) -> None:
-    """It takes webhooks: it does not count as down."""
+async def note_success(tx: Transaction, tenant: str, vendor: str, set_at: datetime) -> None:
+    """It takes webhooks: it does not count as down. Nothing changes if it was set anew meanwhile."""
     await tx.execute(
         update(endpoints)
-        .where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor)
+        .where(*_as_set(tenant, vendor, set_at))
         .where(or_(endpoints.c.failures > 0, endpoints.c.rests_until.is_not(None)))
         .values(failures=0, rests_until=None, failing_subject=None)
     )
 
 
-async def note_failure(tx: Transaction, tenant: str, vendor: str, subject: str) -> int:
+async def note_failure(tx: Transaction, tenant: str, vendor: str, set_at: datetime, subject: str) -> int | None:
     """It failed once more, at this ticket; answers how often it did so in a row. Locks its row until the transaction ends.
 
-    Failures of one ticket after each other count as one: it may be this ticket that it cannot take.
+    Answers None, and changes nothing, if it was set anew or removed meanwhile: then another failed. Failures of one ticket after each other count as one: it may be this ticket that it cannot take.
     """
     is_another = endpoints.c.failing_subject.is_distinct_from(subject)
     changed = await tx.execute(
         update(endpoints)
-        .where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor)
+        .where(*_as_set(tenant, vendor, set_at))
         .values(failures=endpoints.c.failures + case((is_another, 1), else_=0), failing_subject=subject)
         .returning(endpoints.c.failures)
     )
-    return changed.scalar_one_or_none() or 0
+    return changed.scalar_one_or_none()
 
 
 async def let_rest(tx: Transaction, tenant: str, vendor: str, seconds: float) -> None:
@@ -129,6 +129,11 @@ async def let_rest(tx: Transaction, tenant: str, vendor: str, seconds: float) ->
         .where(endpoints.c.tenant == tenant, endpoints.c.vendor == vendor)
         .values(rests_until=func.greatest(func.coalesce(endpoints.c.rests_until, until), until))
     )
+
+
+def _as_set(tenant: str, vendor: str, set_at: datetime) -> tuple[ColumnElement[bool], ...]:
+    """The endpoint as it was set then, and no later one."""
+    return endpoints.c.tenant == tenant, endpoints.c.vendor == vendor, endpoints.c.set_at == set_at
 
 
 async def _hasten(tx: Transaction, tenant: str, vendor: str) -> None:

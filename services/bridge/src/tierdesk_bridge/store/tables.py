@@ -60,18 +60,26 @@ delivery = Table(
     Column("attempts", Integer, nullable=False),
     Column("taken_at", DateTime(timezone=True), nullable=False),
     Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("first_in_line", Boolean, nullable=False),
     Column("lease", Uuid),
     Column("leased_until", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True)),
     Column("last_status", Integer),
     Column("last_detail", Text),
     Index("delivery_position", "tenant", "vendor", "position"),
-    Index("delivery_due", "tenant", "vendor", "due_at", postgresql_where=text("state = 'pending'")),
+    Index(
+        "delivery_due",
+        *("tenant", "vendor", "due_at", "position"),
+        postgresql_where=text("state = 'pending' AND first_in_line"),
+    ),
+    Index("delivery_leased", "tenant", "vendor", postgresql_where=text("lease IS NOT NULL")),
     Index("delivery_order", "tenant", "vendor", "subject", "position", postgresql_where=text("state = 'pending'")),
     Index("delivery_ended", "ended_at", postgresql_where=text("state = 'delivered'")),
     Index("delivery_left", "taken_at", postgresql_where=text("state <> 'delivered'")),
 )
 """One message for a vendor; `id` is that of its envelope. Positions ascend in the order of the vendor's queue.
+
+Of a ticket only the oldest that is pending is sent: it is `first_in_line`, so that what waits behind it is never read.
 
 A delivery in flight is leased: who holds the lease writes what came of it, and nobody else.
 """

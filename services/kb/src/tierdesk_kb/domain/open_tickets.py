@@ -58,10 +58,13 @@ class OpenTicket:
     told_score: float = 0.0
 
     def wants(self, article_id: UUID, score: float, policy: Policy) -> bool:
-        """Whether an article that fits this well is worth telling now: it documents the problem, and better than any before."""
+        """Whether an article that fits this well is worth telling now: it documents the problem, and better than what was told last,
+        unless that was tried and did not help.
+        """
         if policy.knowledge is None or article_id in self.tried:
             return False
-        return score >= policy.knowledge.threshold and score > self.told_score + BETTER_BY
+        told_score = 0.0 if self.told_article in self.tried else self.told_score  # what did not help is no measure
+        return score >= policy.knowledge.threshold and score > told_score + BETTER_BY
 
 
 def is_kept(policy: Policy, category: str) -> bool:

@@ -88,8 +88,9 @@ class TicketCommands:
             source = await read_ticket(tx.connection, tenant, name)
             if source is None:
                 return None, False
+            await lock_opening(tx, source.id)  # each part is told apart from those before
+            source = await read_ticket(tx.connection, tenant, str(source.id)) or source
             new_id = part.identify(source)
-            await lock_opening(tx, new_id)
             known = await read_ticket(tx.connection, tenant, str(new_id))
             if known is not None:
                 return known, False

@@ -96,7 +96,7 @@ class LinkedTicket:
 
 
 async def lock_opening(tx: Transaction, problem_id: UUID) -> None:
-    """Have those take turns, until the commit, who open a problem, or a part of a ticket, under this identifier."""
+    """Have those take turns, until the commit, who open a problem under this identifier, or split this ticket."""
     await tx.execute(_LOCK_OPENING, {"id": str(problem_id)})
 
 

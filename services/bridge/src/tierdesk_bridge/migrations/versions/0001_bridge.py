@@ -38,6 +38,7 @@ _STATEMENTS = (
         attempts integer NOT NULL,
         taken_at timestamptz NOT NULL,
         due_at timestamptz NOT NULL,
+        first_in_line boolean NOT NULL,
         lease uuid,
         leased_until timestamptz,
         ended_at timestamptz,
@@ -47,7 +48,11 @@ _STATEMENTS = (
     )
     """,
     "CREATE INDEX delivery_position ON bridge.delivery (tenant, vendor, position)",
-    "CREATE INDEX delivery_due ON bridge.delivery (tenant, vendor, due_at) WHERE state = 'pending'",
+    """
+    CREATE INDEX delivery_due ON bridge.delivery (tenant, vendor, due_at, position)
+    WHERE state = 'pending' AND first_in_line
+    """,
+    "CREATE INDEX delivery_leased ON bridge.delivery (tenant, vendor) WHERE lease IS NOT NULL",
     "CREATE INDEX delivery_order ON bridge.delivery (tenant, vendor, subject, position) WHERE state = 'pending'",
     "CREATE INDEX delivery_ended ON bridge.delivery (ended_at) WHERE state = 'delivered'",
     "CREATE INDEX delivery_left ON bridge.delivery (taken_at) WHERE state <> 'delivered'",
