@@ -221,8 +221,9 @@ def test_versions_are_compared_by_their_numbers(text, numbers):
 def test_an_endpoint_that_takes_nothing_and_what_was_given_up_are_told(findings, execute):
     endpoint = "INSERT INTO bridge.endpoint VALUES ('main', $1, 'https://v.example', now(), $2, $3, now(), $4, NULL)"
     delivery = (
-        "INSERT INTO bridge.delivery (tenant, vendor, id, subject, type, body, state, attempts, taken_at, due_at)"
-        " VALUES ('main', 'gone', gen_random_uuid(), 't', 'work.offered.v1', '', 'failed', 10, now(), now())"
+        "INSERT INTO bridge.delivery"
+        " (tenant, vendor, id, subject, type, body, state, attempts, taken_at, due_at, first_in_line)"
+        " VALUES ('main', 'gone', gen_random_uuid(), 't', 'work.offered.v1', '', 'failed', 10, now(), now(), false)"
     )
     try:
         execute(endpoint, "down", True, None, 3)
