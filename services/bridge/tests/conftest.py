@@ -11,6 +11,9 @@ from servers.webhooks import Receiver
 @pytest.fixture
 def ground(database_server: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     monkeypatch.setenv("TIERDESK_BRIDGE_PRIVATE_NETWORKS", "127.0.0.0/8")
+    # What is due shows at once: a test of ten attempts would wait ten seconds.
+    monkeypatch.setattr("tierdesk_bridge.handlers.deliverer._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("tierdesk_bridge.app.LOOK_SECONDS", 0.1)
     with database_server.fresh_database() as url:
         yield Ground(url, tmp_path)
 
