@@ -137,10 +137,13 @@ WRONG = {
     "unknown zone": (
         "Europe/London", "Europe/Camelot",
         "desk.yaml:8: calendars.0.tz: 'Europe/Camelot' is not a time zone of the IANA database, as Europe/London is"),
-    "unknown country": ("tz: Europe/London", "tz: Europe/London\n    country: QQ", "desk.yaml:9: calendars.0.country: Country QQ not available"),
+    "unknown country": ("tz: Europe/London", "tz: Europe/London\n    country: QQ", "desk.yaml:9: calendars.0.country: no holidays are known of 'QQ'; write the ISO 3166 code of a country, as PT"),
+    "a country that is a word of the program": (
+        "tz: Europe/London", "tz: Europe/London\n    country: utils",
+        "desk.yaml:9: calendars.0.country: no holidays are known of 'utils'; write the ISO 3166 code of a country, as PT"),
     "unknown part of a country": (
         "tz: Europe/London", "tz: Europe/London\n    country: GB\n    subdivision: MARS",
-        "desk.yaml:10: calendars.0.subdivision: Entity `GB` does not have subdivision MARS"),
+        "desk.yaml:10: calendars.0.subdivision: GB has no part 'MARS' with holidays of its own"),
     "part of no country": ("tz: Europe/London", "tz: Europe/London\n    subdivision: ENG", "desk.yaml:9: calendars.0.subdivision: needs a `country`"),
     "unknown day": (
         "weekly: {mon", "weekly: {monday",

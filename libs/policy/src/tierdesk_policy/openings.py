@@ -24,6 +24,9 @@ TERM_MICROS: Final = TERM_DAYS * DAY_SECONDS * MICROS
 _MARGIN_DAYS: Final = 3
 """Covers the widest offset from UTC and an interval that runs over midnight."""
 
+_PLACES: Final = frozenset({*holidays.list_supported_countries(), *holidays.list_supported_financial()})
+"""The package has other names beside those of places, which must not be asked for holidays."""
+
 Span = tuple[int, int]
 """From until, half open. In seconds of local or of universal time since 1970-01-01T00:00, as the place says."""
 
@@ -76,10 +79,12 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
 
     Raises ValueError for a country or subdivision that the holidays package does not know.
     """
-    try:
-        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False))
-    except NotImplementedError as error:  # the package's word for a country that it does not know
-        raise ValueError(str(error)) from None
+    if country not in _PLACES:
+        raise ValueError(f"no holidays are known of {country!r}; write the ISO 3166 code of a country, as PT")
+    place = holidays.country_holidays(country)
+    if subdivision is not None and subdivision not in {*place.subdivisions, *place.subdivisions_aliases}:
+        raise ValueError(f"{country} has no part {subdivision!r} with holidays of its own")
+    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False))
 
 
 @dataclass(frozen=True, slots=True)
