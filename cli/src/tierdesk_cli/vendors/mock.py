@@ -13,8 +13,9 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from tierdesk_bus import HOME, Bus, Consumer, Delivery, Message, PublishResult, Topology
+from tierdesk_bus import HOME, Bus, Consumer, Delivery, Message, PublishResult
 from tierdesk_bus import connect as connect_bus
+from tierdesk_bus.wrapping import WrappedBus, WrappedConsumer
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
 from tierdesk_cli.options import Data, wait_for
@@ -93,9 +94,9 @@ async def play(
         raise CommandError(f"--bus: {error}", exit_code=2) from error
     try:
         await bus.ping()
-        watched = WatchedBus(bus, say, accept_after_seconds=part.accept_after_seconds or 0.0)
+        told = ToldBus(bus, say, accept_after_seconds=part.accept_after_seconds or 0.0)
         consumer = TierConsumer.vendor(
-            watched,
+            told,
             worker=part.worker,
             work=part.work,
             namespace=namespace,
@@ -109,12 +110,12 @@ async def play(
         await bus.close()
 
 
-class WatchedBus:
+class ToldBus(WrappedBus):
     """A bus that tells what passes over it, and lets acceptances wait."""
 
     def __init__(self, bus: Bus, say: Callable[[str], None], *, accept_after_seconds: float) -> None:
         """Around `bus`, which its owner closes."""
-        self._bus = bus
+        super().__init__(bus)
         self._say = say
         self._accept_after_seconds = accept_after_seconds
         self._references: dict[UUID, str] = {}
@@ -123,34 +124,17 @@ class WatchedBus:
         """As the bus does; an acceptance goes out after its time."""
         if any(message.type == ACCEPTANCE for message in batch):
             await asyncio.sleep(self._accept_after_seconds)
-        fates = await self._bus.publish(batch, timeout_seconds=timeout_seconds)
+        fates = await super().publish(batch, timeout_seconds=timeout_seconds)
         for message, fate in zip(batch, fates, strict=True):
-            self._tell("→", message.body, "" if fate is PublishResult.CONFIRMED else f" (not sent yet: {fate.value})")
+            self.tell("→", message.body, "" if fate is PublishResult.CONFIRMED else f" (not sent yet: {fate.value})")
         return fates
 
     async def consume(self, queue: str, *, prefetch: int, namespace: str = HOME) -> Consumer:
         """As the bus does; what is received is told."""
-        return _WatchedConsumer(
-            await self._bus.consume(queue, prefetch=prefetch, namespace=namespace), lambda body: self._tell("←", body)
-        )
+        return _ToldConsumer(await super().consume(queue, prefetch=prefetch, namespace=namespace), self)
 
-    async def declare(self, topology: Topology) -> None:
-        """As the bus does."""
-        await self._bus.declare(topology)
-
-    async def depth(self, queue: str, *, namespace: str = HOME) -> int:
-        """As the bus does."""
-        return await self._bus.depth(queue, namespace=namespace)
-
-    async def ping(self) -> None:
-        """As the bus does."""
-        await self._bus.ping()
-
-    async def close(self) -> None:
-        """As the bus does."""
-        await self._bus.close()
-
-    def _tell(self, way: str, body: bytes, remark: str = "") -> None:
+    def tell(self, way: str, body: bytes, remark: str = "") -> None:
+        """Say in a line what came or went."""
         try:
             envelope = parse(body)
         except MessageError as error:
@@ -164,31 +148,16 @@ class WatchedBus:
         self._say(line.rstrip() + remark)
 
 
-class _WatchedConsumer:
-    """A consumer that tells what it receives."""
-
-    def __init__(self, consumer: Consumer, tell: Callable[[bytes], None]) -> None:
-        self._consumer = consumer
-        self._tell = tell
-
-    @property
-    def queue(self) -> str:
-        return self._consumer.queue
+class _ToldConsumer(WrappedConsumer):
+    def __init__(self, consumer: Consumer, bus: ToldBus) -> None:
+        super().__init__(consumer)
+        self._bus = bus
 
     async def receive(self, limit: int, *, timeout_seconds: float) -> list[Delivery]:
-        received = await self._consumer.receive(limit, timeout_seconds=timeout_seconds)
+        received = await super().receive(limit, timeout_seconds=timeout_seconds)
         for delivery in received:
-            self._tell(delivery.body)
+            self._bus.tell("←", delivery.body)
         return received
-
-    async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        await self._consumer.ack(deliveries)
-
-    async def requeue(self, deliveries: Sequence[Delivery]) -> None:
-        await self._consumer.requeue(deliveries)
-
-    async def close(self) -> None:
-        await self._consumer.close()
 
 
 def tell_content(envelope: AnyEnvelope) -> str:
