@@ -237,3 +237,19 @@ def test_a_secret_that_is_added_counts_within_seconds(intake):
     while (answer := post_signed(intake, headers, body)).status_code == 401 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert answer.status_code == 200
+
+
+def test_the_secret_of_a_vendor_reports_no_calls(intake):
+    """It stands in the same file, for the bridge."""
+    body = call("newCall")
+    vendors, own = (intake.secrets.add_webhook_secret("main", name) for name in ("vendor.printers", "new-pbx"))
+
+    def told(source, secret):
+        headers = sign(secret, f"by {source}".replace(" ", "-"), datetime.now(UTC), body) | {"Tierdesk-Source": source}
+        return post_signed(intake, headers, body).status_code
+
+    deadline = time.monotonic() + 10
+    while told("new-pbx", own) == 401 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert told("new-pbx", own) == 200
+    assert told("vendor.printers", vendors) == 401

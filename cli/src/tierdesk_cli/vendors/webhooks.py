@@ -10,7 +10,6 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
-from tierdesk_bridge.vendor_secrets import source_of
 from tierdesk_cli.client import DeskClient, connect
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
@@ -20,6 +19,7 @@ from tierdesk_cli.tickets import clean
 from tierdesk_cli.vendors.output import revealing
 from tierdesk_runtime.secrets import Secrets, SecretsError
 from tierdesk_runtime.settings import DEFAULT_TENANT
+from tierdesk_runtime.webhook_secrets import vendor_source
 
 app = typer.Typer(
     help="Vendors without AMQP: the desk posts to their URL, signed, and takes their answers at /v1/bridge/ID/outcomes. "
@@ -54,14 +54,14 @@ def webhook_set(
         secrets = _open_secrets(data)
         async with connect(data, url, key) as desk:
             await _check_vendor(desk, vendor)
-            is_known = bool(secrets.webhook_secrets(source_of(vendor)).get(tenant))
+            is_known = bool(secrets.webhook_secrets(vendor_source(vendor)).get(tenant))
             with revealing(None if is_known else out, console) as reveal:
-                secret = None if is_known else secrets.add_webhook_secret(tenant, source_of(vendor))
+                secret = None if is_known else secrets.add_webhook_secret(tenant, vendor_source(vendor))
                 try:
                     await desk.request("PUT", _path(vendor), json={"url": address})
                 except CommandError:
                     if secret is not None:
-                        secrets.drop_webhook_secrets(tenant, source_of(vendor))
+                        secrets.drop_webhook_secrets(tenant, vendor_source(vendor))
                     raise
                 if secret is not None:
                     reveal(secret)
@@ -93,7 +93,7 @@ def webhook_remove(
         secrets = _open_secrets(data)
         async with connect(data, url, key) as desk:
             await desk.request("DELETE", _path(vendor))
-        secrets.drop_webhook_secrets(tenant, source_of(vendor))
+        secrets.drop_webhook_secrets(tenant, vendor_source(vendor))
         _say(f"{vendor} gets no webhooks, and its answers are refused.")
 
     wait_for(remove())
@@ -113,14 +113,14 @@ def webhook_rotate(
     Needs the secrets file alone; the desk sees the change within a second.
     """
     secrets = _open_secrets(data)
-    if not secrets.webhook_secrets(source_of(vendor)).get(tenant):
+    if not secrets.webhook_secrets(vendor_source(vendor)).get(tenant):
         raise CommandError(f"the vendor {vendor!r} of {tenant} has no secret; `tierdesk vendor webhook set` makes one")
     if finish:
-        forgotten = secrets.drop_webhook_secrets(tenant, source_of(vendor), keep=1)
+        forgotten = secrets.drop_webhook_secrets(tenant, vendor_source(vendor), keep=1)
         _say(f"{forgotten} older secrets of {vendor} are forgotten." if forgotten else f"{vendor} has one secret.")
         return
     with revealing(out, console) as reveal:
-        reveal(secrets.add_webhook_secret(tenant, source_of(vendor)))
+        reveal(secrets.add_webhook_secret(tenant, vendor_source(vendor)))
 
 
 @app.command("deliveries")

@@ -18,12 +18,12 @@ from tierdesk_bridge.sending.posting import Poster
 from tierdesk_bridge.settings import BridgeSettings
 from tierdesk_bridge.store.endpoints import list_enabled
 from tierdesk_bridge.store.tables import LOG_TABLES, SCHEMA
-from tierdesk_bridge.vendor_secrets import VendorSecrets
 from tierdesk_bus.port import Topology
 from tierdesk_contracts.names import VENDOR_WORK, vendor_namespace
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
 from tierdesk_runtime.supervision import wait_for_any
+from tierdesk_runtime.webhook_secrets import WebhookSecrets
 from tierdesk_store import ServiceSchema
 
 TOPOLOGY: Final = Topology()
@@ -34,7 +34,7 @@ LOOK_SECONDS: Final = 1.0
 async def build(parts: Parts) -> Service:
     """The bridge: its endpoints, a consumer for each vendor that has a webhook, and what sends."""
     private = BridgeSettings.read().private_networks
-    secrets = VendorSecrets(parts.secrets)
+    secrets = WebhookSecrets(parts.secrets)
     app = create_app(title="Tierdesk bridge", ring=parts.ring, settings=parts.settings)
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
     deliverer = Deliverer(

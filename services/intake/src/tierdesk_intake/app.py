@@ -13,12 +13,12 @@ from tierdesk_intake.handlers.policy import PolicyHandler
 from tierdesk_intake.http.batch import batch_route
 from tierdesk_intake.http.events import EventCommit, event_route
 from tierdesk_intake.http.phone import PhoneCommit, phone_route
-from tierdesk_intake.http.phone_sources import PhoneSources
 from tierdesk_intake.store.event_writer import EventWriter
 from tierdesk_intake.store.phone_writer import PhoneWriter
 from tierdesk_intake.store.tables import LOG_TABLES, SCHEMA
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
+from tierdesk_runtime.webhook_secrets import WebhookSecrets
 from tierdesk_store import ServiceSchema
 
 QUEUE: Final = "intake.events"
@@ -44,7 +44,7 @@ async def build(parts: Parts) -> Service:
     app.router.routes += [
         event_route(events, now),
         batch_route(events, now, parts.settings),
-        phone_route(calls, PhoneSources(parts.secrets), now, lambda: datetime.now(UTC)),
+        phone_route(calls, WebhookSecrets(parts.secrets), now, lambda: datetime.now(UTC)),
     ]
     service = Service("intake", parts, app, topology=TOPOLOGY)
     service.add_consumption(PolicyHandler(), QUEUE)

@@ -15,8 +15,8 @@ from tierdesk_bridge.domain.schedule import rest_after
 from tierdesk_bridge.sending.posting import Poster
 from tierdesk_bridge.store.deliveries import Claim, claim_due, count_all, forget_delivered, write_step
 from tierdesk_bridge.store.endpoints import disable_endpoint, let_rest, note_failure, note_success
-from tierdesk_bridge.vendor_secrets import VendorSecrets
 from tierdesk_runtime.supervision import wait_for_any
+from tierdesk_runtime.webhook_secrets import WebhookSecrets, vendor_source
 from tierdesk_store import Database, DatabaseUnavailableError, Transaction, is_redo
 
 _LOOK_SECONDS: Final = 1.0
@@ -49,7 +49,7 @@ class Deliverer:
     def __init__(
         self,
         database: Database,
-        secrets: VendorSecrets,
+        secrets: WebhookSecrets,
         poster: Poster,
         metrics: DeliveryMetrics,
         *,
@@ -122,7 +122,9 @@ class Deliverer:
 
     async def _send(self, claim: Claim) -> Answer:
         try:
-            headers = self._secrets.sign(claim.tenant, claim.vendor, str(claim.id), self._now(), claim.body)
+            headers = self._secrets.sign(
+                claim.tenant, vendor_source(claim.vendor), str(claim.id), self._now(), claim.body
+            )
         except ValueError as error:
             return no_answer(f"not sent: {error}")
         if headers is None:

@@ -12,10 +12,10 @@ from tierdesk_bridge.domain.addresses import Networks, UrlError, read_url
 from tierdesk_bridge.http.views import EndpointView, WebhookUrl, view_endpoint
 from tierdesk_bridge.store.deliveries import count_states
 from tierdesk_bridge.store.endpoints import enable_endpoint, find_endpoint, remove_endpoint, set_endpoint
-from tierdesk_bridge.vendor_secrets import VendorSecrets
 from tierdesk_contracts.vocabulary import Identifier
 from tierdesk_runtime.http import Principal, json_body, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
+from tierdesk_runtime.webhook_secrets import WebhookSecrets, vendor_source
 from tierdesk_store import Database
 
 Operator = Annotated[Principal, Depends(require("policy:write"))]
@@ -24,7 +24,7 @@ VendorName = Annotated[Identifier, Path(description="As the policy names it.")]
 
 
 def endpoint_routes(
-    database: Database, secrets: VendorSecrets, private: Networks, poke: Callable[[], None]
+    database: Database, secrets: WebhookSecrets, private: Networks, poke: Callable[[], None]
 ) -> APIRouter:
     """The endpoints of operators. All of them see the tenant of the key alone; `poke` is told when something is due."""
     router = APIRouter(prefix="/v1/bridge/{vendor}", tags=["bridge"])
@@ -38,7 +38,7 @@ def endpoint_routes(
     ) -> EndpointView:
         """Send what waits for the vendor, and what comes, to this URL. A disabled endpoint is enabled by it."""
         _check_url(given.url, private)
-        if not secrets.has(who.tenant, vendor):
+        if not secrets.has(who.tenant, vendor_source(vendor)):
             detail = f"There is no secret to sign with: `tierdesk vendor webhook set {vendor} URL` makes one."
             raise ProblemError(409, "No secret", detail)
         async with database.transaction() as tx:

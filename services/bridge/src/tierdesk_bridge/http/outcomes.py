@@ -16,12 +16,12 @@ from starlette.requests import Request
 from tierdesk_bridge.http.views import OutcomeTaken
 from tierdesk_bridge.store.callbacks import note_callback
 from tierdesk_bridge.store.endpoints import find_endpoint
-from tierdesk_bridge.vendor_secrets import VendorSecrets
 from tierdesk_bus.port import Address
 from tierdesk_contracts import MESSAGE_TYPES, AnyEnvelope, MessageError, parse
 from tierdesk_contracts.names import VENDOR_INBOUND, event_key, vendor_namespace
 from tierdesk_runtime.json_body import check_media_type, parse_json
 from tierdesk_runtime.problems import FieldFault, ProblemError
+from tierdesk_runtime.webhook_secrets import WebhookSecrets, vendor_source
 from tierdesk_store import Database, Transaction
 
 MEDIA_TYPE: Final = "application/cloudevents+json"
@@ -34,7 +34,7 @@ _signature: Final = APIKeyHeader(
     description="`v1,<base 64>` of the HMAC-SHA256 of `webhook-id.webhook-timestamp.body`; several, separated by spaces.",
     auto_error=False,
 )
-"""Tells OpenAPI of the signature; `VendorSecrets` is what checks it."""
+"""Tells OpenAPI of the signature; `WebhookSecrets` is what checks it."""
 _DESCRIPTION: Final = """
 Take one outcome, as its vendor would publish it by AMQP: an envelope as docs/asyncapi.yaml describes it, of a type
 `outcome.….v1`.
@@ -90,7 +90,7 @@ class _Head(BaseModel):
     type: str
 
 
-def outcome_routes(database: Database, secrets: VendorSecrets, wall_clock: Callable[[], datetime]) -> APIRouter:
+def outcome_routes(database: Database, secrets: WebhookSecrets, wall_clock: Callable[[], datetime]) -> APIRouter:
     """The endpoint of vendors. Signatures are as old as `wall_clock` says."""
     router = APIRouter(tags=["bridge"])
 
@@ -106,7 +106,13 @@ def outcome_routes(database: Database, secrets: VendorSecrets, wall_clock: Calla
         request: Request, vendor: Annotated[str, Path(description="As the policy names it.")], response: Response
     ) -> OutcomeTaken:
         body = await request.body()
-        signed = secrets.authenticate(vendor, request.headers, body, wall_clock())
+        signed = secrets.authenticate(
+            vendor_source(vendor),
+            request.headers,
+            body,
+            wall_clock(),
+            unknown="No vendor of this name signs to this desk.",
+        )
         check_media_type(request, _CLOUDEVENT, MEDIA_TYPE)
         envelope = _read(body)
         fingerprint = hashlib.sha256(body).digest()

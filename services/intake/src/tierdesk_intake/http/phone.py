@@ -19,14 +19,17 @@ from tierdesk_intake.domain.ledger import Answer, Posted
 from tierdesk_intake.domain.phone_log import PostedByPhone
 from tierdesk_intake.domain.refusals import RefusedError
 from tierdesk_intake.http.events import REPLAYED_HEADER
-from tierdesk_intake.http.phone_sources import PhoneSources
 from tierdesk_intake.http.plain_route import NEVER_CALLED, MediaType, PlainRoute, check_media_type
 from tierdesk_intake.http.refusal_problems import as_problem
 from tierdesk_intake.store.group_commit import GroupCommit
+from tierdesk_runtime.problems import ProblemError
 from tierdesk_runtime.tracing import traceparent_of
+from tierdesk_runtime.webhook_secrets import WebhookSecrets, is_vendor_source
 
 PhoneCommit = GroupCommit[PostedByPhone, Answer]
 
+SOURCE_HEADER: Final = "Tierdesk-Source"
+_UNKNOWN: Final = f"{SOURCE_HEADER} names no telephone system of this desk."
 _JSON: Final = MediaType("application/json")
 _FORM: Final = MediaType("application/x-www-form-urlencoded")
 
@@ -35,7 +38,7 @@ _signature: Final = APIKeyHeader(
     scheme_name="signature",
     description="`v1,<base 64>` of the HMAC-SHA256 of `webhook-id.webhook-timestamp.body`; several, separated by spaces.",
 )
-"""Tells OpenAPI of the signature; `PhoneSources` is what checks it."""
+"""Tells OpenAPI of the signature; `WebhookSecrets` is what checks it."""
 
 _DESCRIPTION: Final = """
 Take one event of a call: `newCall`, `answer`, `hangup` or `voicemail`, in any order and as often as it comes.
@@ -66,21 +69,24 @@ async def _describe(
 
 
 def phone_route(
-    commit: PhoneCommit, sources: PhoneSources, now: Callable[[], datetime], wall_clock: Callable[[], datetime]
+    commit: PhoneCommit, secrets: WebhookSecrets, now: Callable[[], datetime], wall_clock: Callable[[], datetime]
 ) -> PlainRoute:
     """The route. `now` is business time; signatures are as old as `wall_clock` says."""
 
     async def serve(request: Request) -> Response:
         body = await request.body()
-        signed = sources.authenticate(request.headers, body, wall_clock())
+        system = request.headers.get(SOURCE_HEADER, "")
+        if is_vendor_source(system):
+            raise ProblemError(401, "Bad signature", _UNKNOWN)
+        signed = secrets.authenticate(system, request.headers, body, wall_clock(), unknown=_UNKNOWN)
         try:
             read = read_json if check_media_type(request, _JSON, _FORM) is _JSON else read_form
             call_id, event = read(body, now=now())
             fingerprint = hashlib.sha256(body).digest()
-            source = f"phone/{signed.source}"
+            source = f"phone/{system}"
             trace = traceparent_of(request)
             posted = Posted(signed.tenant, source, signed.webhook_id, "webhook-id", fingerprint, body, trace)
-            answer = await commit.submit(PostedByPhone(posted, signed.source, call_id, event), posted.key_name)
+            answer = await commit.submit(PostedByPhone(posted, system, call_id, event), posted.key_name)
         except RefusedError as refused:
             raise as_problem(refused) from None
         headers = {REPLAYED_HEADER: "true"} if answer.replayed else {}
