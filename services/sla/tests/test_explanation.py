@@ -155,6 +155,12 @@ def test_the_words_tell_each_stretch_with_its_rule_and_the_policy(journey, accou
     assert "Vendor's contract (printers): missed" in text
 
 
+def test_what_is_too_late_is_a_stretch_of_its_own(journey, account_of):
+    lines = explain(account_of(journey, instant("03-30T12:00"))).splitlines()
+    (late,) = [line.split() for line in lines if line.endswith("too late") and "Fri 27 Mar 2026 23:00" in line]
+    assert " ".join(late) == "x Fri 27 Mar 2026 23:00 - Mon 30 Mar 2026 12:00 60 h too late"
+
+
 def test_a_closed_weekend_tells_of_the_change_to_summer_time(tell, account_of):
     story = tell(opened_at=instant("03-27T16:00")).begun(priority=2)
     text = explain(account_of(story, instant("03-30T12:00")))

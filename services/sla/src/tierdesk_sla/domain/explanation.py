@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Final
 
 from tierdesk_policy import Target
@@ -119,11 +119,18 @@ def _explain_clock(clock: Clock, account: Account) -> Iterator[str]:
     for interval in find_intervals(clock, policy.calendar(clock.promise.calendar), account.at):
         sign = "+" if interval.seconds else "-"
         span = tell_span(interval.seconds) if interval.seconds else ""
-        stretch = f"{tell_instant(interval.since, zone)} - {tell_instant(interval.until, zone)}"
-        yield f"  {sign} {stretch:<45} {span:>14}  {tell_interval(interval, clock, zone)}"
+        yield _tell_stretch(sign, interval.since, interval.until, span, tell_interval(interval, clock, zone), zone)
+    if left < 0 and clock.due_at is not None:
+        until = clock.ended_at or account.at
+        yield _tell_stretch("x", clock.due_at, until, tell_span(-left), "too late", zone)
     for saying in account.said.get(clock.id, ()):
         share = f" at {saying.share:.0%}" if saying.word == "warned" else ""
         yield f"  ! {tell_instant(saying.said_at, zone)}: {saying.word}{share}"
+
+
+def _tell_stretch(sign: str, since: datetime, until: datetime, span: str, told: str, zone: tzinfo | None) -> str:
+    stretch = f"{tell_instant(since, zone)} - {tell_instant(until, zone)}"
+    return f"  {sign} {stretch:<45} {span:>14}  {told}"
 
 
 def _tell_state(clock: Clock, account: Account) -> str:
