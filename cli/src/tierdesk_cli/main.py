@@ -14,6 +14,7 @@ from tierdesk_cli import (
     calendar,
     clock_commands,
     demo,
+    knowledge_commands,
     parked_commands,
     policy_commands,
     problem_commands,
@@ -41,6 +42,7 @@ app.add_typer(problem_commands.app, name="problems")
 app.add_typer(parked_commands.app, name="parked")
 app.add_typer(calendar_app, name="calendar")
 app.add_typer(clock_commands.app, name="sla")
+app.add_typer(knowledge_commands.app, name="kb")
 app.add_typer(vendor.app, name="vendor")
 vendor.app.add_typer(webhooks.app, name="webhook")
 scorecard.add_commands(vendor.app, console)

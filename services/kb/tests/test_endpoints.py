@@ -54,6 +54,19 @@ async def test_an_article_is_written_published_found_revised_and_retired(base, c
     assert told == ["article.published.v1", "article.published.v1", "article.retired.v1"]
 
 
+async def test_in_a_conversation_what_was_said_before_ranks_the_articles(base, client, key_of):
+    headers = key_of()
+    for title in ("Order a telephone", "Order a laptop"):
+        article = await write(client, headers, title=title, body="Ask your manager.", keywords=[])
+        await client.post(f"/v1/articles/{article['id']}/publish", headers=headers)
+    await base.index()
+    for said in ("asked", "told"):
+        assert (await found(client, headers, "order", **{said: ["hello", "about a laptop"]}))[0] == "Order a laptop"
+        assert (await found(client, headers, "order", **{said: "my telephone"}))[0] == "Order a telephone"
+    refused = await client.get("/v1/articles", params={"q": "order", "asked": ["x"] * 21}, headers=headers)
+    assert refused.status_code == 422
+
+
 async def test_the_location_of_a_new_article_leads_to_it(client, key_of):
     headers = key_of()
     answer = await client.post("/v1/articles", json=DRAFT, headers=headers)

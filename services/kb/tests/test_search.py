@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM
 from tierdesk_kb.samples import read_samples
 from tierdesk_kb.search.index import ArticleIndex, IndexedArticle, words_of_ticket
+from tierdesk_kb.search.wording import Wording
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "data" / "kb_ibmcloud"
 
@@ -126,6 +127,29 @@ def test_a_title_counts_more_than_a_mention(samples):
         [article("mention", "Meeting rooms", "There is a printer too."), article("title", "Printer", "Room 4.")]
     )
     assert [hit.article_id for hit in index.search("printer", limit=5)] == ["title", "mention"]
+
+
+def test_what_was_said_before_decides_between_articles_that_the_question_leaves_equal():
+    index = ArticleIndex()
+    index.apply([article("printer", "Printer", "How to order one."), article("laptop", "Laptop", "How to order one.")])
+    for said in ("printer", "laptop"):
+        assert index.search(Wording("order", asked=(f"my {said} is broken",)), limit=2)[0].article_id == said
+        assert index.search(Wording("order", told=(f"A {said} can be had.",)), limit=2)[0].article_id == said
+
+
+def test_the_question_counts_more_than_what_was_said_before_it():
+    index = ArticleIndex()
+    index.apply([article("printer", "Printer"), article("laptop", "Laptop")])
+    for before in ({"asked": ("laptop",) * 5}, {"told": ("laptop " * 50,)}):
+        hits = index.search(Wording("printer", **before), limit=5)
+        assert [hit.article_id for hit in hits] == ["printer", "laptop"]
+
+
+def test_a_page_of_words_before_a_question_does_not_push_it_out():
+    index = ArticleIndex()
+    index.apply([article("printer", "Printer"), *(article(f"n{n}", f"noise{n}") for n in range(300))])
+    long = " ".join(f"noise{n}" for n in range(300))
+    assert index.search(Wording("printer", asked=(long,), told=(long,)), limit=1)[0].article_id == "printer"
 
 
 def test_an_article_that_was_tried_is_not_matched_again(samples):

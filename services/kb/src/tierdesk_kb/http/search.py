@@ -7,11 +7,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import StringConstraints
 
 from tierdesk_contracts.vocabulary import Identifier
 from tierdesk_kb.http.views import FoundArticle, FoundArticles, Suggestion, Suggestions
 from tierdesk_kb.search.index import Hit
 from tierdesk_kb.search.library import IndexNotReadyError, Library
+from tierdesk_kb.search.wording import Wording
 from tierdesk_kb.store.articles import Written, read_published
 from tierdesk_runtime.http import Principal, require
 from tierdesk_runtime.problems import ProblemError
@@ -20,6 +22,10 @@ from tierdesk_store import Database
 Reader = Annotated[Principal, Depends(require("articles:read"))]
 # Written as a URL, so many letters of any script fit into the 64 KiB that the server reads.
 Words = Annotated[str, Query(max_length=5_000, description="Any words; nothing in them is an operator.")]
+Before = Annotated[
+    list[Annotated[str, StringConstraints(max_length=5_000)]],
+    Query(max_length=20, description="What was said before, the oldest first; it counts less than the question."),
+]
 Audience = Annotated[Identifier | None, Query(description="Only articles written for `requester`, or for this tier.")]
 
 
@@ -38,12 +44,18 @@ def search_routes(database: Database, library: Library) -> APIRouter:
         principal: Reader,
         q: Words,
         audience: Audience = None,
+        asked: Before = [],  # noqa: B006 - read only
+        told: Before = [],  # noqa: B006 - read only
         limit: Annotated[int, Query(ge=1, le=50)] = 10,
         offset: Annotated[int, Query(ge=0, le=1_000)] = 0,
     ) -> FoundArticles:
-        """Published articles that have these words, best first; slips of the pen are forgiven."""
+        """Published articles that have these words, best first; slips of the pen are forgiven.
+
+        In a conversation, `asked` are the earlier questions and `told` the earlier answers.
+        """
         try:
-            hits = library.search(principal.tenant, q, limit=limit, offset=offset, audience=audience)
+            sought = Wording(q, tuple(asked), tuple(told))
+            hits = library.search(principal.tenant, sought, limit=limit, offset=offset, audience=audience)
         except IndexNotReadyError:
             raise _not_ready() from None
         found = await check(principal.tenant, hits)

@@ -13,10 +13,10 @@ from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Search
 from tierdesk_kb.domain.matching import Match, score, weigh
 from tierdesk_kb.search.analysis import distinct, stems, words
 from tierdesk_kb.search.vocabulary import Vocabulary
+from tierdesk_kb.search.wording import MOST_WORDS, Wording
 
 _WRITER_BYTES: Final = 15_000_000
 """The least that tantivy works with; it is given back after each update."""
-_SEARCH_WORDS: Final = 32
 _TICKET_WORDS: Final = 64
 _CANDIDATES: Final = 10
 _FUZZY_FROM: Final = 4
@@ -119,17 +119,28 @@ class ArticleIndex:
         """How many articles can be found."""
         return self._index.searcher().num_docs
 
-    def search(self, text: str, *, limit: int, offset: int = 0, audience: str | None = None) -> list[Hit]:
-        """The articles that have words of `text`, best first. Words that no article has are looked for with a slip."""
+    def search(self, sought: Wording | str, *, limit: int, offset: int = 0, audience: str | None = None) -> list[Hit]:
+        """The articles that have words of the question, best first. Words that no article has are looked for with a slip.
+
+        What was said before it counts less, and is not looked for with slips.
+        """
         searcher = self._index.searcher()
-        found = distinct(stems(), [text], limit=_SEARCH_WORDS)
-        return self._hits(searcher, self._any_of(searcher, found), limit, offset, audience)
+        weights = (Wording(sought) if isinstance(sought, str) else sought).weights()
+        clauses: list[tuple[Occur, Query]] = []
+        for word, weight in weights.items():
+            if weight == 1.0:
+                clauses += self._any_of(searcher, [word])
+            elif searcher.doc_freq("stems", word):
+                clauses += [
+                    (occur, Query.boost_query(query, weight)) for occur, query in self._any_of(searcher, [word])
+                ]
+        return self._hits(searcher, clauses, limit, offset, audience)
 
     def suggest(self, typed: str, *, limit: int, audience: str | None = None) -> list[Hit]:
         """As `search`, for what is being typed: the last word may be the beginning of one."""
         searcher = self._index.searcher()
-        last = (distinct(words(), [typed], limit=_SEARCH_WORDS) or [""])[-1]
-        clauses = self._any_of(searcher, distinct(stems(), [typed], limit=_SEARCH_WORDS))
+        last = (distinct(words(), [typed], limit=MOST_WORDS) or [""])[-1]
+        clauses = self._any_of(searcher, distinct(stems(), [typed], limit=MOST_WORDS))
         if len(last) > 1:
             begun = Query.fuzzy_term_query(self._schema, "words", last, 0, True, True)
             clauses.append((Occur.Should, Query.const_score_query(begun, 1.0)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tierdesk_kb.domain.matching import Match
 from tierdesk_kb.search.index import ArticleFit, ArticleIndex, Hit, IndexedArticle, words_of_ticket
+from tierdesk_kb.search.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,10 @@ class Library:
         await asyncio.to_thread(index.apply, put, remove)
         self._indexes[tenant] = index
 
-    def search(self, tenant: str, text: str, *, limit: int, offset: int, audience: str | None) -> list[Hit]:
+    def search(self, tenant: str, sought: Wording | str, *, limit: int, offset: int, audience: str | None) -> list[Hit]:
         """As `ArticleIndex.search`. Raises `IndexNotReadyError`."""
         index = self._index(tenant)
-        return [] if index is None else index.search(text, limit=limit, offset=offset, audience=audience)
+        return [] if index is None else index.search(sought, limit=limit, offset=offset, audience=audience)
 
     def suggest(self, tenant: str, typed: str, *, limit: int, audience: str | None) -> list[Hit]:
         """As `ArticleIndex.suggest`. Raises `IndexNotReadyError`."""

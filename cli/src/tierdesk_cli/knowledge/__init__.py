@@ -1,0 +1,1 @@
+"""`tierdesk kb evaluate`: how well the search finds, on questions that people have judged."""

@@ -1,0 +1,46 @@
+"""`tierdesk kb`: the knowledge base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tierdesk_cli.knowledge.evaluation import evaluate
+from tierdesk_cli.options import console
+from tierdesk_kb.domain.matching import DOCUMENTED_FROM
+
+app = typer.Typer(help="The knowledge base. See docs/knowledge.md.", no_args_is_help=True)
+
+
+@app.callback()
+def knowledge() -> None:
+    """Have a name of its own for each command, though there is one alone."""
+
+
+@app.command("evaluate")
+def kb_evaluate(
+    *,
+    corpus: Annotated[
+        Path, typer.Option(help="The documents: JSON Lines of `id`, `text` and perhaps `title`; .gz too.")
+    ],
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="The questions: JSON Lines of `id` and `text`, or `last_turn` and `conversation`."),
+    ] = None,
+    qrels: Annotated[
+        Path | None, typer.Option(help="The judgments, tab-separated: question, document, relevance.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which slips of the pen are made.")] = 1,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="From which score on a match counts as an answer.")
+    ] = DOCUMENTED_FROM,
+) -> None:
+    """Measure the search on judged questions, beside BM25: nDCG, recall and reciprocal rank of the first ten hits.
+
+    Needs no desk. Without --queries and --qrels the corpus is a file in which each question brings its answer.
+
+    Example: tierdesk kb evaluate --corpus corpus.jsonl --queries queries.jsonl --qrels qrels.tsv
+    """
+    evaluate(corpus, queries, qrels, console, seed=seed, threshold=threshold)

@@ -1,0 +1,41 @@
+"""What is looked for: the words of a question, and of what was said before it, each with what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tierdesk_kb.search.analysis import distinct, stems
+
+MOST_WORDS: Final = 128
+"""Different words that are looked for at a time; a page of text has as many."""
+ASKED_BEFORE: Final = 0.2
+TOLD_BEFORE: Final = 0.1
+"""What a word of an earlier question, and of an earlier answer, counts beside one of the question itself. Chosen on the
+conversations of mt-rag-benchmark's cloud collection; docs/knowledge.md has the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A question in the words of who asks it; `asked` and `told` are what was asked and answered before it."""
+
+    question: str
+    asked: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+    def weights(self) -> dict[str, float]:
+        """The stems that are looked for, each with the most that it counts anywhere."""
+        weights: dict[str, float] = {}
+        for texts, weight in (((self.question,), 1.0), (self.asked, ASKED_BEFORE), (self.told, TOLD_BEFORE)):
+            for word in _newest_first(texts):
+                if word not in weights:
+                    if len(weights) == MOST_WORDS:
+                        return weights
+                    weights[word] = weight
+        return weights
+
+
+def _newest_first(texts: Sequence[str]) -> Iterator[str]:
+    for text in reversed(texts):
+        yield from distinct(stems(), [text], limit=MOST_WORDS)
