@@ -14,7 +14,7 @@ from tierdesk_contracts.notice import KnowledgeMatched
 from tierdesk_kb.domain.open_tickets import OpenTicket
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.publishing import Publisher
-from tierdesk_kb.search.index import ArticleFit
+from tierdesk_kb.search.fit import ArticleFit
 from tierdesk_kb.search.library import Library
 from tierdesk_kb.store.articles import Written, read_published
 from tierdesk_kb.store.open_tickets import forget_tickets, lock_open_tickets, read_page, save_told

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Final
 
 from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
 
 from tierdesk_kb.domain.matching import Match, score, weigh
 from tierdesk_kb.search.analysis import distinct, stems, words
+from tierdesk_kb.search.fit import SLIPS_FROM, ArticleFit, ArticleWords, as_written
 from tierdesk_kb.search.vocabulary import Vocabulary
 from tierdesk_kb.search.wording import MOST_WORDS, Wording
 
@@ -19,12 +18,14 @@ _WRITER_BYTES: Final = 15_000_000
 """The least that tantivy works with; it is given back after each update."""
 _TICKET_WORDS: Final = 64
 _CANDIDATES: Final = 10
-_FUZZY_FROM: Final = 4
-"""Letters that a word must have for its slips to be forgiven; from eight on, two."""
+_MEANT: Final = 4
+"""Words that a slip may be meant as, the most frequent first."""
+_BEGUN: Final = 20
+"""Words that what is typed may be the beginning of, the most frequent first."""
 _WORDS_KEPT: Final = 1_000
 """Articles whose words are remembered between matches."""
-_TITLE_BOOST: Final = 2.0
-_KEYWORD_BOOST: Final = 1.5
+_FIELDS: Final = (("stems", 1.0), ("title", 2.0), ("head", 1.5))
+"""Where a word is looked for, and what it counts there; a title's words stand in all three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,44 +48,11 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class ArticleWords:
-    """The words of an article: those of its title and keywords, and all."""
-
-    title: str
-    head: frozenset[str]
-    whole: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
     """The words of articles that were matched before, and all of these words together."""
 
     articles: dict[str, ArticleWords] = field(default_factory=dict)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-
-
-class ArticleFit:
-    """How well one article fits tickets: the score of `ArticleIndex.match`, from the words of `words_of_ticket`."""
-
-    def __init__(self, article: ArticleWords, frequency: Callable[[str], int], articles: int) -> None:
-        """`frequency` says how many of all `articles` have a word."""
-        self.words = article.whole
-        self._article = article
-        self._frequency = cache(frequency)
-        self._articles = articles
-        vocabulary = Vocabulary()
-        vocabulary.add(article.whole)
-        self._near = cache(vocabulary.near)
-
-    def score(self, title: Sequence[str], text: Sequence[str]) -> float:
-        """The share of the ticket's words that the article covers, 0 to 1."""
-        weights = weigh(title, text, frequency=self._frequency, articles=self._articles)
-        slips = {
-            word: near
-            for word in weights
-            if not self._frequency(word) and len(word) >= _FUZZY_FROM and (near := self._near(word))
-        }
-        return score(_as_written(weights, slips, self._article), self._article.head, self._article.whole)
 
 
 class ArticleIndex:
@@ -99,6 +67,7 @@ class ArticleIndex:
         self._index.register_tokenizer("stems", stems())
         self._index.register_tokenizer("words", words())
         self._known = Known()
+        self._spelt = Vocabulary()
 
     def apply(self, put: Iterable[IndexedArticle], remove: Iterable[str] = ()) -> None:
         """Add or replace articles, and remove others by identifier."""
@@ -108,6 +77,8 @@ class ArticleIndex:
         for article in put:
             writer.delete_documents_by_term("article_id", article.article_id)
             writer.add_document(_document(article))
+            # Words of articles that are gone stay: nobody is led to them, as no article has their stems.
+            self._spelt.add(words().analyze(" ".join((article.title, *article.keywords, article.body))))
         writer.commit()
         writer.wait_merging_threads()
         self._index.reload()
@@ -125,25 +96,21 @@ class ArticleIndex:
         What was said before it counts less, and is not looked for with slips.
         """
         searcher = self._index.searcher()
-        weights = (Wording(sought) if isinstance(sought, str) else sought).weights()
-        clauses: list[tuple[Occur, Query]] = []
-        for word, weight in weights.items():
-            if weight == 1.0:
-                clauses += self._any_of(searcher, [word])
-            elif searcher.doc_freq("stems", word):
-                clauses += [
-                    (occur, Query.boost_query(query, weight)) for occur, query in self._any_of(searcher, [word])
-                ]
+        wording = Wording(sought) if isinstance(sought, str) else sought
+        clauses = self._any_of(searcher, wording.weights())
+        clauses += self._any_slip_of(searcher, [wording.question])
         return self._hits(searcher, clauses, limit, offset, audience)
 
     def suggest(self, typed: str, *, limit: int, audience: str | None = None) -> list[Hit]:
         """As `search`, for what is being typed: the last word may be the beginning of one."""
         searcher = self._index.searcher()
         last = (distinct(words(), [typed], limit=MOST_WORDS) or [""])[-1]
-        clauses = self._any_of(searcher, distinct(stems(), [typed], limit=MOST_WORDS))
+        clauses = self._any_of(searcher, Wording(typed).weights())
+        clauses += self._any_slip_of(searcher, [typed])
         if len(last) > 1:
-            begun = Query.fuzzy_term_query(self._schema, "words", last, 0, True, True)
-            clauses.append((Occur.Should, Query.const_score_query(begun, 1.0)))
+            for word, _ in searcher.terms_with_prefix("words", last, limit=_BEGUN):
+                begun = Query.term_query(self._schema, "words", word)
+                clauses.append((Occur.Should, Query.const_score_query(begun, 1.0)))
         return self._hits(searcher, clauses, limit, 0, audience)
 
     def match(
@@ -164,7 +131,8 @@ class ArticleIndex:
         title_words, text_words = words_of_ticket(title, text)
         category_words = distinct(stems(), [category.replace("-", " ")], limit=_TICKET_WORDS)
         sought = list(dict.fromkeys([*title_words, *category_words, *text_words]))[:_TICKET_WORDS]
-        hits = self._hits(searcher, self._any_of(searcher, sought), _CANDIDATES + len(exclude), 0, audience)
+        clauses = self._any_of(searcher, dict.fromkeys(sought, 1.0)) + self._any_slip_of(searcher, [title, text])
+        hits = self._hits(searcher, clauses, _CANDIDATES + len(exclude), 0, audience)
         articles = {
             hit.article_id: self._words_of(searcher, hit.article_id, known)
             for hit in hits
@@ -175,10 +143,10 @@ class ArticleIndex:
         slips = {
             word: near
             for word, found in frequencies.items()
-            if not found and len(word) >= _FUZZY_FROM and (near := known.vocabulary.near(word))
+            if not found and len(word) >= SLIPS_FROM and (near := known.vocabulary.near(word))
         }
         matches = [
-            Match(article_id, article.title, score(_as_written(weights, slips, article), article.head, article.whole))
+            Match(article_id, article.title, score(as_written(weights, slips, article), article.head, article.whole))
             for article_id, article in articles.items()
         ]
         return max(matches, key=lambda match: match.score, default=None)
@@ -213,22 +181,32 @@ class ArticleIndex:
         title, head, whole = (str(document.get_first(name)) for name in ("title", "head", "stems"))
         return ArticleWords(title, frozenset(stems().analyze(head)), frozenset(stems().analyze(whole)))
 
-    def _any_of(self, searcher: Searcher, found: Sequence[str]) -> list[tuple[Occur, Query]]:
+    def _any_of(self, searcher: Searcher, weights: Mapping[str, float]) -> list[tuple[Occur, Query]]:
+        """That an article has any of these stems, each counting its weight; a title's and a keyword's more."""
         clauses: list[tuple[Occur, Query]] = []
-        for word in found:
+        for word, weight in weights.items():
             if searcher.doc_freq("stems", word):
-                clauses += [
-                    (Occur.Should, Query.term_query(self._schema, "stems", word)),
-                    (Occur.Should, Query.boost_query(Query.term_query(self._schema, "title", word), _TITLE_BOOST)),
-                    (Occur.Should, Query.boost_query(Query.term_query(self._schema, "head", word), _KEYWORD_BOOST)),
-                ]
-            elif len(word) >= _FUZZY_FROM:
-                slips = 2 if len(word) >= 2 * _FUZZY_FROM else 1
-                slipped = Query.fuzzy_term_query(self._schema, "head", word, slips)
-                clauses += [
-                    (Occur.Should, Query.fuzzy_term_query(self._schema, "stems", word, slips)),
-                    (Occur.Should, Query.boost_query(slipped, _TITLE_BOOST)),
-                ]
+                for field_name, boost in _FIELDS:
+                    query = Query.term_query(self._schema, field_name, word)
+                    clauses.append((Occur.Should, Query.boost_query(query, boost * weight)))
+        return clauses
+
+    def _any_slip_of(self, searcher: Searcher, texts: Iterable[str]) -> list[tuple[Occur, Query]]:
+        """That an article has what an unknown word of these texts may have been meant as: of several, the one that fits best.
+
+        The words are compared as they are typed. A stem may be more than one slip away, for its ending was cut otherwise.
+        """
+        clauses: list[tuple[Occur, Query]] = []
+        for typed in distinct(words(), texts, limit=MOST_WORDS):
+            stem = "".join(stems().analyze(typed))
+            if not stem or len(typed) < SLIPS_FROM or searcher.doc_freq("stems", stem):
+                continue
+            meant = {one for near in self._spelt.near(typed) for one in stems().analyze(near)}
+            frequencies = {one: searcher.doc_freq("stems", one) for one in meant}
+            likeliest = sorted((-found, one) for one, found in frequencies.items() if found)[:_MEANT]
+            fits = [Query.boolean_query(self._any_of(searcher, {one: 1.0})) for _, one in likeliest]
+            if fits:
+                clauses.append((Occur.Should, Query.disjunction_max_query(fits)))
         return clauses
 
     def _hits(
@@ -255,17 +233,6 @@ def words_of_ticket(title: str, text: str) -> tuple[list[str], list[str]]:
     """The words of a ticket by which articles are matched with it: those of its title, and of its text."""
     title_words, text_words = (distinct(stems(), [part], limit=_TICKET_WORDS) for part in (title, text))
     return title_words, text_words
-
-
-def _as_written(
-    weights: Mapping[str, float], slips: Mapping[str, AbstractSet[str]], article: ArticleWords
-) -> dict[str, float]:
-    """The weights with those words that may be slips of the pen, of the words named, as the article spells them."""
-    spelt = {word: weight for word, weight in weights.items() if word not in slips}
-    for word, near in slips.items():
-        meant = min(near & article.head, default=None) or min(near & article.whole, default=word)
-        spelt[meant] = max(weights[word], spelt.get(meant, 0.0))
-    return spelt
 
 
 def _schema() -> Schema:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tierdesk_kb.domain.matching import Match
-from tierdesk_kb.search.index import ArticleFit, ArticleIndex, Hit, IndexedArticle, words_of_ticket
+from tierdesk_kb.search.fit import ArticleFit
+from tierdesk_kb.search.index import ArticleIndex, Hit, IndexedArticle, words_of_ticket
 from tierdesk_kb.search.wording import Wording
 
 
