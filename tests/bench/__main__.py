@@ -4,6 +4,7 @@
     python -m bench growth --history 100000 --rounds 10
     python -m bench memory --tickets 100000
     python -m bench soak --minutes 30
+    python -m bench search --rounds 3                  articles, up to 100,000 of them
     python -m bench triage                             in memory, seconds
     python -m bench calendar                           in memory; beside other libraries after `make bench-peers`
 
@@ -19,7 +20,7 @@ from typing import Final
 
 from rich.console import Console
 
-from . import business_time, endpoint, growth, memory, pipeline, triage
+from . import business_time, endpoint, growth, memory, pipeline, search, triage
 from .grounds import Grounds, running_grounds
 
 Benchmark = Callable[[Grounds, argparse.Namespace, Console], None]
@@ -28,6 +29,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "pipeline": pipeline.measure,
     "latency": pipeline.measure_latency,
     "growth": growth.measure,
+    "search": search.measure,
     "memory": memory.measure,
     "soak": memory.soak,
 }

@@ -17,7 +17,7 @@ from tierdesk_kb.store.tables import article as articles
 from tierdesk_kb.store.tables import counter
 from tierdesk_kb.store.tables import revision as revisions
 
-_READ_AT_ONCE: Final = 1_000
+_READ_AT_ONCE: Final = 5_000
 _NEXT_POSITION: Final = text("""
     INSERT INTO kb.counter (tenant, position) VALUES (:tenant, 1)
     ON CONFLICT (tenant) DO UPDATE SET position = counter.position + 1
