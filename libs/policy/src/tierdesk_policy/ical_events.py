@@ -1,26 +1,23 @@
-"""Events of an iCalendar file (RFC 5545): read with the line of each, and laid out over years.
+"""Events of an iCalendar file (RFC 5545), read with the line of each; when they take place is told by `occurrences`.
 
-Values and zones are read by the icalendar package, recurrences counted by dateutil. What a calendar of closures does
+Values and zones are read by the icalendar package. What a calendar of closures does
 not use is refused with its line rather than read wrongly: rules by the hour, several rules of one event, exception
 rules, periods, and changes to "this and all that follow".
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from dateutil.rrule import rruleset, rrulestr
 from icalendar import Calendar, Component
 
 from tierdesk_policy.faults import Fault
 
 MOST_BYTES: Final = 1024 * 1024
 MOST_EVENTS: Final = 5_000
-MOST_OCCURRENCES: Final = 20_000
 _MOST_FAULTS: Final = 50
 _LONGEST: Final = timedelta(days=366)
 _FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
@@ -70,15 +67,6 @@ class EventFile:
     events: tuple[CalendarEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """One time at which an event takes place."""
-
-    event: CalendarEvent
-    starts: date
-    ends: date
-
-
 @dataclass(slots=True)
 class _Block:
     """Where an event stands in the file: its first line, and the line of each property."""
@@ -121,28 +109,6 @@ def read_events(data: bytes, source: str) -> EventFile:
         raise ICalendarError(faults[:_MOST_FAULTS])
     zone = calendar.get("X-WR-TIMEZONE")
     return EventFile(source, str(zone) if zone else None, tuple(events))
-
-
-def lay_out(file: EventFile, first: date, last: date) -> Iterator[Occurrence]:
-    """When the events take place that start on a date from `first` to `last`, event by event.
-
-    Raises ICalendarError when they are more than 20,000.
-    """
-    replacing: dict[str, dict[datetime, CalendarEvent]] = {}
-    for event in file.events:
-        if event.replaces is not None:
-            replacing.setdefault(event.uid, {})[_wall(event.replaces, event.starts)] = event
-    count = 0
-    for event in file.events:
-        try:
-            occurrences = _occurrences(event, replacing.get(event.uid, {}), first, last)
-        except _Refusal as refusal:
-            raise ICalendarError([Fault(file.source, event.line, refusal.name, str(refusal))]) from None
-        count += len(occurrences)
-        if count > MOST_OCCURRENCES:
-            message = f"the events take place more than {MOST_OCCURRENCES} times: ask for fewer years"
-            raise ICalendarError([Fault(file.source, event.line, "", message)])
-        yield from occurrences
 
 
 def _find_blocks(text: str, source: str) -> list[_Block]:
@@ -262,67 +228,3 @@ def _check_rule(rule: Mapping[str, list[Any]]) -> None:
         raise _Refusal("RRULE", "INTERVAL and COUNT must be 1 or more")
     if any(part in rule for part in _FINE_PARTS):
         raise _Refusal("RRULE", "rules by the hour, minute or second are not read")
-
-
-def _occurrences(
-    event: CalendarEvent, replaced: Mapping[datetime, CalendarEvent], first: date, last: date
-) -> list[Occurrence]:
-    if event.cancelled:
-        return []
-    begin, end = datetime.combine(first, time.min), datetime.combine(last, time.max)
-    length = _wall(event.ends, event.starts) - _wall(event.starts, event.starts)
-    if event.replaces is not None:
-        starts = [_wall(event.starts, event.starts)]
-    else:
-        starts = [at for at in _starts(event, begin, end) if at not in replaced]
-    return [Occurrence(event, _placed(at, event), _placed(at + length, event)) for at in starts if begin <= at <= end]
-
-
-def _starts(event: CalendarEvent, begin: datetime, end: datetime) -> list[datetime]:
-    """The wall times, in the zone of the event, at which it starts; what is excepted left out."""
-    first = _wall(event.starts, event.starts)
-    recurring = rruleset()
-    recurring.rdate(first)
-    for at in event.also:
-        recurring.rdate(_wall(at, event.starts))
-    if event.rule is not None and first <= end:
-        recurring.rrule(_rule(event.rule, event, first, end))
-    dates = {at for at in event.except_on if not isinstance(at, datetime)}
-    times = {_wall(at, event.starts) for at in event.except_on if isinstance(at, datetime)}
-    return [at for at in recurring.between(begin, end, inc=True) if at not in times and at.date() not in dates]
-
-
-def _rule(rule: Mapping[str, list[Any]], event: CalendarEvent, first: datetime, end: datetime) -> Any:
-    """The rule in wall time, ended where the years asked for end. Refuses one that never holds: following it takes
-    seconds, and so a file may have one at most.
-    """
-    parts = dict(rule)
-    until = parts.pop("UNTIL", [end])[0]
-    last = _wall(until, event.starts) if isinstance(until, datetime) else datetime.combine(until, time.max)
-    written = ";".join(f"{name}={','.join(str(value) for value in values)}" for name, values in parts.items())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a rule with COUNT is given an UNTIL beside it
-        ended = rrulestr(f"{written};UNTIL={min(last, end):%Y%m%dT%H%M%S}", dtstart=first)
-    if first <= last and next(iter(ended), None) is None and next(iter(rrulestr(written, dtstart=first)), None) is None:
-        raise _Refusal("RRULE", "holds on no day at all")
-    return ended
-
-
-def _wall(at: date, like: date) -> datetime:
-    """A date or date-time as wall time in the zone of another one."""
-    if not isinstance(at, datetime):
-        return datetime.combine(at, time.min)
-    zone = like.tzinfo if isinstance(like, datetime) else None
-    return (at.astimezone(zone) if at.tzinfo is not None and zone is not None else at).replace(tzinfo=None)
-
-
-def _placed(at: datetime, event: CalendarEvent) -> date:
-    """A wall time in the form in which the event gives its own."""
-    if not isinstance(event.starts, datetime):
-        return at.date()
-    return at.replace(tzinfo=event.starts.tzinfo)
-
-
-def in_zone(at: datetime, zone: Any) -> datetime:
-    """The wall time that a zone shows at a date-time of an event; one without zone is wall time already."""
-    return at if at.tzinfo is None else at.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
