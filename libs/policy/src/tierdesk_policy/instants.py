@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from tierdesk_policy.openings import MICROS
+from tierdesk_policy.openings import DAY_MICROS, MICROS
 from tierdesk_policy.units import DAY_SECONDS
 from tierdesk_policy.zones import EPOCH
 
@@ -17,17 +17,25 @@ HORIZON_YEARS: Final = 100
 _MICROSECOND: Final = timedelta(microseconds=1)
 FIRST_MICROS: Final = (datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 END_MICROS: Final = (datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+FIRST_DAY: Final = FIRST_MICROS // DAY_MICROS
+END_DAY: Final = END_MICROS // DAY_MICROS
 
 
 class BusinessTimeError(ValueError):
     """There is no such instant: outside of the years 1900 to 9000, or further than a hundred years from the start."""
 
 
+def without_offset(at: datetime) -> ValueError:
+    """What is raised for a datetime that is no instant."""
+    return ValueError(f"{at} has no offset from UTC, so it is no instant")
+
+
 def micros_of(at: datetime) -> int:
     """Microseconds since the epoch. Raises ValueError for a naive datetime, BusinessTimeError outside of the years."""
     if at.tzinfo is None:
-        raise ValueError(f"{at} has no offset from UTC, so it is no instant")
-    micros = (at - EPOCH) // _MICROSECOND
+        raise without_offset(at)
+    since = at - EPOCH
+    micros = (since.days * DAY_SECONDS + since.seconds) * MICROS + since.microseconds
     if not FIRST_MICROS <= micros < END_MICROS:
         raise BusinessTimeError(f"{at} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
     return micros
