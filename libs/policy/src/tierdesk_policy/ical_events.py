@@ -21,7 +21,12 @@ MOST_EVENTS: Final = 5_000
 _MOST_FAULTS: Final = 50
 _LONGEST: Final = timedelta(days=366)
 _FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
-_FINE_PARTS: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_FINE_PARTS: Final = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND"})
+_PARTS: Final = frozenset(
+    {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYSETPOS"}
+    | {f"BY{unit}" for unit in ("MONTH", "WEEKNO", "YEARDAY", "MONTHDAY", "DAY")}
+)
+"""What RFC 5545 knows of a rule; RFC 7529 has rules of other calendars than the Gregorian one."""
 _YEARS: Final = range(1900, 2200)
 
 
@@ -93,6 +98,8 @@ def read_events(data: bytes, source: str) -> EventFile:
     blocks = _find_blocks(text, source)
     try:
         calendar = Calendar.from_ical(text)
+    except OSError:  # a name that no file can have is looked up among the files of zones
+        raise ICalendarError([Fault(source, 0, "", "names a time zone that cannot be one")]) from None
     except (ValueError, KeyError, IndexError, RecursionError) as error:
         raise ICalendarError([Fault(source, 0, "", f"is no iCalendar file: {str(error)[:200]}")]) from None
     events, faults = [], []
@@ -203,13 +210,14 @@ def _only(event: Component, name: str) -> Any:
     return value
 
 
-def _moment(value: Any, name: str) -> date:
-    """The date or date-time of a property."""
+def _moment(value: Any, name: str, params: Mapping[str, Any] | None = None) -> date:
+    """The date or date-time of a property, or of one in a list, whose parameters are the list's."""
     at = value.dt
+    zone = (value.params if params is None else params).get("TZID")
     if not isinstance(at, date):
         raise _Refusal(name, "is no date and no date-time")
-    if isinstance(at, datetime) and at.tzinfo is None and value.params.get("TZID"):
-        raise _Refusal(name, f"{value.params['TZID']!r} is no time zone that is known, and the file does not define it")
+    if isinstance(at, datetime) and at.tzinfo is None and zone:
+        raise _Refusal(name, f"{zone!r} is no time zone that is known, and the file does not define it")
     if at.year not in _YEARS:
         raise _Refusal(name, f"lies outside of the years {_YEARS[0]} to {_YEARS[-1]}")
     return at
@@ -218,7 +226,7 @@ def _moment(value: Any, name: str) -> date:
 def _listed(event: Component, name: str) -> tuple[date, ...]:
     value = event.get(name)
     lists = value if isinstance(value, list) else [] if value is None else [value]
-    return tuple(_moment(each, name) for one in lists for each in one.dts)
+    return tuple(_moment(each, name, one.params) for one in lists for each in one.dts)
 
 
 def _check_rule(rule: Mapping[str, list[Any]]) -> None:
@@ -226,5 +234,7 @@ def _check_rule(rule: Mapping[str, list[Any]]) -> None:
         raise _Refusal("RRULE", "FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY")
     if any(number < 1 for number in (*rule.get("INTERVAL", [1]), *rule.get("COUNT", [1]))):
         raise _Refusal("RRULE", "INTERVAL and COUNT must be 1 or more")
-    if any(part in rule for part in _FINE_PARTS):
+    if not _FINE_PARTS.isdisjoint(rule):
         raise _Refusal("RRULE", "rules by the hour, minute or second are not read")
+    if not _PARTS.issuperset(rule):
+        raise _Refusal("RRULE", f"{', '.join(sorted(set(rule) - _PARTS))}: not read")
