@@ -1,6 +1,7 @@
 """Calendars and targets that are wrong, odd or at the edge: each is refused with its line and field, or counts right."""
 
 from datetime import UTC, date, datetime, timedelta
+from time import process_time
 
 import pytest
 
@@ -218,3 +219,29 @@ def test_a_target_is_refused_also_where_only_the_years_after_all_named_dates_are
     rota = ", ".join(f"{date(2026, 1, 1) + timedelta(days=ahead)}: ['00:00-24:00']" for ahead in range(3_660))
     written = f"date_overrides: {{{rota}}}"
     assert faults(written, within="3650d", weekly=SUNDAYS)[0].startswith("desk.yaml:6: targets.0.within: 87600 hours")
+
+
+@pytest.mark.parametrize(
+    ("field", "entry"),
+    [
+        ("holidays: [%s]", "%s"),
+        ("date_overrides: {%s}", "%s: []"),
+        ("breaks: {%s}", "%s: ['00:00-24:00']"),
+        ("breaks: {%s}", "%s: ['08:00-17:00']"),
+    ],
+)
+def test_a_calendar_that_is_closed_for_more_than_a_year_in_any_way_is_refused(field, entry):
+    def closed(days):
+        return field % ", ".join(entry % (date(2027, 3, 1) + timedelta(days=ahead)) for ahead in range(days))
+
+    told = "desk.yaml:8: calendars.0: does not open for more than a year from 2027-"
+    assert faults(closed(420))[0].startswith(told)
+    assert load_policy(text(closed(330)))
+
+
+def test_calendars_that_name_dates_centuries_apart_are_read_at_once():
+    """Each year is laid out only where a calendar opens so seldom that looking at its dates does not settle it."""
+    one = "  - {id: c%d, tz: Europe/Lisbon, weekly: {mon: ['09:00-17:00']}, holidays: [1970-01-01, 2199-12-31]}\n"
+    began = process_time()
+    load_policy(text() + "".join(one % number for number in range(10)))
+    assert process_time() - began < 4

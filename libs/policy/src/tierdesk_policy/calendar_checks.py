@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from tierdesk_policy.business_time import BusinessCalendar, BusinessTimeError
 from tierdesk_policy.instants import HORIZON_YEARS
-from tierdesk_policy.openings import WEEKDAYS, public_holidays
+from tierdesk_policy.openings import WEEKDAYS, CalendarRules, public_holidays
 from tierdesk_policy.parts import MOST_CALENDARS, MOST_TARGETS, Calendar
 from tierdesk_policy.units import DAY_SECONDS, LONGEST_NIGHT_SECONDS, Hours, parse_day, parse_duration, parse_hours
 from tierdesk_policy.view import Found, Path, listed
@@ -19,7 +20,13 @@ from tierdesk_policy.zones import find_zone
 _WEEK_SECONDS: Final = 7 * DAY_SECONDS
 _LONGEST_CLOSED: Final = timedelta(days=366)
 _LONGEST_YEARS: Final = HORIZON_YEARS // 2
+_DAY: Final = timedelta(days=1)
 _MONTH: Final = timedelta(days=30)
+_BUSY_DAYS: Final = 2
+_BUSY_DAY_SECONDS: Final = 4 * 3_600
+"""More than a clock skips at once. Whole dates were left out too, but never two in a month."""
+_BUSY_SECONDS: Final = _LONGEST_YEARS * 12 * _BUSY_DAYS * 3_600
+"""What a busy calendar works within the longest time that a target may take, at the very least."""
 _ANY_YEAR: Final = 2_024
 """Of a calendar that names no date all years are alike, but for their leap day: this one has it."""
 
@@ -33,10 +40,11 @@ def find_calendar_faults(document: Mapping[str, Any]) -> Iterator[Found]:
         found = [*_places(calendar), *_week(calendar), *_dates(calendar)]
         model = None if found else _read({"id": "calendar"} | calendar)
         if model is not None:
-            compiled, years = model.compile(), _years(model)
-            found = list(_closed(compiled, years))
-            if not found:
-                yield from _endless(compiled, years, model.id, lengths.get(model.id, []))
+            compiled, years, targets = model.compile(), _years(model), lengths.get(model.id, [])
+            busy = _is_busy(compiled.rules, years)
+            found = [] if busy else list(_closed(compiled, years))
+            if not found and not (busy and all(within <= _BUSY_SECONDS for _, within in targets)):
+                yield from _endless(compiled, years, model.id, targets)
         yield from ((("calendars", i, *path), message) for path, message in found)
 
 
@@ -136,6 +144,23 @@ def _overlaps(placed: list[tuple[int, int, Path, str]]) -> Iterator[Found]:
             yield path, f"{label} overlaps {reach[1]}"
         if reach is None or end > reach[0]:
             reach = (end, label)
+
+
+def _is_busy(rules: CalendarRules, years: range) -> bool:
+    """Whether each month has dates of some hours without a break: then there is no need to lay the years out."""
+    first, last = date(years[0], 1, 1), date(years[-1] + 1, 1, 1)
+    return all(
+        sum(1 for _ in islice(_busy_days(rules, first + ahead * _DAY), _BUSY_DAYS)) == _BUSY_DAYS
+        for ahead in range(0, (last - first).days, _MONTH.days)
+    )
+
+
+def _busy_days(rules: CalendarRules, first: date) -> Iterator[date]:
+    for ahead in range(_MONTH.days):
+        day = first + ahead * _DAY
+        cut = day in rules.breaks or day + _DAY in rules.breaks or day - _DAY in rules.breaks
+        if not cut and any(hours.closes - hours.opens >= _BUSY_DAY_SECONDS for hours in rules.hours_of(day)):
+            yield day
 
 
 def _closed(calendar: BusinessCalendar, years: range) -> Iterator[Found]:

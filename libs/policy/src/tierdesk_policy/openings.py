@@ -55,7 +55,7 @@ class CalendarRules:
         """The hours that start on a date, breaks not yet cut out."""
         if (
             day in self.holidays
-            or f"{day:%m-%d}" in self.holidays_annual
+            or (self.holidays_annual and f"{day:%m-%d}" in self.holidays_annual)
             or (self.country is not None and day in public_holidays(self.country, self.subdivision, day.year))
         ):
             return ()
