@@ -23,7 +23,8 @@ CHANGES = {
     "UTC": ("2026-01-01T00:00", "2028-02-29T00:00"),
 }
 """Wall times at which the clock is put forward or back, and some at which it is not."""
-HOURS = (["00:00-24:00"], ["00:10-01:20", "01:45-02:40", "09:00-17:00"], ["22:00-02:15"])
+# The first is open all the time, and yet not the calendar that knows of itself that it is.
+HOURS = (["00:00-12:00", "12:00-24:00"], ["00:10-01:20", "01:45-02:40", "09:00-17:00"], ["22:00-02:15"])
 
 walls = st.builds(
     lambda change, micros, fold: (datetime.fromisoformat(change) + timedelta(microseconds=micros)).replace(fold=fold),
@@ -55,6 +56,9 @@ class Plain(tzinfo):
 @settings(deadline=None)  # forty years between the two are compiled at the first question
 @given(st.sampled_from(sorted(calendars)), walls, walls, st.integers(1, 10**12))
 @example(("Europe/Lisbon", 0), datetime(2026, 10, 25, 1, 30), datetime(2026, 10, 25, 1, 30, fold=1), 1)  # noqa: DTZ001  # wall times
+@example(("America/Sao_Paulo", 0), datetime(2018, 2, 17, 23, 30), datetime(2018, 2, 17, 23, 30, fold=1), 1)  # noqa: DTZ001  # wall times
+@example(("America/Sao_Paulo", 0), datetime(2018, 11, 3, 23, 59), datetime(2018, 11, 4, 0, 30), 1)  # noqa: DTZ001  # wall times
+@example(("Pacific/Apia", 0), datetime(2011, 12, 29, 12), datetime(2011, 12, 30, 12), 1)  # noqa: DTZ001  # wall times
 @example(("Australia/Lord_Howe", 1), datetime(2026, 10, 4, 2, 10), datetime(2026, 10, 4, 2, 45), 1)  # noqa: DTZ001  # wall times
 @example(("Australia/Lord_Howe", 0), datetime(2026, 4, 5, 1, 45), datetime(2026, 4, 5, 1, 45, fold=1), 1)  # noqa: DTZ001  # wall times
 def test_a_time_on_the_own_wall_counts_as_its_instant_does(name, start, end, micros):

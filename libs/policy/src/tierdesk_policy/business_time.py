@@ -60,6 +60,7 @@ class BusinessCalendar:
             public_holidays(rules.country, rules.subdivision, 2_000)
         self._timetable: Final = Timetable(rules, self.zone)
         self._days: Final = self._timetable.days
+        self._days_on_wall: Final = self._timetable.days_on_wall
         self._always: Final = self._timetable.always
         self._epoch_on_wall: Final = EPOCH.replace(tzinfo=self.zone)
         self._offset_at: Final[Callable[[datetime], timedelta]] = self.zone.utcoffset  # type: ignore[assignment]  # only of None it is None
@@ -191,16 +192,21 @@ class BusinessCalendar:
         """What is worked in the term of an instant until it: in whole seconds, and the microseconds beyond.
 
         Most questions are this one, twice, so it is kept short: the difference of two times of one zone is that of the
-        wall, of which the offset is taken, and a day is found by its number.
+        wall, and a day is found by its number, on the wall where it shows each time of that day once.
         """
         zone = at.tzinfo
         if zone is self.zone:
-            since = at - self._epoch_on_wall - self._offset_at(at)
+            since = at - self._epoch_on_wall
+            found = self._days_on_wall.get(since.days)
+            if found is None:
+                since -= self._offset_at(at)
+                found = self._days.get(since.days)
         elif zone is not None:
             since = at - EPOCH
+            found = self._days.get(since.days)
         else:
             raise without_offset(at)
-        openings, worked, hours = self._days.get(since.days) or self._timetable.day(micros_of(at) // DAY_MICROS)
+        openings, worked, hours = found or self._timetable.day(micros_of(at) // DAY_MICROS)
         second = since.seconds
         for opens, closes in hours:
             if second < opens:

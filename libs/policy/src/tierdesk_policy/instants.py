@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from tierdesk_policy.openings import DAY_MICROS, MICROS
+from tierdesk_policy.openings import MICROS
 from tierdesk_policy.units import DAY_SECONDS
 from tierdesk_policy.zones import EPOCH
 
@@ -17,8 +17,6 @@ HORIZON_YEARS: Final = 100
 _MICROSECOND: Final = timedelta(microseconds=1)
 FIRST_MICROS: Final = (datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 END_MICROS: Final = (datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
-FIRST_DAY: Final = FIRST_MICROS // DAY_MICROS
-END_DAY: Final = END_MICROS // DAY_MICROS
 
 
 class BusinessTimeError(ValueError):

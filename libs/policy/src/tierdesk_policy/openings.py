@@ -31,7 +31,7 @@ _PLACES: Final = frozenset({*holidays.list_supported_countries(), *holidays.list
 Span = tuple[int, int]
 """From until, half open. In seconds of local or of universal time since 1970-01-01T00:00, as the place says."""
 DayOfTerm = tuple["Openings", int, tuple[Span, ...]]
-"""Of a day of UTC: its term, the seconds open in the term before it, and its open spans in seconds from its midnight."""
+"""Of a day: its term, the seconds open in the term before it, and its open spans in seconds from its midnight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,18 @@ class Openings:
         i = bisect_right(self.through, amount)
         return self.starts[i] + (amount - self.before[i])
 
-    def by_day(self) -> dict[int, DayOfTerm]:
-        """The days of the term by their number since the epoch, which is found without a search."""
+    def by_day(self, stretch: Stretch) -> dict[int, DayOfTerm]:
+        """The whole days of a stretch within the term, by their number since 1970 on a wall that shows its offset."""
         days: dict[int, DayOfTerm] = {}
         alike: dict[tuple[Span, ...], tuple[Span, ...]] = {}
-        worked = i = 0
-        for day in range(self.term * TERM_DAYS, (self.term + 1) * TERM_DAYS):
-            begins, ends = day * DAY_MICROS, (day + 1) * DAY_MICROS
+        first, last = (
+            -(-(stretch.starts + stretch.offset) // DAY_SECONDS),
+            (stretch.ends + stretch.offset) // DAY_SECONDS,
+        )
+        begins = (first * DAY_SECONDS - stretch.offset) * MICROS
+        worked, i = self.worked(begins) // MICROS, bisect_right(self.ends, begins)
+        for day in range(first, last):
+            ends = begins + DAY_MICROS
             spans: list[Span] = []
             while i < len(self.starts) and self.starts[i] < ends:
                 opens, closes = max(self.starts[i], begins), min(self.ends[i], ends)
@@ -141,6 +146,7 @@ class Openings:
             hours = alike.setdefault(tuple(spans), tuple(spans))
             days[day] = (self, worked, hours)
             worked += sum(closes - opens for opens, closes in hours)
+            begins = ends
         return days
 
 

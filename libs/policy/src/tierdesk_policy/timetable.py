@@ -8,12 +8,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import tzinfo
+from itertools import pairwise
 from typing import Final
 
 from tierdesk_policy.instants import (
-    END_DAY,
     END_MICROS,
-    FIRST_DAY,
     FIRST_MICROS,
     HORIZON_YEARS,
     BusinessTimeError,
@@ -30,23 +29,28 @@ from tierdesk_policy.openings import (
     compile_term,
 )
 from tierdesk_policy.units import DAY_SECONDS, Hours
+from tierdesk_policy.zones import Stretch, stretches
 
 _FIRST_TERM: Final = FIRST_MICROS // TERM_MICROS
 _LAST_TERM: Final = (END_MICROS - 1) // TERM_MICROS
 _TERMS_KEPT: Final = 256
+_MARGIN_SECONDS: Final = 3 * DAY_SECONDS
+"""Covers a whole date that a zone left out or showed twice, at the edge of a term."""
 WHOLE_WEEK: Final = {day: (Hours(0, DAY_SECONDS),) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
 class Timetable:
     """When a calendar is open. Raises BusinessTimeError outside of the years 1900 to 9000 and beyond the horizon.
 
-    `days` holds the days of the terms that `day` was asked about, by their number since the epoch in UTC: who asks
-    about many instants looks there first. Safe to share between threads: a term may be compiled twice, with
+    `days` holds the days of the terms that `day` was asked about, by their number since the epoch in UTC, and
+    `days_on_wall` those of the zone, by their number since 1970 on the wall, but for days on which a wall time is not
+    one instant: who asks about many instants looks there first. Safe to share between threads: a term may be compiled twice, with
     the same result.
     """
 
     def __init__(self, rules: CalendarRules, zone: tzinfo) -> None:
         self.days: Final[dict[int, DayOfTerm]] = {}
+        self.days_on_wall: Final[dict[int, DayOfTerm]] = {}
         self.always: Final = (
             rules.weekly == WHOLE_WEEK
             and rules.country is None
@@ -58,9 +62,28 @@ class Timetable:
 
     def day(self, day: int) -> DayOfTerm:
         """What is open on a day of UTC, numbered from the epoch on, within the years of `instants`."""
-        days = self._openings(day // TERM_DAYS).by_day()
-        self.days.update((each, days[each]) for each in days if FIRST_DAY <= each < END_DAY)
+        term = day // TERM_DAYS
+        openings = self._openings(term)
+        starts = max(term * TERM_MICROS, FIRST_MICROS) // MICROS
+        ends = min((term + 1) * TERM_MICROS, END_MICROS) // MICROS
+        days = openings.by_day(Stretch(starts, ends, 0))
+        self.days.update(days)
+        self.days_on_wall.update(self._days_on_wall(openings, starts, ends))
         return days[day]
+
+    def _days_on_wall(self, openings: Openings, starts: int, ends: int) -> dict[int, DayOfTerm]:
+        """The days on which the wall shows one offset, and no time that it shows on another day or again."""
+        offsets = list(stretches(self._zone, starts - _MARGIN_SECONDS, ends + _MARGIN_SECONDS))
+        days: dict[int, DayOfTerm] = {}
+        for stretch in offsets:
+            clipped = Stretch(max(stretch.starts, starts), min(stretch.ends, ends), stretch.offset)
+            days |= openings.by_day(clipped)
+        for before, after in pairwise(offsets):
+            for day in range(
+                (after.starts + after.offset) // DAY_SECONDS, (after.starts + before.offset - 1) // DAY_SECONDS + 1
+            ):
+                days.pop(day, None)
+        return days
 
     def is_open(self, at: int) -> bool:
         """Whether the microsecond from an instant on is worked."""
@@ -167,6 +190,7 @@ class Timetable:
             if len(self._terms) >= _TERMS_KEPT:
                 self._terms.clear()
                 self.days.clear()
+                self.days_on_wall.clear()
             known = self._terms[term] = compile_term(self._rules, self._zone, term)
         return known
 
