@@ -46,6 +46,35 @@ def test_each_fault_of_a_policy_has_its_file_line_and_field(tierdesk, tmp_path):
     assert all(fault.startswith(f"{broken}:") for fault in faults)
 
 
+def test_each_fault_of_calendars_and_targets_has_its_line_and_field(tierdesk, tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(
+        "name: Broken\n"
+        "tiers: [{id: l1}]\n"
+        "groups: [{id: front, tier: l1}]\n"
+        "categories: [{id: other, tier: l1, group: front}]\n"
+        "targets:\n"
+        "  - {kind: resolution, within: 3650d, calendar: sundays}\n"
+        "  - {kind: visit, within: -4h}\n"
+        "calendars:\n"
+        "  - {id: sundays, tz: UTC, weekly: {sun: ['09:00-17:00']}}\n"
+        "  - {id: never, tz: UTC, weekly: {}}\n"
+        "  - {id: office, tz: Mars/Base, weekly: {mon: ['09:00-25:00', '10:00-10:00']}, holidays: [2027-02-29]}\n"
+    )
+    done = tierdesk("policy", "check", broken)
+    assert done.code == 2
+    told = [fault.split(":")[1:3] for fault in done.err.removeprefix("tierdesk: ").splitlines()]
+    assert told == [
+        ["6", " targets.0.within"],
+        ["7", " targets.1.within"],
+        ["10", " calendars.1"],
+        ["11", " calendars.2.weekly.mon.0"],
+        ["11", " calendars.2.weekly.mon.1"],
+        ["11", " calendars.2.holidays.0"],
+        ["11", " calendars.2.tz"],
+    ]
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"\xff\xfe", b"name: [", b"- 1\n", b"name: a\x00b\n", b"a: &a [*a]\n", b"x" * 2_000_000]
 )

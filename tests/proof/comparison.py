@@ -54,16 +54,20 @@ def _clock_questions(
     told = f" with {len(stops)} pauses" if stops else ""
     for i, start in enumerate(case.instants):
         at, other = instant(start), case.instants[i - 1]
+        wall = at.astimezone(calendar.zone)
         yield f"is_open({at}){told}", calendar.is_open(at, stops), oracle.is_open(start)
         yield _ahead(case, f"next_open({at}){told}", partial(calendar.next_open, at, stops), oracle.add(start, 0))
         yield _back(case, f"prev_open({at}){told}", partial(calendar.prev_open, at, stops), oracle.subtract(start, 0))
         worked = oracle.between(start, other)
         yield f"between({at}, {instant(other)}){told}", calendar.between(at, instant(other), stops), worked
+        on_walls = calendar.between(wall, instant(other).astimezone(calendar.zone), stops)
+        yield f"between({wall}, {instant(other)} on the wall){told}", on_walls, worked
         if not stops:
             yield f"between_whole({start}, {other})", calendar.between_whole(start, other), worked
         for seconds in {*case.amounts, worked, oracle.between(other, start)}:
             ahead, back = oracle.add(start, seconds), oracle.subtract(start, seconds)
             yield _ahead(case, f"add({at}, {seconds}){told}", partial(calendar.add, at, seconds, stops), ahead)
+            yield _ahead(case, f"add({wall}, {seconds}){told}", partial(calendar.add, wall, seconds, stops), ahead)
             yield _back(case, f"subtract({at}, {seconds}){told}", partial(calendar.subtract, at, seconds, stops), back)
             if not stops:
                 yield _ahead(case, f"add_whole({start}, {seconds})", partial(_whole, calendar, start, seconds), ahead)

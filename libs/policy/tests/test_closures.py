@@ -194,6 +194,21 @@ def test_a_zone_that_nobody_told_is_asked_for():
         ("DTSTART;VALUE=DATE:00010101", "x.ics:5: DTSTART: lies outside of the years"),
         ("DTSTART:20260612T100000|RDATE;VALUE=PERIOD:20260612T100000Z/PT1H", "x.ics:6: RDATE: is no date"),
         ("DTSTART;VALUE=DATE:20260612|RECURRENCE-ID;RANGE=THISANDFUTURE;VALUE=DATE:20260612", "x.ics:6: RECURRENCE-ID"),
+        ("DTSTART;VALUE=DATE:20260229", "x.ics:5: DTSTART: Wrong date"),
+        ("DTSTART;VALUE=DATE:20260612|DURATION:P99999999999999999999D", "x.ics:6: DURATION: Impractical"),
+        ("DTSTART;VALUE=DATE:20260612|RRULE:FREQ=DAILY;COUNT=999999999999", "x.ics:6: RRULE: Integer"),
+        (
+            "DTSTART;VALUE=DATE:20260612|RRULE:RSCALE=HEBREW;FREQ=YEARLY;SKIP=FORWARD",
+            "x.ics:6: RRULE: RSCALE, SKIP: not read",
+        ),
+        ("DTSTART;VALUE=DATE:20260612|RRULE:FREQ=YEARLY;BYEASTER=0", "x.ics:6: RRULE: BYEASTER: not read"),
+        (
+            "DTSTART:20260612T100000|EXDATE;TZID=Mars/Base:20260613T100000",
+            "x.ics:6: EXDATE: 'Mars/Base' is no time zone",
+        ),
+        ("DTSTART:20260612T100000|RDATE;TZID=Mars/Base:20260613T100000", "x.ics:6: RDATE: 'Mars/Base' is no time zone"),
+        ("DTSTART;TZID=../../../etc/passwd:20260612T100000", "x.ics:5: DTSTART: '../../../etc/passwd' is no time zone"),
+        (f"DTSTART;TZID={'x' * 9_000}:20260612T100000", "x.ics: names a time zone that cannot be one"),
         ("DTSTART;VALUE=DATE:20260612|what is this", "x.ics:6: not a line"),
         ("DTSTART;VALUE=DATE:20260612|END:VALARM", "x.ics:6: END:VALARM ends what"),
         ("DTSTART;VALUE=DATE:20260612|BEGIN:VALARM", "x.ics:7: END:VEVENT ends what"),
@@ -218,6 +233,35 @@ def test_what_cannot_be_read_is_told_with_its_line(event, told):
 )
 def test_files_that_are_no_calendar_or_too_much_are_refused(data, told):
     assert told in refusal(data)
+
+
+def test_a_rule_without_end_ends_where_the_years_asked_for_do():
+    got = read(file("DTSTART;VALUE=DATE:20260612|RRULE:FREQ=DAILY"), years=(2026, 2027))
+    assert (got["holidays"][0], got["holidays"][-1], len(got["holidays"])) == (
+        date(2026, 6, 12),
+        date(2027, 12, 31),
+        568,
+    )
+
+
+@pytest.mark.parametrize("rule", ["FREQ=SECONDLY", "FREQ=DAILY", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"])
+def test_a_zone_of_the_file_with_a_rule_without_end_is_read_at_once(rule):
+    zone = (
+        "BEGIN:VTIMEZONE\r\nTZID:Own/Zone\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0300\r\n"
+        f"TZOFFSETTO:+0300\r\nRRULE:{rule}\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    )
+    own = file("DTSTART;TZID=Own/Zone:20260612T120000|DURATION:PT1H", head=zone)
+    assert read(own)["breaks"] == {date(2026, 6, 12): ["10:00-11:00"]}
+
+
+def test_a_date_that_is_left_out_may_be_told_in_another_zone():
+    daily = "DTSTART;TZID=Europe/Lisbon:20260601T100000|DURATION:PT1H|RRULE:FREQ=DAILY;COUNT=3"
+    for left_out in (
+        "EXDATE;TZID=Europe/Berlin:20260602T110000",
+        "EXDATE:20260602T090000Z",
+        "EXDATE;VALUE=DATE:20260602",
+    ):
+        assert list(read(file(f"{daily}|{left_out}"))["breaks"]) == [date(2026, 6, 1), date(2026, 6, 3)]
 
 
 def test_a_rule_that_never_holds_is_refused_instead_of_followed_for_ever():

@@ -47,6 +47,13 @@ POLICIES: dict[str, tuple[bytes, str]] = {
     "a unit of length": (_with("targets: [{kind: resolution, within: 4 parsecs}]\n"), "targets.0.within"),
     "a time below nothing": (_with("targets: [{kind: resolution, within: -4h}]\n"), "targets.0.within"),
     "a time without end": (_with("targets: [{kind: resolution, within: .inf}]\n"), "targets.0.within"),
+    "a time that its calendar never comes to the end of": (
+        _with(
+            "targets: [{kind: resolution, within: 3650d, calendar: sundays}]\n"
+            "calendars: [{id: sundays, tz: UTC, weekly: {sun: ['09:00-17:00']}}]\n"
+        ),
+        "targets.0.within",
+    ),
     "a promise of nothing": (_with("targets: [{kind: happiness, within: 4h}]\n"), "targets.0.kind"),
     "an unknown calendar": (_with("targets: [{kind: resolution, within: 4h, calendar: moon}]\n"), "targets.0.calendar"),
     "a vendor without a group": (_with("vendors: [{id: acme, group: nobody}]\n"), "vendors.0.group"),

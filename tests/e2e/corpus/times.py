@@ -24,6 +24,15 @@ SCHEDULES: dict[str, Document] = {
     "no such zone": {"tz": "Europe/Atlantis", "weekly": {"mon": ["09:00-17:00"]}},
     "a zone that is a path": {"tz": "../../etc/passwd", "weekly": {"mon": ["09:00-17:00"]}},
     "a holiday that is none": {"weekly": {"mon": ["09:00-17:00"]}, "holidays": ["2026-02-30"]},
+    "a window that begins at the end of a day": {"weekly": {"mon": ["24:00-02:00"]}},
+    "a window of no length": {"weekly": {"mon": ["09:00-09:00"]}},
+    "a leap day in a common year": {"weekly": {"mon": ["09:00-17:00"]}, "date_overrides": {"2027-02-29": []}},
+    "a country of nobody": {"weekly": {"mon": ["09:00-17:00"]}, "country": "XX"},
+    "a part of another country": {"weekly": {"mon": ["09:00-17:00"]}, "country": "PT", "subdivision": "SCT"},
+    "closed on all dates of each year": {
+        "weekly": {"mon": ["09:00-17:00"]},
+        "holidays_annual": [f"{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 32) if day <= (29 if month == 2 else 30 if month in {4, 6, 9, 11} else 31)],
+    },
     "all the time": {"weekly": {day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}},
 }  # fmt: skip
 """Calendars of a policy. The last is a good one."""

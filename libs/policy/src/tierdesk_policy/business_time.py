@@ -8,39 +8,28 @@ Instants go in as aware datetimes and come out in UTC. What the operations mean:
 * adding nothing to a closed instant gives the next open one; subtracting nothing gives the last closing instant;
 * wall time decides what is open: an hour that the clock skips is not worked, one that it shows twice is worked twice.
 
-A calendar is compiled term by term when first asked about it, and searched by bisection.
+What of it is arithmetic of whole numbers stands in `timetable`; here it meets dates, zones and pauses.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Final, Literal
 
 from tierdesk_policy.instants import (
-    END_MICROS,
-    FIRST_MICROS,
     HORIZON_YEARS,
     BusinessTimeError,
     duration_micros,
     instant_of,
     micros_of,
     micros_of_second,
+    without_offset,
 )
-from tierdesk_policy.openings import (
-    MICROS,
-    TERM_MICROS,
-    CalendarRules,
-    Openings,
-    Span,
-    compile_term,
-    merge,
-    public_holidays,
-    to_utc,
-)
-from tierdesk_policy.units import DAY_SECONDS, Hours
+from tierdesk_policy.openings import DAY_MICROS, MICROS, CalendarRules, Openings, Span, merge, public_holidays, to_utc
+from tierdesk_policy.timetable import WHOLE_WEEK, Timetable
+from tierdesk_policy.units import DAY_SECONDS
 from tierdesk_policy.zones import EPOCH, SECOND, find_zone, stretches
 
 __all__ = ["BusinessCalendar", "BusinessTimeError", "CalendarRules", "Pause", "Roll", "resolve_local"]
@@ -48,11 +37,6 @@ __all__ = ["BusinessCalendar", "BusinessTimeError", "CalendarRules", "Pause", "R
 Pause = tuple[datetime, datetime]
 """A stretch of absolute time in which a clock stands still: from the first instant until before the second."""
 Roll = Literal["none", "forward", "back", "end_of_day"]
-
-_FIRST_TERM: Final = FIRST_MICROS // TERM_MICROS
-_LAST_TERM: Final = (END_MICROS - 1) // TERM_MICROS
-_TERMS_KEPT: Final = 256
-_WHOLE_WEEK: Final = {day: (Hours(0, DAY_SECONDS),) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
 def resolve_local(local: datetime, tz: tzinfo) -> datetime:
@@ -74,23 +58,22 @@ class BusinessCalendar:
         self.zone: Final = find_zone(rules.tz)
         if rules.country is not None:
             public_holidays(rules.country, rules.subdivision, 2_000)
-        self._terms: Final[dict[int, Openings]] = {}
-        self._always: Final = (
-            rules.weekly == _WHOLE_WEEK
-            and rules.country is None
-            and not (rules.holidays or rules.holidays_annual or rules.date_overrides or rules.breaks)
-        )
+        self._timetable: Final = Timetable(rules, self.zone)
+        self._days: Final = self._timetable.days
+        self._days_on_wall: Final = self._timetable.days_on_wall
+        self._always: Final = self._timetable.always
+        self._epoch_on_wall: Final = EPOCH.replace(tzinfo=self.zone)
+        self._offset_at: Final[Callable[[datetime], timedelta]] = self.zone.utcoffset  # type: ignore[assignment]  # only of None it is None
 
     @classmethod
     def elapsed(cls) -> BusinessCalendar:
         """The calendar that never closes."""
-        return cls(CalendarRules(tz="UTC", weekly=_WHOLE_WEEK))
+        return cls(CalendarRules(tz="UTC", weekly=WHOLE_WEEK))
 
     def is_open(self, at: datetime, pauses: Iterable[Pause] = ()) -> bool:
         """Whether an instant is worked; with pauses, whether it counts."""
         instant = micros_of(at)
-        openings = self._openings(instant // TERM_MICROS)
-        return openings.worked(instant + 1) > openings.worked(instant) and not any(
+        return self._timetable.is_open(instant) and not any(
             paused <= instant < resumed for paused, resumed in _spans(pauses)
         )
 
@@ -108,23 +91,29 @@ class BusinessCalendar:
 
     def add(self, start: datetime, seconds: float, pauses: Iterable[Pause] = ()) -> datetime:
         """The instant by which `seconds` are worked from `start` on; with pauses, they do not count."""
-        at, remaining = micros_of(start), duration_micros(seconds)
+        remaining = duration_micros(seconds)
+        if not pauses and remaining and not self._always:
+            openings, worked, micros = self._tally(start)
+            sought = worked * MICROS + micros + remaining
+            if sought <= openings.total:
+                return instant_of(openings.reach(sought))
+        at = micros_of(start)
         for paused, resumed in _spans(pauses):
             if resumed <= at:
                 continue
             if remaining:
-                worked = self._between(at, paused)
+                worked = self._timetable.between(at, paused)
                 if worked >= remaining:
                     break
                 remaining -= worked
-            elif self._forward(at, 0) < paused:
+            elif self._timetable.forward(at, 0) < paused:
                 break
             at = max(at, resumed)
-        return instant_of(self._forward(at, remaining))
+        return instant_of(self._timetable.forward(at, remaining))
 
     def add_whole(self, start_second: int, seconds: int) -> int:
         """As `add` without pauses, in whole seconds since the epoch: for who counts many deadlines at once."""
-        return self._forward(micros_of_second(start_second), duration_micros(seconds)) // MICROS
+        return self._timetable.forward(micros_of_second(start_second), duration_micros(seconds)) // MICROS
 
     def subtract(self, start: datetime, seconds: float, pauses: Iterable[Pause] = ()) -> datetime:
         """The latest instant from which until `start` `seconds` are worked; with pauses, they do not count."""
@@ -133,37 +122,48 @@ class BusinessCalendar:
             if paused >= at:
                 continue
             if remaining:
-                worked = self._between(resumed, at)
+                worked = self._timetable.between(resumed, at)
                 if worked >= remaining:
                     break
                 remaining -= worked
-            elif self._backward(at, 0) > resumed:
+            elif self._timetable.backward(at, 0) > resumed:
                 break
             at = min(at, paused)
-        return instant_of(self._backward(at, remaining))
+        return instant_of(self._timetable.backward(at, remaining))
 
     def between(self, start: datetime, end: datetime, pauses: Iterable[Pause] = ()) -> float:
         """The seconds that are worked from `start` until `end`, pauses not counted; 0 when the end comes first.
 
         An int when they are whole.
         """
+        if not pauses and not self._always:
+            opened, before, micros_before = self._tally(start)
+            closed, until, micros_until = self._tally(end)
+            if opened is not closed:
+                if opened.term > closed.term:
+                    return 0
+                until += self._timetable.between_terms(opened.term, closed.term)
+            if micros_before == micros_until:
+                return until - before if until > before else 0
+            worked = (until - before) * MICROS + micros_until - micros_before
+            return worked / MICROS if worked > 0 else 0
         first, last = micros_of(start), micros_of(end)
-        worked = self._between(first, last)
+        worked = self._timetable.between(first, last)
         for paused, resumed in _spans(pauses):
-            worked -= self._between(max(first, paused), min(last, resumed))
+            worked -= self._timetable.between(max(first, paused), min(last, resumed))
         return worked // MICROS if worked % MICROS == 0 else worked / MICROS
 
     def between_whole(self, start_second: int, end_second: int) -> int:
         """As `between` without pauses, in whole seconds since the epoch."""
-        return self._between(micros_of_second(start_second), micros_of_second(end_second)) // MICROS
+        return self._timetable.between(micros_of_second(start_second), micros_of_second(end_second)) // MICROS
 
     def intervals(self, start: datetime, count: int) -> list[tuple[datetime, datetime]]:
         """The next `count` open intervals as the calendar has them, the first clipped at `start`."""
-        return _listed(self._after(micros_of(start)), count)
+        return _listed(self._timetable.after(micros_of(start)), count)
 
     def intervals_before(self, start: datetime, count: int) -> list[tuple[datetime, datetime]]:
         """The last `count` open intervals, the latest first and clipped at `start`."""
-        return _listed(self._before(micros_of(start)), count)
+        return _listed(self._timetable.before(micros_of(start)), count)
 
     def add_workdays(self, start: datetime, days: int, roll: Roll = "none") -> datetime:
         """The same wall time `days` working dates later, or earlier when negative; then rolled.
@@ -188,99 +188,33 @@ class BusinessCalendar:
             return self.prev_open(moved)
         return self._last_closing(day) if roll == "end_of_day" else moved
 
-    def _openings(self, term: int) -> Openings:
-        known = self._terms.get(term)
-        if known is None:
-            if len(self._terms) >= _TERMS_KEPT:
-                self._terms.clear()
-            known = self._terms[term] = compile_term(self.rules, self.zone, term)
-        return known
+    def _tally(self, at: datetime) -> tuple[Openings, int, int]:
+        """What is worked in the term of an instant until it: in whole seconds, and the microseconds beyond.
 
-    def _between(self, start: int, end: int) -> int:
-        """Open microseconds from `start` until `end`; 0 when the end comes first."""
-        if end <= start:
-            return 0
-        if self._always:
-            return end - start
-        first, last = start // TERM_MICROS, end // TERM_MICROS
-        openings = self._terms.get(last) or self._openings(last)
-        if first == last:
-            return openings.worked(end) - openings.worked(start)
-        if last - first > HORIZON_YEARS:
-            raise BusinessTimeError(
-                f"more than {HORIZON_YEARS} years lie between {instant_of(start)} and {instant_of(end)}"
-            )
-        worked = openings.worked(end) - self._openings(first).worked(start)
-        for term in range(first, last):
-            worked += self._openings(term).total
-        return worked
-
-    def _forward(self, at: int, amount: int) -> int:
-        if self._always:
-            return at + amount
-        if not amount:
-            return next(self._after(at))[0]
-        first = at // TERM_MICROS
-        openings = self._terms.get(first) or self._openings(first)
-        sought = amount + openings.worked(at)
-        if sought <= openings.total:
-            return openings.reach(sought)
-        for term in range(first + 1, min(first + HORIZON_YEARS, _LAST_TERM) + 1):
-            sought -= openings.total
-            openings = self._openings(term)
-            if sought <= openings.total:
-                return openings.reach(sought)
-        raise _never(at)
-
-    def _backward(self, at: int, amount: int) -> int:
-        if self._always:
-            return at - amount
-        if not amount:
-            return next(self._before(at))[1]
-        last = at // TERM_MICROS
-        left = self._openings(last).worked(at) - amount
-        for term in range(last, max(last - HORIZON_YEARS, _FIRST_TERM) - 1, -1):
-            if left >= 0:
-                return self._openings(term).reach_back(left)
-            if term > _FIRST_TERM:
-                left += self._openings(term - 1).total
-        raise _never(at)
-
-    def _after(self, at: int) -> Iterator[Span]:
-        """The open intervals from an instant on, clipped there. Raises BusinessTimeError where they end."""
-        first = at // TERM_MICROS
-        held: Span | None = None
-        for term in range(first, min(first + HORIZON_YEARS, _LAST_TERM) + 1):
-            openings = self._openings(term)
-            for i in range(bisect_right(openings.ends, at), len(openings.ends)):
-                if held and i == 0 and openings.continued:
-                    held = (held[0], openings.ends[0])
-                    continue
-                if held:
-                    yield held
-                held = (max(at, openings.starts[i]), openings.ends[i])
-        if held:
-            yield held
-        raise _never(at)
-
-    def _before(self, at: int) -> Iterator[Span]:
-        """The open intervals before an instant, latest first, clipped there. Raises as `_after`."""
-        last = at // TERM_MICROS
-        held: Span | None = None
-        joins = False
-        for term in range(last, max(last - HORIZON_YEARS, _FIRST_TERM) - 1, -1):
-            openings = self._openings(term)
-            for i in range(bisect_left(openings.starts, at) - 1, -1, -1):
-                if held and joins:
-                    held, joins = (openings.starts[i], held[1]), False
-                else:
-                    if held:
-                        yield held
-                    held = (openings.starts[i], min(at, openings.ends[i]))
-                joins = i == 0 and openings.continued
-        if held:
-            yield held
-        raise _never(at)
+        Most questions are this one, twice, so it is kept short: the difference of two times of one zone is that of the
+        wall, and a day is found by its number, on the wall where it shows each time of that day once.
+        """
+        zone = at.tzinfo
+        if zone is self.zone:
+            since = at - self._epoch_on_wall
+            found = self._days_on_wall.get(since.days)
+            if found is None:
+                since -= self._offset_at(at)
+                found = self._days.get(since.days)
+        elif zone is not None:
+            since = at - EPOCH
+            found = self._days.get(since.days)
+        else:
+            raise without_offset(at)
+        openings, worked, hours = found or self._timetable.day(micros_of(at) // DAY_MICROS)
+        second = since.seconds
+        for opens, closes in hours:
+            if second < opens:
+                break
+            if second < closes:
+                return openings, worked + second - opens, since.microseconds
+            worked += closes - opens
+        return openings, worked, 0
 
     def _worked_on(self, day: date) -> list[Span]:
         """When the hours that start on a date are worked, in seconds of UTC."""
@@ -300,14 +234,10 @@ class BusinessCalendar:
 
 
 def _spans(pauses: Iterable[Pause]) -> list[Span]:
-    if pauses == ():
+    if not pauses:
         return []
     return merge((micros_of(paused), micros_of(resumed)) for paused, resumed in pauses)
 
 
 def _listed(intervals: Iterator[Span], count: int) -> list[tuple[datetime, datetime]]:
     return [(instant_of(opens), instant_of(closes)) for opens, closes in islice(intervals, count)]
-
-
-def _never(at: int) -> BusinessTimeError:
-    return BusinessTimeError(f"the calendar is not open often enough within {HORIZON_YEARS} years of {instant_of(at)}")

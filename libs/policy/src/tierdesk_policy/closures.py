@@ -10,14 +10,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tierdesk_policy.faults import Fault
-from tierdesk_policy.ical_events import (
-    CalendarEvent,
-    EventFile,
-    ICalendarError,
-    Occurrence,
-    in_zone,
-    lay_out,
-)
+from tierdesk_policy.ical_events import CalendarEvent, EventFile, ICalendarError
+from tierdesk_policy.occurrences import Occurrence, in_zone, lay_out
 from tierdesk_policy.openings import merge
 from tierdesk_policy.units import DAY_SECONDS, LONGEST_NIGHT_SECONDS, Hours
 from tierdesk_policy.zones import find_zone, zone_names

@@ -1,30 +1,32 @@
-"""Events of an iCalendar file (RFC 5545): read with the line of each, and laid out over years.
+"""Events of an iCalendar file (RFC 5545), read with the line of each; when they take place is told by `occurrences`.
 
-Values and zones are read by the icalendar package, recurrences counted by dateutil. What a calendar of closures does
+Values and zones are read by the icalendar package. What a calendar of closures does
 not use is refused with its line rather than read wrongly: rules by the hour, several rules of one event, exception
 rules, periods, and changes to "this and all that follow".
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from dateutil.rrule import rruleset, rrulestr
 from icalendar import Calendar, Component
 
 from tierdesk_policy.faults import Fault
 
 MOST_BYTES: Final = 1024 * 1024
 MOST_EVENTS: Final = 5_000
-MOST_OCCURRENCES: Final = 20_000
 _MOST_FAULTS: Final = 50
 _LONGEST: Final = timedelta(days=366)
 _FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
-_FINE_PARTS: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_FINE_PARTS: Final = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND"})
+_PARTS: Final = frozenset(
+    {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYSETPOS"}
+    | {f"BY{unit}" for unit in ("MONTH", "WEEKNO", "YEARDAY", "MONTHDAY", "DAY")}
+)
+"""What RFC 5545 knows of a rule; RFC 7529 has rules of other calendars than the Gregorian one."""
 _YEARS: Final = range(1900, 2200)
 
 
@@ -70,15 +72,6 @@ class EventFile:
     events: tuple[CalendarEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """One time at which an event takes place."""
-
-    event: CalendarEvent
-    starts: date
-    ends: date
-
-
 @dataclass(slots=True)
 class _Block:
     """Where an event stands in the file: its first line, and the line of each property."""
@@ -105,6 +98,8 @@ def read_events(data: bytes, source: str) -> EventFile:
     blocks = _find_blocks(text, source)
     try:
         calendar = Calendar.from_ical(text)
+    except OSError:  # a name that no file can have is looked up among the files of zones
+        raise ICalendarError([Fault(source, 0, "", "names a time zone that cannot be one")]) from None
     except (ValueError, KeyError, IndexError, RecursionError) as error:
         raise ICalendarError([Fault(source, 0, "", f"is no iCalendar file: {str(error)[:200]}")]) from None
     events, faults = [], []
@@ -121,28 +116,6 @@ def read_events(data: bytes, source: str) -> EventFile:
         raise ICalendarError(faults[:_MOST_FAULTS])
     zone = calendar.get("X-WR-TIMEZONE")
     return EventFile(source, str(zone) if zone else None, tuple(events))
-
-
-def lay_out(file: EventFile, first: date, last: date) -> Iterator[Occurrence]:
-    """When the events take place that start on a date from `first` to `last`, event by event.
-
-    Raises ICalendarError when they are more than 20,000.
-    """
-    replacing: dict[str, dict[datetime, CalendarEvent]] = {}
-    for event in file.events:
-        if event.replaces is not None:
-            replacing.setdefault(event.uid, {})[_wall(event.replaces, event.starts)] = event
-    count = 0
-    for event in file.events:
-        try:
-            occurrences = _occurrences(event, replacing.get(event.uid, {}), first, last)
-        except _Refusal as refusal:
-            raise ICalendarError([Fault(file.source, event.line, refusal.name, str(refusal))]) from None
-        count += len(occurrences)
-        if count > MOST_OCCURRENCES:
-            message = f"the events take place more than {MOST_OCCURRENCES} times: ask for fewer years"
-            raise ICalendarError([Fault(file.source, event.line, "", message)])
-        yield from occurrences
 
 
 def _find_blocks(text: str, source: str) -> list[_Block]:
@@ -237,13 +210,14 @@ def _only(event: Component, name: str) -> Any:
     return value
 
 
-def _moment(value: Any, name: str) -> date:
-    """The date or date-time of a property."""
+def _moment(value: Any, name: str, params: Mapping[str, Any] | None = None) -> date:
+    """The date or date-time of a property, or of one in a list, whose parameters are the list's."""
     at = value.dt
+    zone = (value.params if params is None else params).get("TZID")
     if not isinstance(at, date):
         raise _Refusal(name, "is no date and no date-time")
-    if isinstance(at, datetime) and at.tzinfo is None and value.params.get("TZID"):
-        raise _Refusal(name, f"{value.params['TZID']!r} is no time zone that is known, and the file does not define it")
+    if isinstance(at, datetime) and at.tzinfo is None and zone:
+        raise _Refusal(name, f"{zone!r} is no time zone that is known, and the file does not define it")
     if at.year not in _YEARS:
         raise _Refusal(name, f"lies outside of the years {_YEARS[0]} to {_YEARS[-1]}")
     return at
@@ -252,7 +226,7 @@ def _moment(value: Any, name: str) -> date:
 def _listed(event: Component, name: str) -> tuple[date, ...]:
     value = event.get(name)
     lists = value if isinstance(value, list) else [] if value is None else [value]
-    return tuple(_moment(each, name) for one in lists for each in one.dts)
+    return tuple(_moment(each, name, one.params) for one in lists for each in one.dts)
 
 
 def _check_rule(rule: Mapping[str, list[Any]]) -> None:
@@ -260,69 +234,7 @@ def _check_rule(rule: Mapping[str, list[Any]]) -> None:
         raise _Refusal("RRULE", "FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY")
     if any(number < 1 for number in (*rule.get("INTERVAL", [1]), *rule.get("COUNT", [1]))):
         raise _Refusal("RRULE", "INTERVAL and COUNT must be 1 or more")
-    if any(part in rule for part in _FINE_PARTS):
+    if not _FINE_PARTS.isdisjoint(rule):
         raise _Refusal("RRULE", "rules by the hour, minute or second are not read")
-
-
-def _occurrences(
-    event: CalendarEvent, replaced: Mapping[datetime, CalendarEvent], first: date, last: date
-) -> list[Occurrence]:
-    if event.cancelled:
-        return []
-    begin, end = datetime.combine(first, time.min), datetime.combine(last, time.max)
-    length = _wall(event.ends, event.starts) - _wall(event.starts, event.starts)
-    if event.replaces is not None:
-        starts = [_wall(event.starts, event.starts)]
-    else:
-        starts = [at for at in _starts(event, begin, end) if at not in replaced]
-    return [Occurrence(event, _placed(at, event), _placed(at + length, event)) for at in starts if begin <= at <= end]
-
-
-def _starts(event: CalendarEvent, begin: datetime, end: datetime) -> list[datetime]:
-    """The wall times, in the zone of the event, at which it starts; what is excepted left out."""
-    first = _wall(event.starts, event.starts)
-    recurring = rruleset()
-    recurring.rdate(first)
-    for at in event.also:
-        recurring.rdate(_wall(at, event.starts))
-    if event.rule is not None and first <= end:
-        recurring.rrule(_rule(event.rule, event, first, end))
-    dates = {at for at in event.except_on if not isinstance(at, datetime)}
-    times = {_wall(at, event.starts) for at in event.except_on if isinstance(at, datetime)}
-    return [at for at in recurring.between(begin, end, inc=True) if at not in times and at.date() not in dates]
-
-
-def _rule(rule: Mapping[str, list[Any]], event: CalendarEvent, first: datetime, end: datetime) -> Any:
-    """The rule in wall time, ended where the years asked for end. Refuses one that never holds: following it takes
-    seconds, and so a file may have one at most.
-    """
-    parts = dict(rule)
-    until = parts.pop("UNTIL", [end])[0]
-    last = _wall(until, event.starts) if isinstance(until, datetime) else datetime.combine(until, time.max)
-    written = ";".join(f"{name}={','.join(str(value) for value in values)}" for name, values in parts.items())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a rule with COUNT is given an UNTIL beside it
-        ended = rrulestr(f"{written};UNTIL={min(last, end):%Y%m%dT%H%M%S}", dtstart=first)
-    if first <= last and next(iter(ended), None) is None and next(iter(rrulestr(written, dtstart=first)), None) is None:
-        raise _Refusal("RRULE", "holds on no day at all")
-    return ended
-
-
-def _wall(at: date, like: date) -> datetime:
-    """A date or date-time as wall time in the zone of another one."""
-    if not isinstance(at, datetime):
-        return datetime.combine(at, time.min)
-    zone = like.tzinfo if isinstance(like, datetime) else None
-    return (at.astimezone(zone) if at.tzinfo is not None and zone is not None else at).replace(tzinfo=None)
-
-
-def _placed(at: datetime, event: CalendarEvent) -> date:
-    """A wall time in the form in which the event gives its own."""
-    if not isinstance(event.starts, datetime):
-        return at.date()
-    return at.replace(tzinfo=event.starts.tzinfo)
-
-
-def in_zone(at: datetime, zone: Any) -> datetime:
-    """The wall time that a zone shows at a date-time of an event; one without zone is wall time already."""
-    return at if at.tzinfo is None else at.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    if not _PARTS.issuperset(rule):
+        raise _Refusal("RRULE", f"{', '.join(sorted(set(rule) - _PARTS))}: not read")

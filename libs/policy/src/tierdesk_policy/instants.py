@@ -23,11 +23,17 @@ class BusinessTimeError(ValueError):
     """There is no such instant: outside of the years 1900 to 9000, or further than a hundred years from the start."""
 
 
+def without_offset(at: datetime) -> ValueError:
+    """What is raised for a datetime that is no instant."""
+    return ValueError(f"{at} has no offset from UTC, so it is no instant")
+
+
 def micros_of(at: datetime) -> int:
     """Microseconds since the epoch. Raises ValueError for a naive datetime, BusinessTimeError outside of the years."""
     if at.tzinfo is None:
-        raise ValueError(f"{at} has no offset from UTC, so it is no instant")
-    micros = (at - EPOCH) // _MICROSECOND
+        raise without_offset(at)
+    since = at - EPOCH
+    micros = (since.days * DAY_SECONDS + since.seconds) * MICROS + since.microseconds
     if not FIRST_MICROS <= micros < END_MICROS:
         raise BusinessTimeError(f"{at} lies outside of the years {FIRST_YEAR} to {LAST_YEAR}")
     return micros

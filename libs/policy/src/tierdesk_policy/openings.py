@@ -18,8 +18,9 @@ from tierdesk_policy.zones import Stretch, stretches
 MICROS: Final = 1_000_000
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+DAY_MICROS: Final = DAY_SECONDS * MICROS
 TERM_DAYS: Final = 366
-TERM_MICROS: Final = TERM_DAYS * DAY_SECONDS * MICROS
+TERM_MICROS: Final = TERM_DAYS * DAY_MICROS
 """Terms are counted from the epoch on. Of equal length, so that the one of an instant is found by a division."""
 _MARGIN_DAYS: Final = 3
 """Covers the widest offset from UTC and an interval that runs over midnight."""
@@ -29,6 +30,8 @@ _PLACES: Final = frozenset({*holidays.list_supported_countries(), *holidays.list
 
 Span = tuple[int, int]
 """From until, half open. In seconds of local or of universal time since 1970-01-01T00:00, as the place says."""
+DayOfTerm = tuple["Openings", int, tuple[Span, ...]]
+"""Of a day: its term, the seconds open in the term before it, and its open spans in seconds from its midnight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class CalendarRules:
         """The hours that start on a date, breaks not yet cut out."""
         if (
             day in self.holidays
-            or f"{day:%m-%d}" in self.holidays_annual
+            or (self.holidays_annual and f"{day:%m-%d}" in self.holidays_annual)
             or (self.country is not None and day in public_holidays(self.country, self.subdivision, day.year))
         ):
             return ()
@@ -95,6 +98,7 @@ class Openings:
     `continued` says that the first interval began in the term before.
     """
 
+    term: int
     starts: list[int]
     ends: list[int]
     before: list[int]
@@ -119,6 +123,32 @@ class Openings:
         i = bisect_right(self.through, amount)
         return self.starts[i] + (amount - self.before[i])
 
+    def by_day(self, stretch: Stretch) -> dict[int, DayOfTerm]:
+        """The whole days of a stretch within the term, by their number since 1970 on a wall that shows its offset."""
+        days: dict[int, DayOfTerm] = {}
+        alike: dict[tuple[Span, ...], tuple[Span, ...]] = {}
+        first, last = (
+            -(-(stretch.starts + stretch.offset) // DAY_SECONDS),
+            (stretch.ends + stretch.offset) // DAY_SECONDS,
+        )
+        begins = (first * DAY_SECONDS - stretch.offset) * MICROS
+        worked, i = self.worked(begins) // MICROS, bisect_right(self.ends, begins)
+        for day in range(first, last):
+            ends = begins + DAY_MICROS
+            spans: list[Span] = []
+            while i < len(self.starts) and self.starts[i] < ends:
+                opens, closes = max(self.starts[i], begins), min(self.ends[i], ends)
+                spans.append(((opens - begins) // MICROS, (closes - begins) // MICROS))
+                if self.ends[i] > ends:
+                    break
+                i += 1
+            # Most days are alike, and what is shared stays close at hand in the processor.
+            hours = alike.setdefault(tuple(spans), tuple(spans))
+            days[day] = (self, worked, hours)
+            worked += sum(closes - opens for opens, closes in hours)
+            begins = ends
+        return days
+
 
 def compile_term(rules: CalendarRules, zone: tzinfo, term: int) -> Openings:
     """The opening times of one term.
@@ -137,7 +167,7 @@ def compile_term(rules: CalendarRules, zone: tzinfo, term: int) -> Openings:
     starts = [max(piece[0], starts_at) * MICROS for piece in pieces]
     ends = [min(piece[1], ends_at) * MICROS for piece in pieces]
     sums = list(accumulate((end - start for start, end in zip(starts, ends, strict=True)), initial=0))
-    return Openings(starts, ends, sums[:-1], sums[1:], sums[-1], continued)
+    return Openings(term, starts, ends, sums[:-1], sums[1:], sums[-1], continued)
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
