@@ -29,6 +29,7 @@ from tierdesk_sla.store.policies import PolicyShelf
 from tierdesk_sla.store.rebuilding import exchange, save_moves
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import ticket as tickets
+from tierdesk_sla.store.timelines import load_records
 from tierdesk_store import migrate
 
 HEARD = ("clock.warned.v1", "clock.breached.v1", "clock.retracted.v1")
@@ -228,17 +229,18 @@ async def test_a_deadline_of_a_page_that_is_held_is_said_when_the_page_is_done(
     reached, go_on = asyncio.Event(), asyncio.Event()
 
     async def dawdle(*given):
-        await save_moves(*given)
+        records = await load_records(*given)
         reached.set()
         await go_on.wait()
+        return records
 
-    monkeypatch.setattr("tierdesk_sla.handlers.moving.save_moves", dawdle)
+    monkeypatch.setattr("tierdesk_sla.handlers.moving.load_records", dawdle)
     moving = asyncio.create_task(
         move_clocks(owner, "main", other, other.version, story.at(2), dry_run=False, told=lambda *_: None)
     )
     await asyncio.wait_for(reached.wait(), 10)
     watcher.clock.advance_to(story.at(61))
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     assert await watcher.heard.receive(1, timeout_seconds=0.1) == []
     go_on.set()
     assert (await moving).tickets == 1
