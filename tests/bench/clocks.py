@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -59,7 +59,7 @@ def measure(grounds: Grounds, options: argparse.Namespace, console: Console) -> 
         others = [desk for name, desk in desks.items() if name != many]
         _measure_at_once(desks[many], many, others, options.rounds, console)
         for desk in desks.values():
-            stack.enter_context(desk.frozen())
+            stack.enter_context(_frozen_at_rest(desk))
         asyncio.run(_measure_in_turns(grounds, desks, options.rounds, console))
 
 
@@ -74,6 +74,31 @@ def _load(desk: Desk, count: int, first: datetime, last: datetime, console: Cons
             name="open",
             told=lambda so_far: progress.update(task, completed=so_far),
         )
+
+
+@contextlib.contextmanager
+def _frozen_at_rest(desk: Desk) -> Iterator[None]:
+    """Frozen outside of any transaction: an open one would keep what is dead from being cleared away."""
+    for _ in range(100):
+        with desk.frozen():
+            if asyncio.run(_is_at_rest(desk)):
+                yield
+                return
+    raise RuntimeError("the desk does not come to rest")
+
+
+async def _is_at_rest(desk: Desk) -> bool:
+    connection = await asyncpg.connect(desk.database_url)
+    try:
+        await asyncio.sleep(0.1)  # what was under way in the server ends
+        busy: int = await connection.fetchval("""
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+                AND state <> 'idle'
+        """)
+        return not busy
+    finally:
+        await connection.close()
 
 
 async def _measure_in_turns(grounds: Grounds, desks: dict[str, Desk], rounds: int, console: Console) -> None:
