@@ -99,7 +99,7 @@ class Road:
         try:
             end = time.monotonic() + CATCH_UP_SECONDS
             while time.monotonic() < end:
-                late = [name for name in FOLLOWERS if await connection.fetchval(behind(name), tickets)]
+                late = [name for name in FOLLOWERS if await connection.fetchval(behind(name), tickets[::-1])]
                 if not late:
                     return time.monotonic()
                 await asyncio.sleep(0.05)
@@ -111,8 +111,8 @@ class Road:
 def behind(follower: str) -> str:
     """Whether anything was said of these tickets that the follower has not applied: two probes of an index for each.
 
-    By `= ANY` PostgreSQL would go through what it believes the smaller side to be, and charge what it has grown to
-    to the price of a ticket.
+    It ends with the first that is behind, so ask with the latest first. To read what a desk has, as `= ANY` may, would
+    be charged to the price of a ticket, and grow with its history.
     """
     return f"""
         SELECT EXISTS (
