@@ -84,6 +84,7 @@ def _frozen_at_rest(desk: Desk) -> Iterator[None]:
             if asyncio.run(_is_at_rest(desk)):
                 yield
                 return
+        time.sleep(1)  # the router has yet to hear all that was said
     raise RuntimeError("the desk does not come to rest")
 
 
