@@ -1,13 +1,16 @@
 """`tierdesk sla` on a desk that runs."""
 
 import asyncio
+import io
 import time
 from xml.etree import ElementTree as ET
 
 import asyncpg
 import httpx2
 import pytest
+from rich.console import Console
 
+from tierdesk_cli import clocks
 from tierdesk_cli.home import Home
 from tierdesk_cli.servers import find_database
 from tierdesk_runtime.secrets import Secrets
@@ -93,6 +96,13 @@ def test_a_move_to_another_policy_is_a_dry_run_first(ticket, ask, tmp_path):
 def test_a_version_that_nobody_applied_is_refused(ticket, ask):
     assert "apply it first" in ask("sla", "migrate", "--to", "sha256:0000").check_one_line(2)
     assert "versions begin with sha256" in ask("sla", "migrate", "--to", "sha256:").check_one_line(2)
+
+
+def test_a_terminal_shows_how_many_tickets_of_how_many_were_looked_at():
+    screen = io.StringIO()
+    with clocks._told(Console(file=screen, force_terminal=True, width=80)) as told:
+        told(400, 1000)
+    assert "400/1000" in screen.getvalue()
 
 
 def version_in_force(ask, file):

@@ -2,6 +2,8 @@
 
     python -m bench endpoint pipeline latency          the usual ones, about six minutes
     python -m bench growth --history 100000 --rounds 10
+    python -m bench clocks                             the watcher beside a million open tickets, some fifteen minutes
+    python -m bench upkeep --open 100000 --rounds 3    clocks moved to another policy, built anew, swapped
     python -m bench memory --tickets 100000
     python -m bench soak --minutes 30
     python -m bench search --rounds 3                  articles, up to 100,000 of them
@@ -20,7 +22,7 @@ from typing import Final
 
 from rich.console import Console
 
-from . import business_time, endpoint, growth, memory, pipeline, search, triage
+from . import business_time, clocks, endpoint, growth, memory, pipeline, search, triage, upkeep
 from .grounds import Grounds, running_grounds
 
 Benchmark = Callable[[Grounds, argparse.Namespace, Console], None]
@@ -30,6 +32,8 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "latency": pipeline.measure_latency,
     "growth": growth.measure,
     "search": search.measure,
+    "clocks": clocks.measure,
+    "upkeep": upkeep.measure,
     "memory": memory.measure,
     "soak": memory.soak,
 }
@@ -58,6 +62,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each variant (5)")
     parser.add_argument("--tickets", type=int, default=3000, help="tickets of a round (3000)")
     parser.add_argument("--history", type=int, default=100_000, help="growth: closed tickets loaded (100000)")
+    parser.add_argument("--open", type=int, default=1_000_000, help="clocks, upkeep: open tickets loaded (1000000)")
     parser.add_argument("--minutes", type=float, default=30.0, help="soak: how long (30)")
     parser.add_argument("--connections", type=int, default=64, help="endpoint: clients at a time, one event each (64)")
     options = parser.parse_args()

@@ -1,7 +1,11 @@
 """The benchmarks measure what they say: the raw pipeline does the desk's work, and a loaded history is a closed one."""
 
 import asyncio
+import json
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -11,9 +15,10 @@ from servers.rabbitmq import Broker
 from servers.reaper import Reaper
 from tierdesk_contracts import parse
 
-from .grounds import Desk, Grounds, running_raw_pipeline
+from .grounds import Desk, Grounds, running_desk, running_raw_pipeline
 from .history import load_history
-from .road import Road
+from .open_tickets import load_open_tickets
+from .road import Road, behind
 
 COUNTED = """
     SELECT (SELECT count(*) FROM intake.ticket) AS taken, (SELECT count(*) FROM router.ticket) AS routed,
@@ -32,16 +37,16 @@ def grounds(broker: Broker, database_server: DatabaseServer, reaper: Reaper) -> 
     return Grounds(broker, database_server, folder)
 
 
-async def _query(url: str, statement: str) -> list[asyncpg.Record]:
+async def _query(url: str, statement: str, given: tuple[Any, ...]) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(url)
     try:
-        return list(await connection.fetch(statement))
+        return list(await connection.fetch(statement, *given))
     finally:
         await connection.close()
 
 
-def query(desk: Desk, statement: str) -> list[asyncpg.Record]:
-    return asyncio.run(_query(desk.database_url, statement))
+def query(desk: Desk, statement: str, *given: Any) -> list[asyncpg.Record]:
+    return asyncio.run(_query(desk.database_url, statement, given))
 
 
 def test_the_raw_pipeline_does_the_desks_work_and_goes_on_beside_a_history_of_closed_tickets(grounds: Grounds) -> None:
@@ -61,3 +66,73 @@ def test_the_raw_pipeline_does_the_desks_work_and_goes_on_beside_a_history_of_cl
     assert dict(beside) == {name: number * 240 for name, number in EACH.items()}
     assert statuses == {"offered": 80, "closed": 160}
     assert all(journey.rate > 0 and len(journey.offer_seconds) == 40 for journey in journeys)
+
+
+def test_a_drive_ends_when_all_that_was_said_of_its_tickets_is_applied_and_not_before(grounds: Grounds) -> None:
+    with running_raw_pipeline(grounds) as raw:
+        Road(raw).drive(20, connections=4)
+        tickets = [str(row["id"]) for row in query(raw, "SELECT id FROM router.ticket ORDER BY id")]
+        last = f"'{tickets[-1]}'"
+        answers = []
+        for change in (
+            "SELECT",
+            f"UPDATE router.ticket SET sequence = sequence + 1 WHERE id = {last}",
+            f"UPDATE sla.applied SET sequence = sequence + 1 WHERE subject = {last}",
+            f"DELETE FROM sla.applied WHERE subject = {last}",
+        ):
+            query(raw, change)
+            answers += [row["exists"] for row in query(raw, behind("sla"), tickets)]
+        (others,) = query(raw, behind("sla"), tickets[:-1])
+    assert answers == [False, True, False, True]
+    assert not others["exists"]
+
+
+ROWS = {
+    "ticket": "SELECT * FROM sla.ticket WHERE ticket_id = $1",
+    "clocks": "SELECT * FROM sla.clock WHERE ticket_id = $1 ORDER BY place",
+    "heard": "SELECT * FROM sla.ticket_change WHERE ticket_id = $1",
+    "applied": "SELECT * FROM sla.applied WHERE subject = CAST(CAST($1 AS uuid) AS text)",
+}
+NAMES = {"id", "ticket_id", "reference", "subject", "assignment_id", "applied_at"}
+"""What is a copy's own; the last is when its row was written."""
+NEW = "SELECT ticket_id FROM sla.ticket WHERE ticket_id <> ALL (SELECT id FROM router.ticket) ORDER BY ticket_id"
+
+
+def rows_of(desk: Desk, ticket_id: UUID, *, later: timedelta = timedelta()) -> dict[str, list[dict[str, Any]]]:
+    """All that the watcher has of a ticket, but for names, with its clocks put off."""
+
+    def put_off(value: Any) -> Any:
+        return value + later if isinstance(value, datetime) else value
+
+    def value_of(name: str, value: Any) -> Any:
+        if name == "warnings":
+            return [(share, datetime.fromisoformat(at) + later) for share, at in json.loads(value)]
+        return value is None if name in NAMES else put_off(value)
+
+    return {
+        table: [
+            {name: value_of(name, value) for name, value in row.items()} for row in query(desk, statement, ticket_id)
+        ]
+        for table, statement in ROWS.items()
+    }
+
+
+def test_a_loaded_open_ticket_has_the_rows_that_the_service_writes(grounds: Grounds) -> None:
+    hour = timedelta(hours=1)
+    with running_desk(grounds) as desk:
+        Road(desk).drive(8, connections=2)
+        (pattern,) = query(
+            desk, "SELECT ticket_id, started_at FROM sla.clock WHERE place = 1 ORDER BY ticket_id LIMIT 1"
+        )
+        first, ticket_id = pattern["started_at"], pattern["ticket_id"]
+        load_open_tickets(desk.database_url, 1, first, first, name="same", heard=True)
+        load_open_tickets(desk.database_url, 1, first + hour, first + hour, name="later", heard=True)
+        same, later = (row["ticket_id"] for row in query(desk, NEW))
+        assert len(rows_of(desk, ticket_id)["clocks"]) == 3
+        assert rows_of(desk, same) == rows_of(desk, ticket_id)
+        assert rows_of(desk, later) == rows_of(desk, ticket_id, later=hour)
+        assert same < later
+        load_open_tickets(desk.database_url, 60, first, first + hour, name="many")
+        (counted,) = query(desk, "SELECT count(*) AS clocks, count(DISTINCT started_at) AS openings FROM sla.clock")
+    assert counted["clocks"] == 3 * (8 + 2 + 60)
+    assert counted["openings"] > 60

@@ -21,7 +21,7 @@ from tierdesk_intake.store.bulk import find_rows
 from tierdesk_intake.store.tables import idempotency_key, ticket
 from tierdesk_kb.store import open_tickets, publications
 from tierdesk_router.store import parties, tickets
-from tierdesk_sla.store import timelines, watch
+from tierdesk_sla.store import rebuilding, timelines, watch
 from tierdesk_sla.store.tables import clock
 from tierdesk_store import driver, sequences, waiting
 from tierdesk_store.outbox import mark_published, select_unpublished
@@ -53,6 +53,7 @@ OF_SLA: dict[str, Any] = {
     "kept events are found": timelines._LOAD_CHANGES,
     "due clocks are claimed": watch._CLAIM.where(clock.c.next_at <= bindparam("until")).limit(200),
     "what was said is marked": watch._SAVE_MARKS,
+    "a page of tickets to move is read": rebuilding._TO_MOVE,
 }
 OF_KB: dict[str, Any] = {
     "positions are held": publications._HOLD_COUNTERS,

@@ -37,12 +37,13 @@ def explain_command(
 def rebuild_command(
     data: Data,
     *,
-    swap: Annotated[bool, typer.Option("--swap", help="Put what differs in place, in one transaction.")] = False,
+    swap: Annotated[bool, typer.Option("--swap", help="Put what differs in place, page by page.")] = False,
 ) -> None:
     """Build all clocks anew from the kept events, in tables beside the live ones, and compare them.
 
     Changes no live clock without --swap; then what was said is not said again, and breaches that were wrong are
-    retracted. Ends with 1 when something differs and is not swapped, or cannot be rebuilt. Services may run meanwhile.
+    retracted. Ends with 1 when something differs and is not swapped, or cannot be rebuilt. Services may run meanwhile;
+    stopped half-way, the same command goes on with what differs still.
     """
     if not wait_for(clocks.rebuild_clocks(data, console, put_in_place=swap)):
         raise typer.Exit(1)

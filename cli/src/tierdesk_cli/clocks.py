@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import ProgrammingError
 
 from tierdesk_cli.client import connect
@@ -23,14 +23,13 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_sla.app import DEFINITION as SLA
 from tierdesk_sla.domain.wording import tell_instant, tell_span
 from tierdesk_sla.handlers.moving import ClockChange, Moves, move_clocks
+from tierdesk_sla.handlers.pages import Findings, Told
 from tierdesk_sla.handlers.rebuilding import Comparison, rebuild, swap
 from tierdesk_sla.store.policies import PolicyShelf, find_versions
 from tierdesk_sla.store.timelines import TicketKey
 from tierdesk_store import Database
 
 NAME: Final = "tierdesk sla"
-MOST_TOLD: Final = 50
-"""So many differences, changes and broken tickets are listed one by one."""
 
 
 async def read_explanation(
@@ -57,13 +56,15 @@ async def rebuild_clocks(data: Path, console: Console, *, put_in_place: bool) ->
     """
     async with _open(data) as (database, clock):
         shelf = PolicyShelf()
-        with _told(console, "tickets") as told:
-            found = await rebuild(database, shelf, told)
+        with _told(console) as told:
+            if put_in_place:
+                found = await swap(database, shelf, clock, Identifiers(), told)
+            else:
+                found = await rebuild(database, shelf, told)
         _tell_comparison(found, console)
         if put_in_place and found.tickets:
-            swapped = await swap(database, shelf, found.tickets, clock, Identifiers())
-            console.print(f"{swapped} tickets swapped; what stood there is in sla.clock_rebuilt", highlight=False)
-    return not found.broken and (put_in_place or not found.differing)
+            console.print(f"{found.tickets} tickets swapped; what stood there is in sla.clock_rebuilt", highlight=False)
+    return not found.broken.count and (put_in_place or not found.differing)
 
 
 async def migrate_clocks(data: Path, version: str, tenant: str, console: Console, *, dry_run: bool) -> bool:
@@ -81,10 +82,10 @@ async def migrate_clocks(data: Path, version: str, tenant: str, console: Console
         policy = shelf.get((tenant, versions[0]))
         if policy is None:
             raise CommandError(f"policy {versions[0]} is none to this release", exit_code=2)
-        with _told(console, "tickets") as told:
+        with _told(console) as told:
             found = await move_clocks(database, tenant, policy, versions[0], clock.now(), dry_run=dry_run, told=told)
         _tell_moves(found, console, dry_run=dry_run)
-    return not found.broken
+    return not found.broken.count
 
 
 @asynccontextmanager
@@ -98,33 +99,34 @@ async def _open(data: Path) -> AsyncIterator[tuple[Database, Clock]]:
 
 
 @contextmanager
-def _told(console: Console, what: str) -> Iterator[Callable[[int], None]]:
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda count: progress.advance(task, count)
+def _told(console: Console) -> Iterator[Told]:
+    columns = (TextColumn("tickets"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("tickets", total=None)
+        yield lambda seen, total: progress.update(task, completed=seen, total=total)
 
 
 def _tell_comparison(found: Comparison, console: Console) -> None:
-    for told in found.differences[:MOST_TOLD]:
-        console.print(clean(told), highlight=False, soft_wrap=True)
-    if len(found.differences) > MOST_TOLD:
-        console.print(f"and {len(found.differences) - MOST_TOLD} differences more", highlight=False)
+    _tell(found.differences, found.differences.first, "differences more", console)
     _tell_broken(found.broken, console)
     console.print(f"{found.clocks} clocks, {found.differing} differing", highlight=False)
 
 
 def _tell_moves(found: Moves, console: Console, *, dry_run: bool) -> None:
-    for change in found.changes[:MOST_TOLD]:
-        console.print(clean(_tell_change(change)), highlight=False, soft_wrap=True)
-    if len(found.changes) > MOST_TOLD:
-        console.print(f"and {len(found.changes) - MOST_TOLD} clocks more", highlight=False)
+    _tell(found.changes, [_tell_change(change) for change in found.changes.first], "clocks more", console)
     _tell_broken(found.broken, console)
-    late = sum(change.late for change in found.changes)
     would = "would move" if dry_run else "moved"
     console.print(
-        f"{found.tickets} open tickets {would}; {len(found.changes)} clocks change, {late} are overdue by it",
+        f"{found.tickets} open tickets {would}; {found.changes.count} clocks change, {found.late} are overdue by it",
         highlight=False,
     )
+
+
+def _tell(found: Findings[Any], lines: Iterable[str], more: str, console: Console) -> None:
+    for line in lines:
+        console.print(clean(line), highlight=False, soft_wrap=True)
+    if found.count > len(found.first):
+        console.print(f"and {found.count - len(found.first)} {more}", highlight=False)
 
 
 def _tell_change(change: ClockChange) -> str:
@@ -141,12 +143,9 @@ def _tell_change(change: ClockChange) -> str:
     return f"{change.reference} {change.title}: {terms[0]} → {terms[1]}{late}"
 
 
-def _tell_broken(broken: Mapping[TicketKey, str], console: Console) -> None:
-    for key, reason in list(broken.items())[:MOST_TOLD]:
-        name = "/".join(map(str, key))
-        console.print(clean(f"{name} stays as it is: {reason}"), highlight=False, soft_wrap=True)
-    if len(broken) > MOST_TOLD:
-        console.print(f"and {len(broken) - MOST_TOLD} tickets more stay as they are", highlight=False)
+def _tell_broken(broken: Findings[tuple[TicketKey, str]], console: Console) -> None:
+    lines = [f"{'/'.join(map(str, key))} stays as it is: {reason}" for key, reason in broken.first]
+    _tell(broken, lines, "tickets more stay as they are", console)
 
 
 def _tell_ambiguity(given: str, tenant: str, versions: list[str]) -> str:

@@ -288,6 +288,14 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+async def owner(postgres_url: str) -> AsyncIterator[Database]:
+    """The schema, as the administrator of the database."""
+    owner = Database(postgres_url, schema="sla", name="sla test", pool_size=2)
+    yield owner
+    await owner.close()
+
+
+@pytest.fixture
 async def desk(database: Database, policy: Policy) -> Desk:
     """The watcher, with the policy applied to the tenant `main`."""
     desk = Desk(database, policy)

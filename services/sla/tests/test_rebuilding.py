@@ -1,6 +1,6 @@
 """Clocks built anew beside the live ones, compared, and put in their place."""
 
-from collections.abc import AsyncIterator
+import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
@@ -12,19 +12,12 @@ from tierdesk_policy import Policy
 from tierdesk_sla.domain.replaying import BrokenHistoryError, replay
 from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.handlers.moving import move_clocks
+from tierdesk_sla.handlers.pages import MOST_KEPT
 from tierdesk_sla.handlers.rebuilding import rebuild, swap
 from tierdesk_sla.store.policies import PolicyShelf
+from tierdesk_sla.store.rebuilding import exchange
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import clock_rebuilt, ticket_change
-from tierdesk_store import Database
-
-
-@pytest.fixture
-async def owner(postgres_url: str) -> AsyncIterator[Database]:
-    """The schema, as the administrator of the database."""
-    owner = Database(postgres_url, schema="sla", name="sla test", pool_size=2)
-    yield owner
-    await owner.close()
 
 
 @pytest.fixture
@@ -42,7 +35,7 @@ async def busy(desk, tell):
     return stories
 
 
-def quiet(_count: int) -> None:
+def quiet(_seen: int, _total: int) -> None:
     """Hears of pages, and keeps it to itself."""
 
 
@@ -55,10 +48,10 @@ async def everything(database):
 async def test_rebuilt_clocks_equal_those_of_the_live_path(owner, busy):
     before = await everything(owner)
     pages = []
-    found = await rebuild(owner, PolicyShelf(), pages.append)
-    assert (found.differences, found.broken, found.differing) == ([], {}, 0)
+    found = await rebuild(owner, PolicyShelf(), lambda *page: pages.append(page))
+    assert (found.differences.first, found.broken.first, found.differing) == ([], [], 0)
     assert found.clocks == len(before) == 14
-    assert sum(pages) == 5
+    assert pages == [(5, 5)]
     assert await everything(owner) == before
     async with owner.read() as connection:
         beside = await connection.execute(select(clock_rebuilt).order_by(*clock_rebuilt.primary_key.columns))
@@ -70,9 +63,9 @@ async def test_what_differs_is_found_and_nothing_is_changed_before_the_swap(owne
     spoilt = await everything(owner)
     found = await rebuild(owner, PolicyShelf(), quiet)
     assert found.differing == 3
-    assert set(found.tickets) == {("main", busy[0].ticket_id), ("main", busy[3].ticket_id)}
-    assert any("first_response state: missed is met" in told for told in found.differences)
-    assert any("lacks its clock 3, acceptance" in told for told in found.differences)
+    assert found.tickets == 2
+    assert any("first_response state: missed is met" in told for told in found.differences.first)
+    assert any("lacks its clock 3, acceptance" in told for told in found.differences.first)
     assert await everything(owner) == spoilt
 
 
@@ -88,9 +81,10 @@ async def spoil(owner, busy):
 async def test_a_swap_puts_the_rebuilt_in_place_and_keeps_the_old_beside_them(owner, desk, busy):
     sound = await everything(owner)
     await spoil(owner, busy)
-    found = await rebuild(owner, PolicyShelf(), quiet)
+    await rebuild(owner, PolicyShelf(), quiet)
     said = await desk.words()
-    assert await swap(owner, PolicyShelf(), found.tickets, desk.clock, desk.identifiers) == 2
+    found = await swap(owner, PolicyShelf(), desk.clock, desk.identifiers, quiet)
+    assert (found.tickets, found.differing) == (2, 3)
     assert await everything(owner) == sound
     async with owner.read() as connection:
         wrong = await connection.execute(
@@ -106,9 +100,9 @@ async def test_a_swap_puts_the_rebuilt_in_place_and_keeps_the_old_beside_them(ow
 
 async def test_a_swap_takes_in_what_happened_after_the_comparison(owner, desk, busy):
     await spoil(owner, busy)
-    found = await rebuild(owner, PolicyShelf(), quiet)
+    await rebuild(owner, PolicyShelf(), quiet)
     await desk.tell(busy[3].resumed(100).resolved(110), first=5)
-    await swap(owner, PolicyShelf(), found.tickets, desk.clock, desk.identifiers)
+    await swap(owner, PolicyShelf(), desk.clock, desk.identifiers, quiet)
     assert (await rebuild(owner, PolicyShelf(), quiet)).differing == 0
     states = {row["state"] for row in await everything(owner) if row["ticket_id"] == busy[3].ticket_id}
     assert states == {"met", "missed"}
@@ -122,8 +116,7 @@ async def test_a_breach_that_was_said_of_a_wrong_clock_is_retracted_by_the_swap(
         await tx.execute(update(clocks).where(clocks.c.kind == "resolution").values(wrong))
     await desk.say_due(10)
     assert await desk.words() == [("breached", "resolution", 5)]
-    found = await rebuild(owner, PolicyShelf(), quiet)
-    await swap(owner, PolicyShelf(), found.tickets, desk.clock, desk.identifiers)
+    await swap(owner, PolicyShelf(), desk.clock, desk.identifiers, quiet)
     assert [word for word, _, _ in await desk.words()] == ["breached", "retracted"]
     await desk.say_due(24 * 60)
     assert ("breached", "resolution", 1_440) in await desk.words()
@@ -134,7 +127,7 @@ async def test_a_ticket_whose_events_are_not_all_there_is_left_alone(owner, desk
         mine = ticket_change.c.ticket_id == busy[0].ticket_id
         await tx.execute(delete(ticket_change).where(mine, ticket_change.c.first_sequence == 3))
     found = await rebuild(owner, PolicyShelf(), quiet)
-    assert found.broken == {("main", busy[0].ticket_id): "events 3 to 3 of TD-TEST-0001 were not kept"}
+    assert found.broken.first == [(("main", busy[0].ticket_id), "events 3 to 3 of TD-TEST-0001 were not kept")]
     assert found.differing == 0
 
 
@@ -144,7 +137,7 @@ async def test_a_rebuild_knows_the_moves_to_other_policies(owner, desk, busy, po
     desk.clock.advance_to(busy[0].at(120))
     await move_clocks(owner, "main", other, other.version, busy[0].at(120), dry_run=False, told=quiet)
     await desk.tell(busy[0].reprioritised(130, 1).resolved(150), first=len(busy[0].events) - 2)
-    assert (await rebuild(owner, PolicyShelf(), quiet)).differences == []
+    assert (await rebuild(owner, PolicyShelf(), quiet)).differences.first == []
 
 
 def shorter(policy: Policy) -> Policy:
@@ -169,7 +162,7 @@ async def test_a_dry_run_says_what_would_change_and_changes_nothing(owner, busy,
     found = await move_clocks(owner, "main", other, other.version, busy[0].at(120), dry_run=True, told=quiet)
     told = {
         (one.title, (one.after.due_at - busy[0].opened_at) / timedelta(minutes=1), one.late)
-        for one in found.changes
+        for one in found.changes.first
         if one.after.due_at
     }
     assert found.tickets == 4
@@ -192,7 +185,7 @@ async def test_moved_clocks_follow_the_new_policy_and_keep_their_pauses(owner, d
     rows = {row["kind"]: row for row in await everything(owner)}
     assert (rows["resolution"]["due_at"], rows["resolution"]["promised_by"]) == (story.at(210), other.version)
     again = await move_clocks(owner, "main", other, other.version, story.at(70), dry_run=False, told=quiet)
-    assert (again.tickets, again.changes) == (0, [])
+    assert (again.tickets, again.changes.count) == (0, 0)
 
 
 async def test_breaches_that_were_said_stand_after_a_move(owner, desk, tell, policy, applied_message):
@@ -226,7 +219,7 @@ async def test_a_breach_that_is_said_while_tickets_are_moved_stands(owner, desk,
     assert (rows["first_response"]["due_at"], rows["resolution"]["due_at"]) == (story.at(60), story.at(600))
     await desk.tell(story.reprioritised(62, 2), first=4)
     assert await desk.words() == said
-    assert (await rebuild(owner, PolicyShelf(), quiet)).differences == []
+    assert (await rebuild(owner, PolicyShelf(), quiet)).differences.first == []
 
 
 def changed(policy: Policy, *, within: int) -> Policy:
@@ -247,3 +240,87 @@ async def test_messages_that_come_twice_change_nothing_and_a_rebuild_agrees(owne
     assert await desk.receive(*messages_of(story, sizes=(1,) * len(story.events))) == []
     assert await everything(owner) == before
     assert (await rebuild(owner, PolicyShelf(), quiet)).differing == 0
+
+
+async def beside(owner):
+    async with owner.read() as connection:
+        rows = await connection.execute(select(clock_rebuilt).order_by(*clock_rebuilt.primary_key.columns))
+        return [dict(row) for row in rows.mappings()]
+
+
+async def test_a_swap_that_is_cut_short_goes_on_with_what_differs_still(owner, desk, busy, monkeypatch):
+    monkeypatch.setattr("tierdesk_sla.handlers.rebuilding.PAGE", 2)
+    sound = await everything(owner)
+    async with owner.transaction() as tx:
+        await tx.execute(update(clocks).where(clocks.c.place == 1).values(tier="nobody"))
+    spoilt = [row for row in await everything(owner) if row["place"] == 1]
+
+    def cut_short(seen, _total):
+        if seen == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await swap(owner, PolicyShelf(), desk.clock, desk.identifiers, cut_short)
+    assert [row["tier"] for row in await everything(owner) if row["place"] == 1] == [None] * 4 + ["nobody"]
+    pages = []
+    found = await swap(owner, PolicyShelf(), desk.clock, desk.identifiers, lambda *page: pages.append(page))
+    assert (found.tickets, pages) == (1, [(2, 5), (4, 5), (5, 5)])
+    assert await everything(owner) == sound
+    assert [row for row in await beside(owner) if row["place"] == 1] == spoilt
+
+
+async def test_the_watcher_says_what_falls_due_of_other_tickets_while_a_page_is_swapped(owner, desk, tell, monkeypatch):
+    held, free = sorted([tell(ticket_id=uuid4()).begun() for _ in range(2)], key=lambda story: story.ticket_id)
+    for story in (held, free):
+        await desk.tell(story)
+    async with owner.transaction() as tx:
+        await tx.execute(update(clocks).where(clocks.c.place == 1).values(tier="nobody"))
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def dawdle(*given):
+        await exchange(*given)
+        reached.set()
+        await go_on.wait()
+
+    monkeypatch.setattr("tierdesk_sla.handlers.rebuilding.exchange", dawdle)
+    monkeypatch.setattr("tierdesk_sla.handlers.rebuilding.PAGE", 1)
+    swapping = asyncio.create_task(swap(owner, PolicyShelf(), desk.clock, desk.identifiers, quiet))
+    await asyncio.wait_for(reached.wait(), 10)
+    await desk.say_due(30)
+    assert {envelope.subject for envelope in await desk.sent()} == {str(free.ticket_id)}
+    go_on.set()
+    assert (await swapping).tickets == 2
+    await desk.say_due(30)
+    assert [envelope.subject for envelope in await desk.sent()] == [str(free.ticket_id), str(held.ticket_id)]
+
+
+async def test_a_move_that_is_cut_short_goes_on_with_what_is_left_and_keeps_no_more_than_it_tells(
+    owner, desk, tell, policy, applied_message, messages_of, monkeypatch
+):
+    monkeypatch.setattr("tierdesk_sla.handlers.moving.PAGE", 7)
+    monkeypatch.setattr("tierdesk_sla.handlers.moving.LOOK", 20)
+    stories = [tell(ticket_id=uuid4()).begun(priority=3) for _ in range(70)]
+    stories += [tell(ticket_id=uuid4()).opened().tell(events.CancelledByRequester, 1) for _ in range(30)]
+    await desk.receive(*(message for story in stories for message in messages_of(story)))
+    other = shorter(policy)
+    await desk.receive(applied_message(other))
+
+    def cut_short(seen, _total):
+        if seen >= 40:
+            raise KeyboardInterrupt
+
+    async def move(told):
+        return await move_clocks(owner, "main", other, other.version, stories[0].at(2), dry_run=False, told=told)
+
+    with pytest.raises(KeyboardInterrupt):
+        await move(cut_short)
+    pages = []
+    rest = await move(lambda *page: pages.append(page))
+    assert 30 <= rest.tickets < 70
+    assert rest.changes.count == rest.tickets
+    assert len(rest.changes.first) == min(MOST_KEPT, rest.tickets)
+    assert [seen for seen, _ in pages] == sorted(seen for seen, _ in pages)
+    assert pages[-1] == (100, 100)
+    due = {(row["ticket_id"], row["due_at"]) for row in await everything(owner) if row["kind"] == "resolution"}
+    assert {(story.ticket_id, story.at(180)) for story in stories[:70]} <= due
+    assert (await move(quiet)).tickets == 0

@@ -4,21 +4,32 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import delete, func, select
 
 from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import HOME, Address, Binding, Message, Queue, Topology
 from tierdesk_contracts import parse
 from tierdesk_contracts.names import EVENTS, event_key, event_pattern
 from tierdesk_contracts.ticket import CallNoted, ReopenedAgain
+from tierdesk_policy import Policy
 from tierdesk_runtime.clock import DrivenClock
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.service import build_parts
 from tierdesk_runtime.settings import Settings
 from tierdesk_sla.app import DEFINITION, TOPOLOGY
+from tierdesk_sla.handlers.moving import move_clocks
+from tierdesk_sla.handlers.rebuilding import rebuild, swap
+from tierdesk_sla.store.policies import PolicyShelf
+from tierdesk_sla.store.rebuilding import exchange, save_moves
+from tierdesk_sla.store.tables import clock as clocks
+from tierdesk_sla.store.tables import ticket as tickets
+from tierdesk_sla.store.timelines import load_records
 from tierdesk_store import migrate
 
 HEARD = ("clock.warned.v1", "clock.breached.v1", "clock.retracted.v1")
@@ -137,3 +148,101 @@ async def test_events_out_of_order_and_twice_give_the_clocks_of_their_order(
 
 def read(instant):
     return None if instant is None else datetime.fromisoformat(instant)
+
+
+async def test_a_ticket_whose_clocks_are_swapped_goes_on_from_what_was_put_in_place(
+    watcher, owner, story, messages_of, applied_message, policy, timeline_of, monkeypatch
+):
+    """Its next message waits for the swap, and is applied to clocks that were not there when it came."""
+    story.begun()
+    await watcher.send(applied_message(policy), *messages_of(story))
+    await watcher.clocks(story, state="running")
+    async with owner.transaction() as tx:
+        await tx.execute(delete(clocks).where(clocks.c.kind != "acceptance"))
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def dawdle(*given):
+        await exchange(*given)
+        reached.set()
+        await go_on.wait()
+
+    monkeypatch.setattr("tierdesk_sla.handlers.rebuilding.exchange", dawdle)
+    told = story.paused(10).answered(12).resolved(20)
+    swapping = asyncio.create_task(swap(owner, PolicyShelf(), watcher.clock, Identifiers(), lambda *_: None))
+    await asyncio.wait_for(reached.wait(), 10)
+    await watcher.send(*messages_of(told, first=4))
+    await asyncio.sleep(0.5)
+    go_on.set()
+    assert (await swapping).tickets == 1
+    wanted = timeline_of(told)
+    shown = await watcher.settled(story, {"first_response": "met", "resolution": "met"}, wanted.clocks[1].ended_at)
+    assert [one["kind"] for one in shown["clocks"]] == [one.kind for one in wanted.clocks]
+    assert (await rebuild(owner, PolicyShelf(), lambda *_: None)).differing == 0
+
+
+async def test_while_many_tickets_are_moved_deadlines_are_said_in_time_and_messages_applied(
+    watcher, owner, tell, messages_of, applied_message, policy, monkeypatch
+):
+    monkeypatch.setattr("tierdesk_sla.handlers.moving.PAGE", 20)
+    stories = sorted([tell(ticket_id=uuid4()).begun(priority=3) for _ in range(400)], key=lambda one: one.ticket_id)
+    stories[-1] = tell(ticket_id=stories[-1].ticket_id).begun(priority=1)
+    document = policy.document()
+    for target in document["targets"]:
+        target["within"] = 20 * 3_600
+    longer = Policy.from_document(document)
+    first = [message for story in stories for message in messages_of(story)]
+    await watcher.send(applied_message(policy), applied_message(longer), *first)
+    await watcher.clocks(stories[-1], state="running")
+    async with asyncio.timeout(30), owner.read() as connection:
+        while await connection.scalar(select(func.count()).select_from(tickets)) < len(stories):  # noqa: ASYNC110 - it comes to pass in the database
+            await asyncio.sleep(0.1)
+
+    async def dawdle(*given):
+        await save_moves(*given)
+        await asyncio.sleep(0.2)
+
+    monkeypatch.setattr("tierdesk_sla.handlers.moving.save_moves", dawdle)
+    began_at, pages = watcher.clock.now(), []
+    moving = asyncio.create_task(
+        move_clocks(
+            owner, "main", longer, longer.version, began_at, dry_run=False, told=lambda *page: pages.append(page)
+        )
+    )
+    watcher.clock.advance_to(stories[-1].at(61))
+    await watcher.send(*messages_of(stories[-2].answered(5), first=4))
+    words = await watcher.next_words(3)
+    await watcher.clocks(stories[-2], state="met")
+    assert not moving.done()
+    assert {word.subject for word in words} == {str(stories[-1].ticket_id)}
+    assert (await moving).tickets == 400
+    assert len(pages) >= 20
+
+
+async def test_a_deadline_of_a_page_that_is_held_is_said_when_the_page_is_done(
+    watcher, owner, story, messages_of, applied_message, policy, monkeypatch
+):
+    story.begun()
+    await watcher.send(applied_message(policy), *messages_of(story))
+    await watcher.clocks(story, state="running")
+    other = Policy.from_document(policy.document() | {"name": "Another"})
+    await watcher.send(applied_message(other))
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def dawdle(*given):
+        records = await load_records(*given)
+        reached.set()
+        await go_on.wait()
+        return records
+
+    monkeypatch.setattr("tierdesk_sla.handlers.moving.load_records", dawdle)
+    moving = asyncio.create_task(
+        move_clocks(owner, "main", other, other.version, story.at(2), dry_run=False, told=lambda *_: None)
+    )
+    await asyncio.wait_for(reached.wait(), 10)
+    watcher.clock.advance_to(story.at(61))
+    await asyncio.sleep(2)
+    assert await watcher.heard.receive(1, timeout_seconds=0.1) == []
+    go_on.set()
+    assert (await moving).tickets == 1
+    words = await watcher.next_words(3)
+    assert [word.type for word in words] == ["clock.warned.v1", "clock.warned.v1", "clock.breached.v1"]

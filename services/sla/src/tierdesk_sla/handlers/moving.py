@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,12 +13,14 @@ from tierdesk_sla.domain.clocks import Clock
 from tierdesk_sla.domain.explanation import title_of
 from tierdesk_sla.domain.replaying import Move, move
 from tierdesk_sla.domain.timeline import Timeline
-from tierdesk_sla.store.rebuilding import list_open_tickets, lock_tickets, save_moves
+from tierdesk_sla.handlers.pages import PAGE, Findings, Told
+from tierdesk_sla.handlers.ticket_changes import TicketChangesHandler
+from tierdesk_sla.store.rebuilding import count_tickets, list_to_move, lock_tickets, save_moves
 from tierdesk_sla.store.timelines import Record, TicketKey, load_records, save_records
-from tierdesk_store import Database
+from tierdesk_store import Database, Transaction
 
-PAGE: Final = 200
-"""How many tickets are locked at once; their messages wait for so long."""
+LOOK: Final = 2_000
+"""How many tickets are looked at by one statement that locks nothing: most may be closed, or moved already."""
 _NEXT: Final = timedelta.resolution
 
 
@@ -38,52 +40,66 @@ class Moves:
     """What a move meant. `broken` tickets stay as they are: no calendar of the version reaches an instant of theirs."""
 
     tickets: int = 0
-    changes: list[ClockChange] = field(default_factory=list)
-    broken: dict[TicketKey, str] = field(default_factory=dict)
+    changes: Findings[ClockChange] = field(default_factory=Findings)
+    late: int = 0
+    """How many of the changed clocks are overdue by it."""
+    broken: Findings[tuple[TicketKey, str]] = field(default_factory=Findings)
 
 
 async def move_clocks(
-    database: Database,
-    tenant: str,
-    policy: Policy,
-    version: str,
-    at: datetime,
-    *,
-    dry_run: bool,
-    told: Callable[[int], None],
+    database: Database, tenant: str, policy: Policy, version: str, at: datetime, *, dry_run: bool, told: Told
 ) -> Moves:
     """Hold the open clocks of all tickets of a tenant to this version of its policy, which `policy` is.
 
-    Holds stay, and what has ended, is overdue, or was said stays too. Each page is a transaction; after a failure the
-    same call goes on with what is left. With `dry_run` nothing is written. `told` hears how many tickets a page had.
+    Holds stay, and what has ended, is overdue, or was said stays too. Each page is a transaction under the locks of its
+    own tickets; after a failure the same call goes on with what is left. With `dry_run` nothing is written.
     """
     found = Moves()
-    after: UUID | None = None
+    after, seen = UUID(int=0), 0
+    async with database.read() as connection:
+        total = await count_tickets(connection, tenant)
     while True:
-        async with database.transaction() as tx:
-            keys = await list_open_tickets(tx.connection, tenant, version, after, PAGE)
-            if not keys:
-                return found
-            if not dry_run:
-                await lock_tickets(tx.connection, keys)
-            records = await load_records(tx.connection, keys)
-            moved: list[tuple[TicketKey, Move]] = []
-            for key, record in records.items():
-                moved_at = _after_breaches(record, at)
-                try:
-                    timeline = move(record.timeline, version, moved_at, policy)
-                except BusinessTimeError as error:
-                    found.broken[key] = str(error)
-                    continue
-                found.changes += _changes(record.timeline, timeline, moved_at)
-                record.timeline = timeline
-                moved.append((key, Move(timeline.sequence, version, moved_at)))
-            if not dry_run:
-                await save_records(tx.connection, [records[key] for key, _ in moved], [])
-                await save_moves(tx.connection, moved)
-        found.tickets += len(moved)
-        after = keys[-1][1]
-        told(len(keys))
+        async with database.read() as connection:
+            looked, after, keys = await list_to_move(connection, tenant, version, after, LOOK)
+        if not looked:
+            return found
+        for start in range(0, len(keys), PAGE):
+            page = keys[start : start + PAGE]
+            async with database.transaction() as tx:
+                if not dry_run:
+                    await lock_tickets(tx, TicketChangesHandler.name, page)
+                moved = _move(found, await load_records(tx.connection, page), policy, version, at)
+                if not dry_run:
+                    await _save(tx, moved)
+            found.tickets += len(moved)
+            told(seen + start + len(page), total)
+        seen += looked
+        told(seen, total)
+
+
+def _move(
+    found: Moves, records: dict[TicketKey, Record], policy: Policy, version: str, at: datetime
+) -> list[tuple[Record, Move]]:
+    moved = []
+    for key, record in records.items():
+        moved_at = _after_breaches(record, at)
+        try:
+            timeline = move(record.timeline, version, moved_at, policy)
+        except BusinessTimeError as error:
+            found.broken.add((key, str(error)))
+            continue
+        for change in _changes(record.timeline, timeline, moved_at):
+            found.changes.add(change)
+            found.late += change.late
+        record.timeline = timeline
+        moved.append((record, Move(timeline.sequence, version, moved_at)))
+    return moved
+
+
+async def _save(tx: Transaction, moved: Sequence[tuple[Record, Move]]) -> None:
+    """Write what a page has moved."""
+    await save_records(tx.connection, [record for record, _ in moved], [])  # here clocks may come to be due sooner
+    await save_moves(tx.connection, [((one.timeline.tenant, one.timeline.ticket_id), by) for one, by in moved])
 
 
 def _after_breaches(record: Record, at: datetime) -> datetime:

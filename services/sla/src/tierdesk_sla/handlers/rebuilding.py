@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,12 +14,14 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_sla.domain.alarms import next_moment, recall
 from tierdesk_sla.domain.replaying import BrokenHistoryError, replay
 from tierdesk_sla.domain.timeline import Timeline
+from tierdesk_sla.handlers.pages import PAGE, Findings, Told
 from tierdesk_sla.handlers.publishing import publish
-from tierdesk_sla.handlers.ticket_changes import retract_refuted
+from tierdesk_sla.handlers.ticket_changes import TicketChangesHandler, retract_refuted
 from tierdesk_sla.store.policies import PolicyShelf
 from tierdesk_sla.store.rebuilding import (
     KeptClock,
     KeptTicket,
+    count_tickets,
     empty_beside,
     exchange,
     list_tickets,
@@ -28,16 +29,12 @@ from tierdesk_sla.store.rebuilding import (
     load_moves,
     load_references,
     load_sayings,
-    lock_everything,
     lock_tickets,
     save_beside,
 )
 from tierdesk_sla.store.timelines import Record, TicketKey, load_changes
 from tierdesk_sla.store.watch import save_alerts
 from tierdesk_store import Database, Transaction
-
-PAGE: Final = 200
-"""How many tickets are locked at once; their messages wait for so long."""
 
 
 @dataclass
@@ -46,57 +43,71 @@ class Comparison:
 
     clocks: int = 0
     differing: int = 0
-    tickets: list[TicketKey] = field(default_factory=list)
-    """Those with something that differs."""
-    differences: list[str] = field(default_factory=list)
-    broken: dict[TicketKey, str] = field(default_factory=dict)
+    """How many clocks."""
+    tickets: int = 0
+    """How many tickets have something that differs."""
+    differences: Findings[str] = field(default_factory=Findings)
+    broken: Findings[tuple[TicketKey, str]] = field(default_factory=Findings)
 
 
-async def rebuild(database: Database, shelf: PolicyShelf, told: Callable[[int], None]) -> Comparison:
+_Write = Callable[[Transaction, dict[TicketKey, KeptTicket], Sequence[TicketKey]], Awaitable[None]]
+"""Writes what was built of a page, and knows which of it differs from the live rows. The page's tickets are locked."""
+
+
+async def rebuild(database: Database, shelf: PolicyShelf, told: Told) -> Comparison:
     """Build the clocks of all tickets into the tables beside the live ones, page by page, and compare each page.
 
-    The live tables are not written. `told` hears after each page how many tickets it had.
+    The live tables are not written.
     """
+
+    async def write(tx: Transaction, built: dict[TicketKey, KeptTicket], _: Sequence[TicketKey]) -> None:
+        await save_beside(tx.connection, list(built.values()))
+
     async with database.transaction() as tx:
         await empty_beside(tx.connection)
+    return await _compare_all(database, shelf, told, write)
+
+
+async def swap(
+    database: Database, shelf: PolicyShelf, clock: BusinessClock, identifiers: Identifiers, told: Told
+) -> Comparison:
+    """Build and compare likewise, and put what differs in the place of the live clocks, page by page.
+
+    Each page is a transaction under the locks of its own tickets; after a failure the same call goes on with what
+    differs still. What stood there stands beside the live tables until the next `rebuild`. What was said is not said
+    again; a breach that the rebuilt clocks refute is retracted.
+    """
+
+    async def write(tx: Transaction, built: dict[TicketKey, KeptTicket], differing: Sequence[TicketKey]) -> None:
+        if differing:
+            tickets = [await _settle(tx, built[key], clock, identifiers) for key in differing]
+            await exchange(tx.connection, differing, tickets)  # here clocks may come to be due sooner
+
+    return await _compare_all(database, shelf, told, write)
+
+
+async def _compare_all(database: Database, shelf: PolicyShelf, told: Told, write: _Write) -> Comparison:
     found = Comparison()
     after: TicketKey | None = None
+    seen = 0
+    async with database.read() as connection:
+        total = await count_tickets(connection)
     while True:
         async with database.transaction() as tx:
             keys = await list_tickets(tx.connection, after, PAGE)
             if not keys:
                 return found
-            await lock_tickets(tx.connection, keys)
+            await lock_tickets(tx, TicketChangesHandler.name, keys)
             live = await load_kept(tx.connection, keys)
             built, broken = await _build(tx.connection, keys, shelf)
-            await save_beside(tx.connection, list(built.values()))
-        found.broken |= broken
-        for key in keys:
-            if key not in broken:
-                _compare(found, key, live.get(key), built[key])
+            differing = [key for key in built if _compare(found, live.get(key), built[key])]
+            await write(tx, built, differing)
+        for one in broken.items():
+            found.broken.add(one)
+        found.tickets += len(differing)
         after = keys[-1]
-        told(len(keys))
-
-
-async def swap(
-    database: Database, shelf: PolicyShelf, keys: Sequence[TicketKey], clock: BusinessClock, identifiers: Identifiers
-) -> int:
-    """Put rebuilt clocks in the place of those of these tickets, in one transaction; answers how many tickets.
-
-    They are built anew from what is known then. What stood there stands beside the live tables until the next rebuild.
-    What was said is not said again; a breach that the rebuilt clocks refute is retracted.
-    """
-    done = 0
-    async with database.transaction() as tx:
-        await lock_everything(tx.connection)
-        for start in range(0, len(keys), PAGE):
-            page = keys[start : start + PAGE]
-            built, broken = await _build(tx.connection, page, shelf)
-            sound = [key for key in page if key not in broken]
-            tickets = [await _settle(tx, built[key], clock, identifiers) for key in sound]
-            await exchange(tx.connection, sound, tickets)
-            done += len(sound)
-    return done
+        seen += len(keys)
+        told(seen, max(seen, total))
 
 
 async def _build(
@@ -168,13 +179,15 @@ async def _settle(tx: Transaction, one: KeptTicket, clock: BusinessClock, identi
     return _keep(record)
 
 
-def _compare(found: Comparison, key: TicketKey, live: KeptTicket | None, built: KeptTicket) -> None:
+def _compare(found: Comparison, live: KeptTicket | None, built: KeptTicket) -> bool:
+    """Count what differs; answers whether anything does."""
     found.clocks += len(built.clocks)
     told = list(_differences(live, built))
     if told:
-        found.tickets.append(key)
         found.differing += max(1, len({clock for clock, _ in told if clock is not None}))
-        found.differences += [f"{built.timeline.reference} {difference}" for _, difference in told]
+    for _, difference in told:
+        found.differences.add(f"{built.timeline.reference} {difference}")
+    return bool(told)
 
 
 def _differences(live: KeptTicket | None, built: KeptTicket) -> Iterator[tuple[int | None, str]]:

@@ -1,4 +1,4 @@
-"""The tables in which clocks are built anew beside the live ones, and how they take their place."""
+"""All tickets page by page: to move their clocks, to build them anew beside the live ones, and to put those in place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import TextClause, delete, insert, select, text, tuple_, union
+from sqlalchemy import TextClause, delete, func, insert, select, text, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_sla.domain.alarms import Alarm, Saying
@@ -18,11 +18,28 @@ from tierdesk_sla.store.recordsets import as_rows, upsert
 from tierdesk_sla.store.rows import clock_row, read_clock, read_ticket, ticket_row
 from tierdesk_sla.store.tables import alert, clock, clock_rebuilt, policy_move, ticket, ticket_change, ticket_rebuilt
 from tierdesk_sla.store.timelines import TicketKey
+from tierdesk_store import Transaction
+from tierdesk_store.arrival import Subject
+from tierdesk_store.sequences import lock_streams
 
 _BESIDE: Final = ((clock, clock_rebuilt), (ticket, ticket_rebuilt))
 _FIRST: Final[TicketKey] = ("", UUID(int=0))
-_LOCK_ALL: Final = text("LOCK TABLE sla.clock, sla.ticket IN EXCLUSIVE MODE")
 _EMPTY: Final = text("TRUNCATE sla.clock_rebuilt, sla.ticket_rebuilt")
+_TO_MOVE: Final = text("""
+    SELECT page.ticket_id, found.is_open IS NOT NULL AS moves
+    FROM (
+        SELECT tenant, ticket_id, policy_version FROM sla.ticket
+        WHERE tenant = :tenant AND ticket_id > :after ORDER BY ticket_id LIMIT :rows
+    ) AS page
+    LEFT JOIN LATERAL (
+        SELECT true AS is_open FROM sla.clock
+        WHERE tenant = page.tenant AND ticket_id = page.ticket_id AND ended_at IS NULL
+            AND page.policy_version <> :version
+        LIMIT 1
+    ) AS found ON true
+    ORDER BY page.ticket_id
+""")
+"""A page of rows, whatever becomes of them: one without an end would read all closed tickets to find an open one."""
 
 
 class KeptClock(NamedTuple):
@@ -45,9 +62,13 @@ async def empty_beside(connection: AsyncConnection) -> None:
     await connection.execute(_EMPTY)
 
 
-async def lock_everything(connection: AsyncConnection) -> None:
-    """Let nobody else write clocks until the transaction ends; reading goes on."""
-    await connection.execute(_LOCK_ALL)
+async def count_tickets(connection: AsyncConnection, tenant: str | None = None) -> int:
+    """How many tickets there are, of all tenants or of one."""
+    statement = select(func.count()).select_from(ticket)
+    found: int = (
+        await connection.execute(statement if tenant is None else statement.where(ticket.c.tenant == tenant))
+    ).scalar_one()
+    return found
 
 
 async def list_tickets(connection: AsyncConnection, after: TicketKey | None, limit: int) -> list[TicketKey]:
@@ -67,14 +88,18 @@ async def list_tickets(connection: AsyncConnection, after: TicketKey | None, lim
     return [(row.tenant, row.ticket_id) for row in rows]
 
 
-async def lock_tickets(connection: AsyncConnection, keys: Sequence[TicketKey]) -> None:
+async def lock_tickets(tx: Transaction, consumer: str, keys: Sequence[TicketKey]) -> None:
     """Let nobody else write the clocks of these tickets until the transaction ends. Read them after this.
 
-    Locked in the order in which the consumer locks them: by code points.
+    As `consumer` does, in its order: first how far the ticket's messages are applied, then its clocks. The first keeps
+    the consumer away, who would not see clocks that are written here while it waits for others of the same ticket; the
+    second the watcher, who leaves what is locked to its next look.
     """
+    subjects = {Subject(tenant, str(ticket_id)) for tenant, ticket_id in keys}
+    await lock_streams(tx, consumer, wanted={}, subjects=subjects)
     mine = tuple_(clock.c.tenant, clock.c.ticket_id).in_(keys)
     order = (clock.c.tenant.collate("C"), clock.c.ticket_id, clock.c.place)
-    await connection.execute(select(clock.c.place).where(mine).order_by(*order).with_for_update())
+    await tx.execute(select(clock.c.place).where(mine).order_by(*order).with_for_update())
 
 
 async def load_kept(connection: AsyncConnection, keys: Sequence[TicketKey]) -> dict[TicketKey, KeptTicket]:
@@ -152,24 +177,17 @@ async def exchange(connection: AsyncConnection, keys: Sequence[TicketKey], ticke
     await _save(connection, tickets, upsert(ticket), upsert(clock))
 
 
-async def list_open_tickets(
-    connection: AsyncConnection, tenant: str, version: str, after: UUID | None, limit: int
-) -> list[TicketKey]:
-    """The next tickets of a tenant with a clock that has not ended and whose clocks follow another version, in order."""
-    statement = (
-        select(clock.c.ticket_id)
-        .join(ticket, (ticket.c.tenant == clock.c.tenant) & (ticket.c.ticket_id == clock.c.ticket_id))
-        .where(
-            clock.c.tenant == tenant,
-            clock.c.ended_at.is_(None),
-            ticket.c.policy_version != version,
-            clock.c.ticket_id > (after or UUID(int=0)),
-        )
-        .distinct()
-        .order_by(clock.c.ticket_id)
-        .limit(limit)
-    )
-    return [(tenant, ticket_id) for ticket_id in (await connection.execute(statement)).scalars()]
+async def list_to_move(
+    connection: AsyncConnection, tenant: str, version: str, after: UUID, rows: int
+) -> tuple[int, UUID, list[TicketKey]]:
+    """Look at the next `rows` tickets of a tenant, in order: how many there were, the last of them, and those to move.
+
+    To move are those with a clock that has not ended and whose clocks follow another version.
+    """
+    given = {"tenant": tenant, "version": version, "after": after, "rows": rows}
+    found = list(await connection.execute(_TO_MOVE, given))
+    last = found[-1].ticket_id if found else after
+    return len(found), last, [(tenant, row.ticket_id) for row in found if row.moves]
 
 
 async def _save(
