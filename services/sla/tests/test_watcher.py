@@ -116,6 +116,7 @@ async def test_two_watchers_at_once_say_each_thing_once(desk, tell):
     for _ in range(120):
         await desk.tell(tell(ticket_id=uuid4()).begun())
     horizon = tell().at(60)
+    desk.clock.advance_to(horizon)
 
     async def watch(batch):
         watcher, said = desk.watcher(batch=batch), 0
@@ -136,6 +137,7 @@ async def test_two_watchers_at_once_say_each_thing_once(desk, tell):
 
 async def test_a_watcher_that_dies_before_its_commit_leaves_all_to_the_next(desk, story, monkeypatch):
     await desk.tell(story.begun())
+    desk.clock.advance_to(story.at(30))
     watcher = desk.watcher()
 
     async def die(*_):
