@@ -12,7 +12,6 @@ from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import HOME, Address, Message, PublishResult
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.names import EVENTS, event_key
-from tierdesk_sla.domain.settling import Settling
 
 FIRST_RESPONSE = [
     ("warned", "first_response", 0.5),
@@ -203,12 +202,3 @@ async def test_an_alert_waits_for_its_settling_time_in_real_seconds(desk, story,
     async with running(desk.watcher(bus, settle_seconds=0.5)):
         await until(desk.words)
     assert 0.5 <= loop.time() - began < 5
-
-
-def test_a_time_has_settled_when_it_was_seen_so_long_ago(story):
-    settling = Settling(2.0)
-    assert settling.note(100.0, story.at(0)) is None
-    assert settling.note(101.9, story.at(1)) is None
-    assert settling.note(102.0, story.at(2)) == story.at(0)
-    assert settling.note(103.9, story.at(3)) == story.at(1)
-    assert settling.note(200.0, story.at(4)) == story.at(3)

@@ -18,17 +18,17 @@ class Settling:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._lows: deque[tuple[float, datetime]] = deque()
-        """What was noted, without what an earlier business time followed and without repetitions: both ascend."""
+        """Since when no business time was noted that is earlier than this; both ascend."""
         self._since: float | None = None
 
     def note(self, real: float, business: datetime) -> datetime | None:
         """Note that it is `business` at the real time `real`, and answer the latest business time that has settled."""
         if self._since is None:
             self._since = real
-        while self._lows and self._lows[-1][1] > business:
-            self._lows.pop()
-        if not self._lows or self._lows[-1][1] < business:
-            self._lows.append((real, business))
+        since = real
+        while self._lows and self._lows[-1][1] >= business:
+            since = self._lows.pop()[0]
+        self._lows.append((since, business))
         passed = real - self._seconds
         while len(self._lows) > 1 and self._lows[1][0] <= passed:
             self._lows.popleft()

@@ -1,0 +1,92 @@
+"""Watchers as processes of their own, on a business clock that goes faster, and what they are told and say."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from tierdesk_bus import connect
+from tierdesk_runtime.clock import FastClock
+
+from .field import Ground
+from .hearing import HEARD, Account, Ears, draw_up
+from .processes import SERVE, ServiceProcess, environment_of, run_command, start_all
+from .promising import RATE, Promises
+from .scale import SEED
+
+STANDSTILL_SECONDS = 30.0
+"""When nothing has been heard for so long after the last due instant, what is missing is lost."""
+AFTER_SECONDS = 4.0
+"""So long it is listened on for what is said twice."""
+BUSINESS_BEGINS = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Watch:
+    """Running watchers, their tickets, and what was heard."""
+
+    processes: list[ServiceProcess]
+    promises: Promises
+    ears: Ears
+    clock: FastClock
+
+    async def settle(self) -> Account:
+        """Wait until all is due and said, or no more is said; then compare."""
+        due = 4 * sum(not one.is_kept for one in self.promises.made.values())
+        loop = asyncio.get_running_loop()
+        last_due = self.promises.last_due_at
+        while self.clock.now() < last_due:
+            await self.clock.sleep_until(last_due, at_most_seconds=10)
+        heard, heard_at = self.ears.breaches(), loop.time()
+        while heard < due and loop.time() < heard_at + STANDSTILL_SECONDS:
+            await asyncio.sleep(0.5)
+            if (now := self.ears.breaches()) > heard:
+                heard, heard_at = now, loop.time()
+        await asyncio.sleep(AFTER_SECONDS)
+        return draw_up(self.promises, self.ears)
+
+
+@contextlib.asynccontextmanager
+async def running_watchers(
+    ground: Ground, *, replicas: int = 2, unsafe: str = "", ahead: timedelta = timedelta()
+) -> AsyncIterator[Watch]:
+    """Watchers, ready, and no other service: the tests tell what the router would. Business time of the processes goes
+    `ahead` of that of the tests, which is a way to make them say things early.
+    """
+    clock = FastClock.starting(BUSINESS_BEGINS, rate=RATE)
+    FastClock(clock.business_epoch + ahead, clock.real_epoch, clock.rate).save(ground.folder / "clock.json")
+    settings = {
+        "database_url": ground.database_url,
+        "amqp_url": ground.amqp_url,
+        "amqp_management_url": ground.broker.management_url,
+        "secrets_file": str(ground.folder / "secrets.json"),
+        "clock_file": str(ground.folder / "clock.json"),
+        "log_level": "warning",
+        "sla_settle_seconds": "1.0",
+    }
+    await asyncio.to_thread(run_command, ["migrate"], environment_of(**settings), ground.nursery)
+    # What is read at import cannot be set in a process that has imported it.
+    nursery = None if unsafe else ground.nursery
+    environment = environment_of(**settings, **({"unsafe": unsafe} if unsafe else {}))
+    processes = [
+        ServiceProcess(f"sla-{number}", (*SERVE, "sla"), environment, ground.folder / f"sla-{number}.log", nursery)
+        for number in range(replicas)
+    ]
+    bus = await connect(ground.amqp_url, name="watched", wait_seconds=30.0)
+    ears, promises = Ears(clock), Promises(bus, clock, SEED)
+    listening = None
+    try:
+        await bus.declare(HEARD)
+        listening = asyncio.create_task(ears.listen(bus))
+        await promises.apply_policy()
+        await start_all(processes)
+        yield Watch(processes, promises, ears, clock)
+    finally:
+        if listening is not None:
+            listening.cancel()
+        for process in processes:
+            process.end()
+        await bus.close()
