@@ -163,7 +163,9 @@ def test_a_driven_clock_may_reach_anything_at_any_moment() -> None:
     assert reached > clock.now()
 
 
-@pytest.mark.parametrize(("set_by_seconds", "shortest", "longest"), [(3600, 0.2, 1.5), (-3600, 1.9, 2.6), (0, 1.9, 2.6)])
+@pytest.mark.parametrize(
+    ("set_by_seconds", "shortest", "longest"), [(3600, 0.2, 1.5), (-3600, 1.9, 2.6), (0, 1.9, 2.6)]
+)
 async def test_a_machines_clock_that_is_set_while_somebody_sleeps_is_noticed_within_a_second(
     monkeypatch: pytest.MonkeyPatch, set_by_seconds: float, shortest: float, longest: float
 ) -> None:
