@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tierdesk_bus.connecting import connect
-from tierdesk_bus.port import HOME, Address, Message, PublishResult
+from tierdesk_bus.port import HOME, Address, BusUnavailableError, Message, PublishResult
+from tierdesk_bus.wrapping import WrappedBus
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.names import EVENTS, event_key
 
@@ -190,6 +191,30 @@ async def test_an_alert_waits_while_the_broker_does_not_answer(desk, story, bus,
     finally:
         await away.close()
     async with running(desk.watcher(bus)):
+        await until(desk.words)
+    assert await desk.words() == FIRST_RESPONSE[:1]
+
+
+class CutOff(WrappedBus):
+    """A bus that does not answer while it is `away`."""
+
+    away = True
+
+    async def depth(self, queue, *, namespace=HOME):
+        if self.away:
+            raise BusUnavailableError("cut off")
+        return await super().depth(queue, namespace=namespace)
+
+
+async def test_when_the_broker_is_back_an_alert_waits_as_long_as_what_was_held_up_may_need(desk, story, bus):
+    await desk.tell(story.begun())
+    desk.clock.advance_to(story.at(35))
+    cut_off = CutOff(bus)
+    async with running(desk.watcher(cut_off, settle_seconds=0.8)):
+        await asyncio.sleep(1.5)
+        cut_off.away = False
+        await asyncio.sleep(0.4)
+        assert await desk.words() == []
         await until(desk.words)
     assert await desk.words() == FIRST_RESPONSE[:1]
 

@@ -112,6 +112,7 @@ class Watcher:
         self._wakeups = wakeups
         self._settling = Settling(settle_seconds)
         self._clocks_agree = True
+        self._cut_off = False
         self._spoken = spoken
         self._batch = batch
 
@@ -124,7 +125,7 @@ class Watcher:
             self._wakeups.expect(due_at)
             now = self._earlier_time(real)
             settled = self._settling.note(asyncio.get_running_loop().time(), now)
-            if due_at is not None and settled is not None and due_at <= settled:
+            if due_at is not None and (self._cut_off or (settled is not None and due_at <= settled)):
                 until = await self._consumed_until(settled)
                 while until is not None and not stop.is_set() and await self.say_due(until):
                     pass
@@ -199,14 +200,18 @@ class Watcher:
             "clock_put_off", tenant=key[0], ticket=str(key[1]), place=key[2], until=until.isoformat(), exc_info=error
         )
 
-    async def _consumed_until(self, settled: datetime) -> datetime | None:
+    async def _consumed_until(self, settled: datetime | None) -> datetime | None:
+        was_cut_off = self._cut_off
         try:
             depth = await self._bus.depth(QUEUE)
+            self._cut_off = False
         except BusError:
-            # What was to be sent meanwhile needs its time too once the broker is back.
+            self._cut_off = True
+        if self._cut_off or was_cut_off:
+            # What was to be sent meanwhile needs its time, too, from when the broker is back.
             self._settling.begin_again()
             return None
-        if depth == 0:
+        if depth == 0 or settled is None:
             return settled
         return None if self._followed.until is None else min(settled, self._followed.until)
 
