@@ -142,7 +142,7 @@ def _check(account: Account, promised: Promised, kind: str, words: list[Word]) -
         account.twice.append(f"{name}: said of several clocks")
     for word in words:
         at = promised.warned_at(word.share) if word.word == "warned" else due_at
-        if min(word.said_at, word.heard_at) < at:
+        if word.word != "retracted" and min(word.said_at, word.heard_at) < at:
             account.early.append(f"{name}: {word.word} at {word.said_at}, heard at {word.heard_at}, due at {at}")
         if word.due_at != due_at:
             account.wrong.append(f"{name}: {word.word} of {word.due_at}, it is due at {due_at}")

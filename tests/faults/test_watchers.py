@@ -22,6 +22,7 @@ from .watching import Watch, running_watchers
 KILL_SECONDS = 2.0
 DEADLINES_PER_SECOND = 200
 KEPT_ONE_IN = 5
+JUMP_SECONDS = 4.0
 
 
 async def kill_in_turn(processes: Sequence[ServiceProcess], until: asyncio.Event) -> int:
@@ -119,6 +120,24 @@ async def test_a_watcher_that_is_frozen_and_goes_on_says_nothing_twice_or_early(
     tell(f"{account.line()}, each watcher frozen for {STALL_SECONDS:.0f} s, seed={SEED}")
     account.expect_nothing_amiss()
     assert not ended
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+async def test_a_machine_whose_clock_jumps_by_an_hour_and_back_says_nothing_early_twice_or_never(ground, tell):
+    """The one watcher's, the other's, both; the database's clock is right. An hour here is sixty of business."""
+    jumps = [(place, hours) for place in ((0,), (1,), (0, 1)) for hours in (1, 0, -1, 0)]
+    async with running_watchers(ground) as watch:
+        seconds = len(jumps) * JUMP_SECONDS
+        opening = asyncio.create_task(watch.promises.open_over(round(seconds * 15), seconds, kept_one_in=KEPT_ONE_IN))
+        for places, hours in jumps:
+            for place in places:
+                watch.set_clock(place, hours * 3600)
+            await asyncio.sleep(JUMP_SECONDS)
+        await opening
+        account = await watch.settle()
+    tell(f"{account.line()}, {len(jumps)} jumps of clocks, seed={SEED}")
+    account.expect_nothing_amiss()
 
 
 @pytest.fixture

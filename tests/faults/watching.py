@@ -7,13 +7,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from tierdesk_bus import connect
 from tierdesk_runtime.clock import FastClock
 
+from . import misset
 from .field import Ground
 from .hearing import HEARD, Account, Ears, draw_up
-from .processes import SERVE, ServiceProcess, environment_of, run_command, start_all
+from .processes import ServiceProcess, environment_of, run_command, start_all
 from .promising import RATE, Promises
 from .scale import SEED
 
@@ -21,6 +23,7 @@ STANDSTILL_SECONDS = 30.0
 """When nothing has been heard for so long after the last due instant, what is missing is lost."""
 AFTER_SECONDS = 4.0
 """So long it is listened on for what is said twice."""
+COMMAND = ("-m", "faults.misset", "serve", "sla")
 BUSINESS_BEGINS = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
@@ -32,6 +35,11 @@ class Watch:
     promises: Promises
     ears: Ears
     clock: FastClock
+    folder: Path
+
+    def set_clock(self, place: int, seconds: float) -> None:
+        """Set the clock of this watcher's machine to so many real seconds beside the right time."""
+        misset.set_clock(_clock_of(self.folder, place), seconds)
 
     async def settle(self) -> Account:
         """Wait until all is due and said, or no more is said; then compare."""
@@ -71,10 +79,11 @@ async def running_watchers(
     # What is read at import cannot be set in a process that has imported it.
     nursery = None if unsafe else ground.nursery
     environment = environment_of(**settings, **({"unsafe": unsafe} if unsafe else {}))
-    processes = [
-        ServiceProcess(f"sla-{number}", (*SERVE, "sla"), environment, ground.folder / f"sla-{number}.log", nursery)
-        for number in range(replicas)
-    ]
+    processes = []
+    for place in range(replicas):
+        misset.set_clock(_clock_of(ground.folder, place), 0.0)
+        own = environment | {misset.VARIABLE: str(_clock_of(ground.folder, place))}
+        processes.append(ServiceProcess(f"sla-{place}", COMMAND, own, ground.folder / f"sla-{place}.log", nursery))
     bus = await connect(ground.amqp_url, name="watched", wait_seconds=30.0)
     ears, promises = Ears(clock), Promises(bus, clock, SEED)
     listening = None
@@ -83,10 +92,14 @@ async def running_watchers(
         listening = asyncio.create_task(ears.listen(bus))
         await promises.apply_policy()
         await start_all(processes)
-        yield Watch(processes, promises, ears, clock)
+        yield Watch(processes, promises, ears, clock, ground.folder)
     finally:
         if listening is not None:
             listening.cancel()
         for process in processes:
             process.end()
         await bus.close()
+
+
+def _clock_of(folder: Path, place: int) -> Path:
+    return folder / f"sla-{place}.set"
