@@ -1,4 +1,4 @@
-"""F28: watchers are killed, frozen and cut off; each promise that is broken is told once, none early, none that was kept."""
+"""F16, F17: watchers are killed, frozen and cut off; each promise that is broken is told once, none early, none that was kept."""
 
 from __future__ import annotations
 
