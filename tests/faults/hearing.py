@@ -67,9 +67,9 @@ class Ears:
             await consumer.ack(deliveries)
             await asyncio.sleep(0.02)
 
-    def breaches(self) -> int:
-        """Of how many clocks a breach was heard."""
-        return len({(word.ticket, word.kind) for word in self.words.values() if word.word == "breached"})
+    def breached(self) -> set[tuple[str, str]]:
+        """The tickets and kinds of clocks of which a breach was heard."""
+        return {(word.ticket, word.kind) for word in self.words.values() if word.word == "breached"}
 
 
 def _read(body: bytes, now: datetime) -> Word:

@@ -205,8 +205,7 @@ async def _are_followed(ground: Ground, tickets: int) -> bool:
 
 async def _are_all_heard(watch: Watch, tickets: Sequence[Promised]) -> bool:
     """Whether the breach of each clock of these was heard."""
-    heard = {(word.ticket, word.kind) for word in watch.ears.words.values() if word.word == "breached"}
-    return heard >= {(str(one.ticket_id), kind) for one in tickets for kind in WITHIN}
+    return watch.ears.breached() >= {(str(one.ticket_id), kind) for one in tickets for kind in WITHIN}
 
 
 async def _moments_said(ground: Ground) -> list[str]:

@@ -16,7 +16,7 @@ from . import misset
 from .field import Ground
 from .hearing import HEARD, Account, Ears, draw_up
 from .processes import ServiceProcess, environment_of, run_command, start_all
-from .promising import RATE, Promises
+from .promising import RATE, WITHIN, Promises
 from .scale import SEED
 
 STANDSTILL_SECONDS = 30.0
@@ -43,16 +43,16 @@ class Watch:
 
     async def settle(self) -> Account:
         """Wait until all is due and said, or no more is said; then compare."""
-        due = 4 * sum(not one.is_kept for one in self.promises.made.values())
+        broken = {(one, kind) for one, made in self.promises.made.items() if not made.is_kept for kind in WITHIN}
         loop = asyncio.get_running_loop()
         last_due = self.promises.last_due_at
         while self.clock.now() < last_due:
             await self.clock.sleep_until(last_due, at_most_seconds=10)
-        heard, heard_at = self.ears.breaches(), loop.time()
-        while heard < due and loop.time() < heard_at + STANDSTILL_SECONDS:
+        left, heard_at = broken - self.ears.breached(), loop.time()
+        while left and loop.time() < heard_at + STANDSTILL_SECONDS:
             await asyncio.sleep(0.5)
-            if (now := self.ears.breaches()) > heard:
-                heard, heard_at = now, loop.time()
+            if (now := left - self.ears.breached()) != left:
+                left, heard_at = now, loop.time()
         await asyncio.sleep(AFTER_SECONDS)
         return draw_up(self.promises, self.ears)
 
