@@ -141,3 +141,44 @@ def test_a_driven_clock_shows_the_last_time_it_was_given(steps: list[timedelta])
             assert clock.now().utcoffset() == timedelta(0)
 
     asyncio.run(drive())
+
+
+def test_another_machines_real_time_is_told_as_business_time() -> None:
+    real = datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    assert SystemClock().at(real) == real
+    assert FastClock(EPOCH, real, 60.0).at(real + timedelta(seconds=3)) == EPOCH + timedelta(minutes=3)
+    assert DrivenClock(EPOCH).at(real) == EPOCH
+
+
+@pytest.mark.parametrize(("clock", "rate"), [(SystemClock(), 1), (FastClock(EPOCH, datetime.now(UTC), 60.0), 60)])
+def test_how_far_a_clock_reaches_goes_by_its_rate(clock: Clock, rate: float) -> None:
+    before, reached, after = clock.now(), clock.reach(10), clock.now()
+    assert before + timedelta(seconds=10 * rate) <= reached <= after + timedelta(seconds=10 * rate)
+
+
+def test_a_driven_clock_may_reach_anything_at_any_moment() -> None:
+    clock = DrivenClock(EPOCH)
+    reached = clock.reach(0.1)
+    clock.advance_to(EPOCH + timedelta(days=36_500))
+    assert reached > clock.now()
+
+
+@pytest.mark.parametrize(
+    ("set_by_seconds", "shortest", "longest"), [(3600, 0.2, 1.5), (-3600, 1.9, 2.6), (0, 1.9, 2.6)]
+)
+async def test_a_machines_clock_that_is_set_while_somebody_sleeps_is_noticed_within_a_second(
+    monkeypatch: pytest.MonkeyPatch, set_by_seconds: float, shortest: float, longest: float
+) -> None:
+    """Set forward, the instant has come; set back, the longest sleep is still measured by a clock that nobody sets."""
+    clock = FastClock.starting(EPOCH, rate=60)
+    machines = time.time
+
+    async def set_clock() -> None:
+        await asyncio.sleep(0.2)
+        monkeypatch.setattr("tierdesk_runtime.clock.time.time", lambda: machines() + set_by_seconds)
+
+    begun = time.perf_counter()
+    setting = asyncio.create_task(set_clock())
+    await clock.sleep_until(EPOCH + timedelta(minutes=30), at_most_seconds=2)
+    await setting
+    assert shortest < time.perf_counter() - begun < longest

@@ -26,6 +26,7 @@ from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.handlers.ticket_changes import QUEUE, Followed, TicketChangesHandler
 from tierdesk_sla.handlers.watcher import SpokenMetrics, Watcher
 from tierdesk_sla.store.policies import PolicyShelf
+from tierdesk_sla.store.wakeups import WakeUps
 from tierdesk_store import Database, Received, StoreError, migrate, service_url
 
 POLICY = """
@@ -220,6 +221,7 @@ class Desk:
         self.identifiers = Identifiers()
         self.shelf = PolicyShelf()
         self.followed = Followed()
+        self.wakeups = WakeUps(database)
         self.metrics = CollectorRegistry()
         self.spoken = SpokenMetrics(self.metrics)
         self.handler = TicketChangesHandler(self.shelf, self.clock, self.identifiers, self.followed)
@@ -249,6 +251,7 @@ class Desk:
             self.clock,
             self.identifiers,
             self.followed,
+            wakeups=self.wakeups,
             settle_seconds=settle_seconds,
             spoken=self.spoken,
             batch=batch,

@@ -1,10 +1,11 @@
 """The watcher as it runs: from the bus, to the bus, and over HTTP."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -72,6 +73,26 @@ class RunningWatcher:
                     assert states.items() <= {kind: one["state"] for kind, one in shown.items()}.items()
                     return answer.json()
                 await asyncio.sleep(0.05)
+
+    async def comes_to(self, story, wanted):
+        """What is shown of the ticket's clocks once it is as wanted, or after half a minute."""
+        told = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                while told != wanted:
+                    answer = await self.http.get(f"/v1/clocks/{story.ticket_id}")
+                    told = [
+                        (
+                            one["kind"],
+                            one["state"],
+                            read(one["due_at"]),
+                            read(one["ended_at"]),
+                            [(read(hold["since"]), read(hold["until"])) for hold in one["holds"]],
+                        )
+                        for one in answer.json().get("clocks", ())
+                    ]
+                    await asyncio.sleep(0.02)
+        return told
 
     async def next_words(self, count: int):
         words = []
@@ -144,6 +165,59 @@ async def test_events_out_of_order_and_twice_give_the_clocks_of_their_order(
     assert told == [(one.kind.value, one.state.value, one.due_at, one.ended_at) for one in wanted.clocks]
     held = [[(read(hold["since"]), read(hold["until"])) for hold in one["holds"]] for one in shown["clocks"]]
     assert held == [[(hold.since, hold.until) for hold in one.holds] for one in wanted.clocks]
+
+
+def any_story(dice, story):
+    """Whatever may happen to a ticket, a few minutes apart or at one instant."""
+    story.begun(priority=dice.choice([1, 2, 3]))
+    minute = 1
+    for _ in range(dice.randrange(2, 9)):
+        minute += dice.choice([0, 1, 5, 40, 300])
+        match dice.choice(["paused", "resumed", "answered", "priority", "resolved", "reopened", "call"]):
+            case "paused":
+                story.paused(minute, dice.choice(["requester", "change", "vendor"]))
+            case "resumed":
+                story.resumed(minute)
+            case "answered":
+                story.answered(minute)
+            case "priority":
+                story.reprioritised(minute, dice.choice([1, 2, 3]))
+            case "resolved":
+                story.resolved(minute)
+            case "reopened":
+                story.tell(ReopenedAgain, minute)
+            case "call":
+                story.tell(CallNoted, minute, call_id="c", outcome="ended", answered_at=story.at(minute - 1))
+    return story
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_all_events_of_many_tickets_shuffled_and_twice_give_the_clocks_of_their_order(
+    watcher, tell, messages_of, applied_message, policy, timeline_of, seed
+):
+    """Messages of one to three events, each twice under its identifier and once more under another, in any order."""
+    dice = random.Random(seed)
+    stories = [any_story(dice, tell(ticket_id=UUID(int=dice.getrandbits(128), version=4))) for _ in range(40)]
+    sent = []
+    for story in stories:
+        sizes = tuple(dice.choice([1, 1, 2, 3]) for _ in story.events)
+        once = messages_of(story, sizes=sizes)
+        sent += [*once, *once, *messages_of(story, sizes=sizes)]
+    dice.shuffle(sent)
+    half = len(sent) // 2
+    await watcher.send(*sent[:half], applied_message(policy), *sent[half:])
+    for story in stories:
+        wanted = [
+            (
+                one.kind.value,
+                one.state.value,
+                one.due_at,
+                one.ended_at,
+                [(hold.since, hold.until) for hold in one.holds],
+            )
+            for one in timeline_of(story).clocks
+        ]
+        assert await watcher.comes_to(story, wanted) == wanted
 
 
 def read(instant):

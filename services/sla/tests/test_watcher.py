@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from tierdesk_bus.connecting import connect
-from tierdesk_bus.port import HOME, Address, Message, PublishResult
+from tierdesk_bus.port import HOME, Address, BusUnavailableError, Message, PublishResult
+from tierdesk_bus.wrapping import WrappedBus
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.names import EVENTS, event_key
-from tierdesk_sla.domain.settling import Settling
 
 FIRST_RESPONSE = [
     ("warned", "first_response", 0.5),
@@ -116,6 +116,7 @@ async def test_two_watchers_at_once_say_each_thing_once(desk, tell):
     for _ in range(120):
         await desk.tell(tell(ticket_id=uuid4()).begun())
     horizon = tell().at(60)
+    desk.clock.advance_to(horizon)
 
     async def watch(batch):
         watcher, said = desk.watcher(batch=batch), 0
@@ -136,6 +137,7 @@ async def test_two_watchers_at_once_say_each_thing_once(desk, tell):
 
 async def test_a_watcher_that_dies_before_its_commit_leaves_all_to_the_next(desk, story, monkeypatch):
     await desk.tell(story.begun())
+    desk.clock.advance_to(story.at(30))
     watcher = desk.watcher()
 
     async def die(*_):
@@ -193,6 +195,30 @@ async def test_an_alert_waits_while_the_broker_does_not_answer(desk, story, bus,
     assert await desk.words() == FIRST_RESPONSE[:1]
 
 
+class CutOff(WrappedBus):
+    """A bus that does not answer while it is `away`."""
+
+    away = True
+
+    async def depth(self, queue, *, namespace=HOME):
+        if self.away:
+            raise BusUnavailableError("cut off")
+        return await super().depth(queue, namespace=namespace)
+
+
+async def test_when_the_broker_is_back_an_alert_waits_as_long_as_what_was_held_up_may_need(desk, story, bus):
+    await desk.tell(story.begun())
+    desk.clock.advance_to(story.at(35))
+    cut_off = CutOff(bus)
+    async with running(desk.watcher(cut_off, settle_seconds=0.8)):
+        await asyncio.sleep(1.5)
+        cut_off.away = False
+        await asyncio.sleep(0.4)
+        assert await desk.words() == []
+        await until(desk.words)
+    assert await desk.words() == FIRST_RESPONSE[:1]
+
+
 async def test_an_alert_waits_for_its_settling_time_in_real_seconds(desk, story, bus):
     await desk.tell(story.begun())
     desk.clock.advance_to(story.at(59))
@@ -201,12 +227,3 @@ async def test_an_alert_waits_for_its_settling_time_in_real_seconds(desk, story,
     async with running(desk.watcher(bus, settle_seconds=0.5)):
         await until(desk.words)
     assert 0.5 <= loop.time() - began < 5
-
-
-def test_a_time_has_settled_when_it_was_seen_so_long_ago(story):
-    settling = Settling(2.0)
-    assert settling.note(100.0, story.at(0)) is None
-    assert settling.note(101.9, story.at(1)) is None
-    assert settling.note(102.0, story.at(2)) == story.at(0)
-    assert settling.note(103.9, story.at(3)) == story.at(1)
-    assert settling.note(200.0, story.at(4)) == story.at(3)

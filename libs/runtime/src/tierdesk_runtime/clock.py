@@ -1,4 +1,8 @@
-"""Business time, from a clock that is handed in. Nothing in the domain reads the machine's own."""
+"""Business time, from a clock that is handed in. Nothing in the domain reads the machine's own.
+
+Business time follows the machine's clock, also where that is set or slewed: all processes of a desk agree by it, not by
+when they were started. So it can jump, forward and back. What measures an interval takes the loop's time, which cannot.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 _FASTEST = 100_000.0
+_LOOK_SECONDS = 1.0
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class ClockError(Exception):
@@ -25,8 +31,19 @@ class Clock(Protocol):
         """The business time now, in UTC."""
         ...
 
+    def at(self, real: datetime) -> datetime:
+        """The business time at this instant of real time, as another machine's clock may tell it."""
+        ...
+
+    def reach(self, real_seconds: float) -> datetime:
+        """The latest business time that it can be `real_seconds` from now, unless somebody sets the machine's clock."""
+        ...
+
     async def sleep_until(self, at: datetime, *, at_most_seconds: float) -> None:
-        """Return when business time has reached `at`, or after `at_most_seconds` real seconds, whichever is first."""
+        """Return when business time has reached `at`, or after `at_most_seconds` real seconds, whichever is first.
+
+        A machine's clock that is set meanwhile is noticed within a second.
+        """
         ...
 
 
@@ -36,6 +53,14 @@ class SystemClock:
     def now(self) -> datetime:
         """The time now, in UTC."""
         return datetime.now(UTC)
+
+    def at(self, real: datetime) -> datetime:
+        """That instant itself."""
+        return real.astimezone(UTC)
+
+    def reach(self, real_seconds: float) -> datetime:
+        """As `Clock.reach`."""
+        return self.now() + timedelta(seconds=real_seconds)
 
     async def sleep_until(self, at: datetime, *, at_most_seconds: float) -> None:
         """As `Clock.sleep_until`."""
@@ -93,7 +118,18 @@ class FastClock:
 
     def now(self) -> datetime:
         """The business time now, in UTC."""
-        passed = (time.time() - self.real_epoch.timestamp()) * self.rate
+        return self._at(time.time())
+
+    def at(self, real: datetime) -> datetime:
+        """As `Clock.at`."""
+        return self._at(real.timestamp())
+
+    def reach(self, real_seconds: float) -> datetime:
+        """As `Clock.reach`."""
+        return self.now() + timedelta(seconds=real_seconds * self.rate)
+
+    def _at(self, real: float) -> datetime:
+        passed = (real - self.real_epoch.timestamp()) * self.rate
         return self.business_epoch.astimezone(UTC) + timedelta(seconds=passed)
 
     async def sleep_until(self, at: datetime, *, at_most_seconds: float) -> None:
@@ -111,6 +147,14 @@ class DrivenClock:
     def now(self) -> datetime:
         """The time that it was last advanced to."""
         return self._now
+
+    def at(self, real: datetime) -> datetime:  # noqa: ARG002 - real time does not move it
+        """The same at any real time."""
+        return self._now
+
+    def reach(self, real_seconds: float) -> datetime:  # noqa: ARG002 - real time does not move it
+        """Any time: it may be advanced to whatever comes."""
+        return _NEVER
 
     def advance_to(self, at: datetime) -> None:
         """Move on to `at` and wake all who sleep. Raises `ValueError` for a time before now: it never runs back."""
@@ -138,9 +182,9 @@ def load_clock(path: Path | None) -> Clock:
 async def _sleep(clock: Clock, at: datetime, rate: float, at_most_seconds: float) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + at_most_seconds
-    # The loop's timer and the machine's clock are two clocks: look again after each sleep.
+    # The loop's timer and the machine's clock are two clocks, and the machine's may be set: look again and again.
     while True:
-        left = min((at - clock.now()).total_seconds() / rate, end - loop.time())
+        left = min((at - clock.now()).total_seconds() / rate, end - loop.time(), _LOOK_SECONDS)
         if left <= 0:
             return
         await asyncio.sleep(left)

@@ -80,15 +80,14 @@ class SupervisedTask:
                 return
 
 
-async def wait_unless(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
-    """Wait for `work`, a mere waiting, and cancel it once `stop` is set."""
-    waiting = asyncio.ensure_future(work)
-    stopping = asyncio.ensure_future(stop.wait())
+async def wait_unless(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:
+    """Wait for `work`, a mere waiting, and cancel it once one of `events` is set."""
+    waiters = [asyncio.ensure_future(work), *(asyncio.ensure_future(event.wait()) for event in events)]
     try:
-        await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        waiting.cancel()
-        stopping.cancel()
+        for waiter in waiters:
+            waiter.cancel()
 
 
 async def wait_for_any(*events: asyncio.Event, timeout_seconds: float | None = None) -> None:

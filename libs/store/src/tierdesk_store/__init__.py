@@ -13,6 +13,7 @@ from tierdesk_store.errors import (
     is_redo,
 )
 from tierdesk_store.handler import Handler, Received
+from tierdesk_store.listening import Listener
 from tierdesk_store.migration import (
     ServiceSchema,
     create_library_tables_v1,
@@ -43,6 +44,7 @@ __all__ = [
     "GapError",
     "Handler",
     "LibraryTables",
+    "Listener",
     "OutboxState",
     "ParkedFilter",
     "ParkedMessage",

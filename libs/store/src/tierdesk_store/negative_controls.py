@@ -7,6 +7,8 @@ mark_before_confirm  the relay marks rows before the bus has confirmed them: a c
 no_mandatory         the relay takes a message that no queue wanted for stored: a missing binding loses messages
 no_inbox             repeated messages are not recognised: their effects happen again
 no_gap_wait          a message is applied although its predecessor is missing: effects happen out of order
+no_alert_key         the watcher says what is due whether it was said or not, and lets others say it meanwhile: words are
+                     said twice
 no_fence             the router takes an outcome of an assignment that is void for one of the live one: work is done twice
 
 Never set it outside of a test: the desk loses data.
@@ -29,6 +31,7 @@ class NegativeControls:
     no_inbox: bool = False
     no_gap_wait: bool = False
     no_fence: bool = False
+    no_alert_key: bool = False
 
 
 def read_negative_controls(text: str) -> NegativeControls:

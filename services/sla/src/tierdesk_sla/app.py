@@ -15,6 +15,7 @@ from tierdesk_sla.http.clocks import clock_routes
 from tierdesk_sla.settings import SlaSettings
 from tierdesk_sla.store.policies import PolicyShelf
 from tierdesk_sla.store.tables import LOG_TABLES, SCHEMA
+from tierdesk_sla.store.wakeups import WakeUps
 from tierdesk_store import ServiceSchema
 
 TOPOLOGY: Final = Topology(
@@ -35,16 +36,19 @@ async def build(parts: Parts) -> Service:
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
     handler = TicketChangesHandler(shelf, parts.clock, parts.identifiers, followed)
     service.add_consumption(handler, QUEUE, gather_seconds=GATHER_SECONDS)
+    wakeups = WakeUps(parts.database)
     watcher = Watcher(
         parts.database,
         parts.bus,
         parts.clock,
         parts.identifiers,
         followed,
+        wakeups=wakeups,
         settle_seconds=SlaSettings().settle_seconds,
         spoken=SpokenMetrics(service.metrics.registry),
     )
     service.add_task("watcher", watcher.run)
+    service.add_task("wake-ups", wakeups.run)
     return service
 
 

@@ -98,7 +98,7 @@ def _move(
 
 async def _save(tx: Transaction, moved: Sequence[tuple[Record, Move]]) -> None:
     """Write what a page has moved."""
-    await save_records(tx.connection, [record for record, _ in moved], [])  # here clocks may come to be due sooner
+    await save_records(tx.connection, [record for record, _ in moved], [])
     await save_moves(tx.connection, [((one.timeline.tenant, one.timeline.ticket_id), by) for one, by in moved])
 
 

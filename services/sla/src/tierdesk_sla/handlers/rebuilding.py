@@ -81,7 +81,7 @@ async def swap(
     async def write(tx: Transaction, built: dict[TicketKey, KeptTicket], differing: Sequence[TicketKey]) -> None:
         if differing:
             tickets = [await _settle(tx, built[key], clock, identifiers) for key in differing]
-            await exchange(tx.connection, differing, tickets)  # here clocks may come to be due sooner
+            await exchange(tx.connection, differing, tickets)
 
     return await _compare_all(database, shelf, told, write)
 

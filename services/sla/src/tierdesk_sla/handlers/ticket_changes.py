@@ -19,6 +19,7 @@ from tierdesk_sla.domain.timeline import Timeline
 from tierdesk_sla.handlers.publishing import publish
 from tierdesk_sla.store.policies import AppliedPolicy, PolicyKey, PolicyShelf, save_policies
 from tierdesk_sla.store.timelines import Change, Record, TicketKey, load_records, save_records
+from tierdesk_sla.store.wakeups import HORIZON_SECONDS
 from tierdesk_sla.store.watch import Said, save_alerts
 from tierdesk_store import PermanentError, Received, Transaction, TransientError
 
@@ -85,7 +86,9 @@ class TicketChangesHandler:
     async def save(self, tx: Transaction, state: Batch) -> None:
         """Write policies, clocks and events; publish the retractions."""
         await save_policies(tx.connection, state.applied.values())
-        await save_records(tx.connection, [state.records[key] for key in state.changed], state.changes)
+        horizon = self._clock.reach(HORIZON_SECONDS)
+        records = [state.records[key] for key in state.changed]
+        await save_records(tx.connection, records, state.changes, horizon=horizon)
         if state.retracted:
             now = self._clock.now()
             new = await save_alerts(tx.connection, [said for said, _, _ in state.retracted], now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,6 +19,7 @@ from tierdesk_sla.domain.alarms import Alarm, next_moment, notice, say_until
 from tierdesk_sla.domain.settling import Settling
 from tierdesk_sla.handlers.publishing import publish
 from tierdesk_sla.handlers.ticket_changes import QUEUE, Followed
+from tierdesk_sla.store.wakeups import LONGEST_SLEEP_SECONDS, WakeUps
 from tierdesk_sla.store.watch import (
     Claimed,
     Due,
@@ -33,11 +35,13 @@ from tierdesk_store import Database, apply_apart, is_redo
 from tierdesk_store.failpoints import failpoint
 
 LOOK_SECONDS: Final = 1.0
-"""The longest sleep: what other processes wrote is seen this late."""
+"""The longest sleep while no other process can wake this one: what they wrote is seen this late."""
 SETTLING_LOOK_SECONDS: Final = 0.2
 """The sleep while something is due and settles."""
 PUT_OFF_SECONDS: Final = 600.0
 """For how long, in business time, a clock is left alone whose words could not be said."""
+CLOCKS_APART_SECONDS: Final = 5.0
+"""From here on, real seconds, it is logged that the machine's clock and the database's differ."""
 _FAR: Final = timedelta(days=365)
 
 _log = structlog.get_logger(__name__)
@@ -78,6 +82,11 @@ class Watcher:
     nothing is said. Another process that consumes the same queue may still hold an older event; then the alert comes
     too soon, and is retracted when that event is applied.
 
+    An instant has passed when both this machine's clock and that of the database's machine say so. Where one of the two
+    is set forward by mistake nothing is said early; where both are, what is said follows them, as all events do.
+
+    It sleeps until the next due instant and is woken by `wakeups` when an earlier one is written.
+
     One clock whose words cannot be decided or saved silences no other: its batch is taken apart, and it is looked at
     again after `PUT_OFF_SECONDS`. That is logged with the reason and counted as `tierdesk_clocks_put_off_total`.
     """
@@ -90,6 +99,7 @@ class Watcher:
         identifiers: Identifiers,
         followed: Followed,
         *,
+        wakeups: WakeUps,
         settle_seconds: float,
         spoken: SpokenMetrics,
         batch: int = 500,
@@ -99,29 +109,37 @@ class Watcher:
         self._clock = clock
         self._identifiers = identifiers
         self._followed = followed
+        self._wakeups = wakeups
         self._settling = Settling(settle_seconds)
+        self._clocks_agree = True
+        self._cut_off = False
         self._spoken = spoken
         self._batch = batch
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop` is set and the batch in flight is finished."""
         while not stop.is_set():
-            settled = self._settling.note(asyncio.get_running_loop().time(), self._clock.now())
+            self._wakeups.forget()
             async with self._database.read() as connection:
-                due_at = await next_due(connection)
-            if due_at is not None and settled is not None and due_at <= settled:
+                real, due_at = await next_due(connection)
+            self._wakeups.expect(due_at)
+            now = self._earlier_time(real)
+            settled = self._settling.note(asyncio.get_running_loop().time(), now)
+            if due_at is not None and (self._cut_off or (settled is not None and due_at <= settled)):
                 until = await self._consumed_until(settled)
                 while until is not None and not stop.is_set() and await self.say_due(until):
                     pass
-            await wait_unless(self._sleep(due_at), stop)
+            await wait_unless(self._sleep(due_at, now), stop, self._wakeups.called)
 
     async def say_due(self, until: datetime) -> int:
         """Say, in one transaction, what is due by `until` of the first clocks that are; answers how many clocks.
 
         Of a full batch only what comes before the clocks that are left, so that call after call all is in due order.
+        Nothing that is due after now, whatever `until` is: the clock may have been set back since.
         Raises what `tierdesk_store.is_redo` knows; nothing of the part in hand was said then.
         """
         claimed: list[Claimed] = []
+        until = min(until, self._clock.now())
         try:
             await self._say(until, None, claimed)
         except Exception as error:
@@ -182,21 +200,39 @@ class Watcher:
             "clock_put_off", tenant=key[0], ticket=str(key[1]), place=key[2], until=until.isoformat(), exc_info=error
         )
 
-    async def _consumed_until(self, settled: datetime) -> datetime | None:
+    async def _consumed_until(self, settled: datetime | None) -> datetime | None:
+        was_cut_off = self._cut_off
         try:
             depth = await self._bus.depth(QUEUE)
+            self._cut_off = False
         except BusError:
+            self._cut_off = True
+        if self._cut_off or was_cut_off:
+            # What was to be sent meanwhile needs its time, too, from when the broker is back.
+            self._settling.begin_again()
             return None
-        if depth == 0:
+        if depth == 0 or settled is None:
             return settled
         return None if self._followed.until is None else min(settled, self._followed.until)
 
-    async def _sleep(self, due_at: datetime | None) -> None:
-        now = self._clock.now()
+    def _earlier_time(self, real: datetime) -> datetime:
+        """The business time by this machine's clock, or by the database's, at `real`, if that is earlier."""
+        here, there = self._clock.now(), self._clock.at(real)
+        agree = abs(here - there) < self._clock.reach(CLOCKS_APART_SECONDS) - here
+        if agree != self._clocks_agree:
+            self._clocks_agree = agree
+            level = logging.INFO if agree else logging.WARNING
+            _log.log(level, "clocks_agree" if agree else "clocks_apart", here=str(here), database=str(there))
+        return min(here, there)
+
+    async def _sleep(self, due_at: datetime | None, now: datetime) -> None:
         if due_at is not None and due_at <= now:
             await asyncio.sleep(SETTLING_LOOK_SECONDS)
+        elif due_at is not None and due_at <= self._clock.now():
+            await asyncio.sleep(LOOK_SECONDS)  # it has come by this machine's clock alone
         else:
-            await self._clock.sleep_until(due_at or now + _FAR, at_most_seconds=LOOK_SECONDS)
+            longest = LONGEST_SLEEP_SECONDS if self._wakeups.is_listening else LOOK_SECONDS
+            await self._clock.sleep_until(due_at or now + _FAR, at_most_seconds=longest)
 
 
 def _speak(claimed: Sequence[Due], until: datetime) -> tuple[list[tuple[Due, Said]], list[tuple[Due, Alarm]]]:

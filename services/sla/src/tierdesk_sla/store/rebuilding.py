@@ -18,6 +18,7 @@ from tierdesk_sla.store.recordsets import as_rows, upsert
 from tierdesk_sla.store.rows import clock_row, read_clock, read_ticket, ticket_row
 from tierdesk_sla.store.tables import alert, clock, clock_rebuilt, policy_move, ticket, ticket_change, ticket_rebuilt
 from tierdesk_sla.store.timelines import TicketKey
+from tierdesk_sla.store.wakeups import announce_due
 from tierdesk_store import Transaction
 from tierdesk_store.arrival import Subject
 from tierdesk_store.sequences import lock_streams
@@ -167,7 +168,10 @@ async def save_beside(connection: AsyncConnection, tickets: Sequence[KeptTicket]
 
 
 async def exchange(connection: AsyncConnection, keys: Sequence[TicketKey], tickets: Sequence[KeptTicket]) -> None:
-    """Put these tickets in the place of what stands in the live tables under `keys`, and that beside them."""
+    """Put these tickets in the place of what stands in the live tables under `keys`, and that beside them.
+
+    Watchers that sleep beyond what is due of them then are woken.
+    """
     for live, beside in _BESIDE:
         mine = tuple_(live.c.tenant, live.c.ticket_id).in_(keys)
         await connection.execute(delete(beside).where(tuple_(beside.c.tenant, beside.c.ticket_id).in_(keys)))
@@ -175,6 +179,7 @@ async def exchange(connection: AsyncConnection, keys: Sequence[TicketKey], ticke
         await connection.execute(insert(beside).from_select(names, select(live).where(mine)))
         await connection.execute(delete(live).where(mine))
     await _save(connection, tickets, upsert(ticket), upsert(clock))
+    await announce_due(connection, (kept.next_at for one in tickets for kept in one.clocks))
 
 
 async def list_to_move(

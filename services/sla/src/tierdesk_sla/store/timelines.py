@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from tierdesk_sla.store.rows import clock_row, read_clock, read_ticket, ticket_r
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import ticket as tickets
 from tierdesk_sla.store.tables import ticket_change as kept_changes
+from tierdesk_sla.store.wakeups import announce_due
 
 TicketKey = tuple[str, UUID]
 """A tenant and a ticket."""
@@ -136,14 +138,21 @@ async def find_ticket(connection: AsyncConnection, tenant: str, name: str) -> Ti
     return None if ticket_id is None else (tenant, ticket_id)
 
 
-async def save_records(connection: AsyncConnection, records: Collection[Record], changes: Sequence[Change]) -> None:
-    """Write tickets and the clocks that changed, and append the events."""
+async def save_records(
+    connection: AsyncConnection,
+    records: Collection[Record],
+    changes: Sequence[Change],
+    *,
+    horizon: datetime | None = None,
+) -> None:
+    """Write tickets and the clocks that changed, append the events, and wake the watchers as `announce_due` says."""
     if not records:
         return
     await connection.execute(_SAVE_TICKETS, as_rows([ticket_row(record.timeline) for record in records]))
     rows = [row for record in records for row in record.changed_rows()]
     if rows:
         await connection.execute(_SAVE_CLOCKS, as_rows(rows))
+        await announce_due(connection, (row["next_at"] for row in rows), horizon=horizon)
     await connection.execute(
         _SAVE_CHANGES,
         {

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, text, true, tuple_, update
+from sqlalchemy import RowMapping, func, select, text, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_sla.domain.alarms import Alarm, Moment, next_moment
@@ -16,6 +16,7 @@ from tierdesk_sla.domain.clocks import Clock
 from tierdesk_sla.store.recordsets import as_rows, insert_new
 from tierdesk_sla.store.rows import read_clock
 from tierdesk_sla.store.tables import alert, clock, ticket
+from tierdesk_store.negative_controls import UNSAFE
 
 _KEY: Final = (clock.c.tenant, clock.c.ticket_id, clock.c.place)
 _TICKET: Final = (
@@ -24,13 +25,12 @@ _TICKET: Final = (
     .limit(1)
     .lateral("of")
 )
-_CLAIM: Final = (
-    select(clock, _TICKET.c.reference)
-    .join(_TICKET, true())
-    .with_for_update(of=clock, skip_locked=True)
-    .order_by(clock.c.next_at)
+_READ: Final = select(clock, _TICKET.c.reference).join(_TICKET, true()).order_by(clock.c.next_at)
+_CLAIM: Final = _READ.with_for_update(of=clock, skip_locked=True)
+_NEXT: Final = select(
+    func.clock_timestamp(),
+    select(clock.c.next_at).where(clock.c.next_at.is_not(None)).order_by(clock.c.next_at).limit(1).scalar_subquery(),
 )
-_NEXT: Final = select(clock.c.next_at).where(clock.c.next_at.is_not(None)).order_by(clock.c.next_at).limit(1)
 _SAVE_ALERTS: Final = insert_new(alert)
 _SAVE_MARKS: Final = text("""
     UPDATE sla.clock SET warned = mark.warned, breach_due_at = mark.breach_due_at, next_at = mark.next_at
@@ -107,7 +107,7 @@ async def claim_due(
 
     Their rows are locked until the transaction ends; rows that another watcher or the consumer holds are left to it.
     """
-    statement = _CLAIM.where(clock.c.next_at <= until).limit(limit)
+    statement = (_READ if UNSAFE.no_alert_key else _CLAIM).where(clock.c.next_at <= until).limit(limit)
     if among is not None:
         statement = statement.where(tuple_(*_KEY).in_(among))
     rows = await connection.execute(statement)
@@ -123,10 +123,10 @@ async def put_off(connection: AsyncConnection, key: Key, now: datetime, until: d
     )
 
 
-async def next_due(connection: AsyncConnection) -> datetime | None:
-    """When the next thing is to be said."""
-    found: datetime | None = (await connection.execute(_NEXT)).scalar()
-    return found
+async def next_due(connection: AsyncConnection) -> tuple[datetime, datetime | None]:
+    """What time it is by the clock of the database's machine, and when, in business time, the next thing is to be said."""
+    real, due_at = (await connection.execute(_NEXT)).one()
+    return real, due_at
 
 
 async def save_alerts(connection: AsyncConnection, said: Sequence[Said], at: datetime) -> set[tuple[Any, ...]]:
@@ -145,7 +145,8 @@ async def save_alerts(connection: AsyncConnection, said: Sequence[Said], at: dat
     ]
     if not rows:
         return set()
-    return {tuple(row) for row in await connection.execute(_SAVE_ALERTS, as_rows(rows))}
+    new = {tuple(row) for row in await connection.execute(_SAVE_ALERTS, as_rows(rows))}
+    return {one.key for one in said} if UNSAFE.no_alert_key else new
 
 
 async def save_marks(connection: AsyncConnection, marks: Sequence[tuple[Due, Alarm]]) -> None:
