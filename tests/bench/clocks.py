@@ -22,6 +22,7 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_sla.handlers.ticket_changes import Followed
 from tierdesk_sla.handlers.watcher import SpokenMetrics, Watcher
 from tierdesk_sla.settings import SlaSettings
+from tierdesk_sla.store.wakeups import WakeUps
 from tierdesk_sla.store.watch import claim_due, next_due
 from tierdesk_store import Database
 
@@ -156,7 +157,17 @@ def _watcher(database: Database, clock: DrivenClock) -> Watcher:
     spoken = SpokenMetrics(CollectorRegistry())
     # It is asked to say, not run: the bus, which only says whether it may, takes no part.
     bus: Any = None
-    return Watcher(database, bus, clock, Identifiers(), Followed(), settle_seconds=0, spoken=spoken, batch=BATCH)
+    return Watcher(
+        database,
+        bus,
+        clock,
+        Identifiers(),
+        Followed(),
+        wakeups=WakeUps(database),
+        settle_seconds=0,
+        spoken=spoken,
+        batch=BATCH,
+    )
 
 
 async def _measure_one(one: _Watched, grounds: Grounds) -> dict[str, Any]:
