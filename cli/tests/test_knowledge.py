@@ -13,6 +13,7 @@ from tierdesk_cli.errors import CommandError
 from tierdesk_cli.knowledge.figures import DEPTH, rate
 from tierdesk_cli.knowledge.judged import read_collection
 from tierdesk_cli.knowledge.slips import SHORTEST, slip
+from tierdesk_kb.domain.matching import is_one_slip_away
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 DOCUMENTS = [
@@ -60,12 +61,14 @@ def test_figures_are_shares_and_the_best_order_has_them_all(judged, order):
     assert rate({"q": [*order[:DEPTH], *sorted(judged)]}, {"q": judged}) == rate({"q": order[:DEPTH]}, {"q": judged})
 
 
-@given(st.text(max_size=60), st.integers())
-def test_slips_are_one_letter_in_each_longer_word_and_the_same_for_a_seed(text, seed):
+@given(st.lists(st.text("abcdeé", min_size=1, max_size=9), min_size=1, max_size=8), st.integers())
+def test_slips_are_one_letter_in_each_longer_word_and_the_same_for_a_seed(texts, seed):
+    text = " ".join(texts)
     slipped = slip(text, random.Random(seed))
     assert slipped == slip(text, random.Random(seed))
-    assert abs(len(slipped) - len(text)) <= len(text.split()) + len(text) // SHORTEST
-    assert slip("a cat is off", random.Random(seed)) == "a cat is off"
+    for before, after in zip(texts, slipped.split(" "), strict=True):
+        assert (after == before) == (len(before) < SHORTEST)
+        assert is_one_slip_away(before, after)
 
 
 def test_the_search_is_measured_beside_bm25(tierdesk, collection):
@@ -87,7 +90,9 @@ def test_what_was_said_before_is_part_of_a_question(tmp_path, collection):
         {"speaker": "agent", "text": "Which?"},
         {"speaker": "user", "text": "it"},
     ]
-    queries.write_text(_lines([{"id": "q1", "last_turn": "it", "conversation": turns}, {"id": "q2", "text": "x"}]))
+    queries.write_text(
+        _lines([{"id": "q1", "last_turn": "it", "conversation": turns}, {"id": "q2", "text": "x", "answerability": 1}])
+    )
     found = read_collection(corpus, queries, qrels)
     wording = found.questions["q1"].wording
     assert (wording.question, wording.asked, wording.told) == ("it", ("the printer",), ("Which?",))
@@ -119,6 +124,11 @@ def test_trec_judgments_and_questions_that_bring_their_answer_are_read(tmp_path,
         (2, "q1\td1\t0", "no question has a relevant document"),
         (0, "\x1f\x8bbroken", "corpus.jsonl.gz"),
         (0, "[1]\n", "corpus.jsonl.gz: line 1: a JSON object is expected"),
+        (0, "", "no document"),
+        (0, '{"id": "d1", "text": " "}\n{"id": "d2", "text": ""}\n{"id": "d3", "text": ""}', "no document with a word"),
+        (0, "[" * 100_000, "corpus.jsonl.gz: line 1: not JSON"),
+        (2, "q1\td1\tinf", "qrels.tsv: line 1: question, document and relevance are expected"),
+        (2, "q1 d1", "qrels.tsv: line 1: question, document and relevance are expected"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_one_line_that_names_it(tierdesk, collection, place, text, told):
@@ -132,8 +142,10 @@ def test_a_bad_file_is_one_line_that_names_it(tierdesk, collection, place, text,
 
 def test_files_that_belong_together_are_asked_for(tierdesk, collection, tmp_path):
     assert "belong together" in tierdesk("kb", "evaluate", "--corpus", collection[0], "--queries", collection[1]).err
-    with pytest.raises(CommandError, match="sentences"):
-        read_collection(collection[1], None, None)
+    for text in ("{}", '{"sentences": 5}', '{"sentences": null}', "[]", "[" * 100_000):
+        collection[1].write_text(text)
+        with pytest.raises(CommandError, match="sentences"):
+            read_collection(collection[1], None, None)
     assert tierdesk("kb", "evaluate", "--corpus", tmp_path / "none").code == 2
 
 

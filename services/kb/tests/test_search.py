@@ -121,6 +121,33 @@ def test_what_is_half_typed_suggests(samples, typed):
     assert ("reset-a-forgotten-password" in suggested) == (len(typed) > 1)
 
 
+def test_what_is_begun_is_suggested_before_what_it_may_be_a_slip_of():
+    index = ArticleIndex()
+    index.apply([article("pin", "Reset your PIN"), article("printer", "Printer offline"), article("print", "Printing")])
+    assert {hit.article_id for hit in index.suggest("prin", limit=2)} == {"printer", "print"}
+
+
+def test_many_forms_of_a_word_in_one_title_do_not_add_up_in_suggestions():
+    index = ArticleIndex()
+    index.apply([article("many", "Print printers printing printed prints"), article("one", "Printer")])
+    weights = {hit.article_id: hit.weight for hit in index.suggest("prin", limit=2)}
+    assert weights["many"] == pytest.approx(weights["one"])
+
+
+def test_a_slip_counts_less_than_a_word_as_it_stands():
+    index = ArticleIndex()
+    index.apply([article("printer", "printer"), article("scanner", "scanner"), article("x", "something else")])
+    assert [hit.article_id for hit in index.search("printer scaner", limit=2)] == ["printer", "scanner"]
+    assert [hit.article_id for hit in index.search("priner scanner", limit=2)] == ["scanner", "printer"]
+
+
+def test_a_question_of_hundreds_of_unknown_words_is_answered_by_the_words_that_are_known():
+    index = ArticleIndex()
+    index.apply([article("printer", "Printer"), *(article(f"n{n}", f"abcdef{n}") for n in range(50))])
+    question = "printer " + " ".join(f"zzzz{n}yyyy" for n in range(300))
+    assert index.search(question, limit=1)[0].article_id == "printer"
+
+
 def test_a_title_counts_more_than_a_mention(samples):
     index = ArticleIndex()
     index.apply(

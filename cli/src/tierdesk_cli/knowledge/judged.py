@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import html
 import json
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -51,9 +52,14 @@ class Collection:
 
 
 def read_collection(corpus: Path, queries: Path | None, qrels: Path | None) -> Collection:
-    """Read it all. Raises `CommandError`, which names file and line."""
-    if queries is None and qrels is None:
-        return _read_pairs(corpus)
+    """Read it all. Raises `CommandError`, which names file and line; also when there is no document."""
+    found = _read_pairs(corpus) if queries is None and qrels is None else _read_files(corpus, queries, qrels)
+    if not any(one.text.strip() or one.title.strip() for one in found.documents.values()):
+        raise CommandError(f"{corpus}: no document with a word in it", exit_code=2)
+    return found
+
+
+def _read_files(corpus: Path, queries: Path | None, qrels: Path | None) -> Collection:
     if queries is None or qrels is None:
         raise CommandError("--queries and --qrels belong together", exit_code=2)
     found = Collection()
@@ -70,11 +76,13 @@ def _read_pairs(corpus: Path) -> Collection:
     """A file in which each question brings its answer; those without one are left out."""
     try:
         sentences = json.loads(_read(corpus))["sentences"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
+        sentences = None
+    if not isinstance(sentences, list):
         raise CommandError(
             f"{corpus}: without --queries and --qrels, a JSON file with `sentences` is expected, each with `text` and `answer`",
             exit_code=2,
-        ) from None
+        )
     found = Collection()
     for number, one in enumerate(sentences, start=1):
         answer = one.get("answer") if isinstance(one, dict) else None
@@ -97,8 +105,8 @@ def _question_of(one: dict[str, Any], where: str) -> Question:
     before = turns[:-1] if turns and turns[-1]["text"] == last else turns
     asked = tuple(str(turn["text"]) for turn in before if turn.get("speaker") == "user")
     told = tuple(str(turn["text"]) for turn in before if turn.get("speaker") != "user")
-    judged = one.get("answerability") or ()
-    return Question(Wording(last, asked, told), _UNANSWERABLE in ([judged] if isinstance(judged, str) else judged))
+    judged = one.get("answerability")
+    return Question(Wording(last, asked, told), _UNANSWERABLE in (judged if isinstance(judged, list) else [judged]))
 
 
 def _read_judgments(path: Path, collection: Collection) -> dict[str, dict[str, int]]:
@@ -107,7 +115,7 @@ def _read_judgments(path: Path, collection: Collection) -> dict[str, dict[str, i
         columns = line.split("\t") if "\t" in line else line.split()
         if len(columns) == 4:  # TREC has an iteration, which nobody uses, in the second
             del columns[1]
-        if not columns or (number == 1 and columns[-1].strip() and not _is_number(columns[-1])):
+        if not columns or (number == 1 and _is_heading(columns)):
             continue
         if len(columns) != 3 or not _is_number(columns[2]):
             raise CommandError(f"{path}: line {number}: question, document and relevance are expected", exit_code=2)
@@ -116,13 +124,17 @@ def _read_judgments(path: Path, collection: Collection) -> dict[str, dict[str, i
             raise CommandError(f"{path}: line {number}: no question is called {question!r}", exit_code=2)
         if document not in collection.documents:
             raise CommandError(f"{path}: line {number}: no document is called {document!r}", exit_code=2)
-        judgments.setdefault(question, {})[document] = int(float(relevance))
+        judgments.setdefault(question, {})[document] = round(float(relevance))
     return judgments
+
+
+def _is_heading(columns: list[str]) -> bool:
+    return len(columns) == 3 and "id" in columns[0].lower() and not _is_number(columns[2])
 
 
 def _is_number(text: str) -> bool:
     try:
-        return float(text) == float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
 
@@ -134,7 +146,7 @@ def _read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         where = f"{path}: line {number}"
         try:
             one = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise CommandError(f"{where}: not JSON", exit_code=2) from None
         if not isinstance(one, dict):
             raise CommandError(f"{where}: a JSON object is expected", exit_code=2)

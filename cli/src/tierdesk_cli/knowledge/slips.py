@@ -20,8 +20,10 @@ def slip(text: str, draw: random.Random) -> str:
 def _slip(word: str, draw: random.Random) -> str:
     if len(word) < SHORTEST:
         return word
-    at, letter = draw.randrange(len(word)), draw.choice(string.ascii_lowercase)
-    match draw.randrange(4):
+    at = draw.randrange(len(word))
+    letter = draw.choice([one for one in string.ascii_lowercase if one != word[at].lower()])
+    neighbours = [place for place in range(1, len(word)) if word[place] != word[place - 1]]
+    match draw.randrange(4 if neighbours else 3):
         case 0:
             return word[:at] + word[at + 1 :]
         case 1:
@@ -29,5 +31,5 @@ def _slip(word: str, draw: random.Random) -> str:
         case 2:
             return word[:at] + letter + word[at + 1 :]
         case _:
-            at = max(at, 1)
+            at = draw.choice(neighbours)
             return word[: at - 1] + word[at] + word[at - 1] + word[at + 1 :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
@@ -11,6 +12,7 @@ from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Search
 from tierdesk_kb.domain.matching import Match, score, weigh
 from tierdesk_kb.search.analysis import distinct, stems, words
 from tierdesk_kb.search.fit import SLIPS_FROM, ArticleFit, ArticleWords, as_written
+from tierdesk_kb.search.spelling import Spelling
 from tierdesk_kb.search.vocabulary import Vocabulary
 from tierdesk_kb.search.wording import MOST_WORDS, Wording
 
@@ -18,6 +20,10 @@ _WRITER_BYTES: Final = 15_000_000
 """The least that tantivy works with; it is given back after each update."""
 _TICKET_WORDS: Final = 64
 _CANDIDATES: Final = 10
+_SLIP_WEIGHT: Final = 0.7
+"""What a word counts that something unknown may have been meant as: it may as well be a name that nobody wrote of."""
+_MOST_SLIPS: Final = 16
+"""So many words of a question are taken for slips: looking for them holds up all other requests."""
 _MEANT: Final = 4
 """Words that a slip may be meant as, the most frequent first."""
 _BEGUN: Final = 20
@@ -67,7 +73,7 @@ class ArticleIndex:
         self._index.register_tokenizer("stems", stems())
         self._index.register_tokenizer("words", words())
         self._known = Known()
-        self._spelt = Vocabulary()
+        self._spelt = Spelling()
 
     def apply(self, put: Iterable[IndexedArticle], remove: Iterable[str] = ()) -> None:
         """Add or replace articles, and remove others by identifier."""
@@ -102,15 +108,15 @@ class ArticleIndex:
         return self._hits(searcher, clauses, limit, offset, audience)
 
     def suggest(self, typed: str, *, limit: int, audience: str | None = None) -> list[Hit]:
-        """As `search`, for what is being typed: the last word may be the beginning of one."""
+        """As `search`, for what is being typed: the last word may be the beginning of one, and is no slip then."""
         searcher = self._index.searcher()
         last = (distinct(words(), [typed], limit=MOST_WORDS) or [""])[-1]
+        found = searcher.terms_with_prefix("words", last, limit=_BEGUN) if len(last) > 1 else []
         clauses = self._any_of(searcher, Wording(typed).weights())
-        clauses += self._any_slip_of(searcher, [typed])
-        if len(last) > 1:
-            for word, _ in searcher.terms_with_prefix("words", last, limit=_BEGUN):
-                begun = Query.term_query(self._schema, "words", word)
-                clauses.append((Occur.Should, Query.const_score_query(begun, 1.0)))
+        clauses += self._any_slip_of(searcher, [typed], except_for=last if found else "")
+        if found:
+            begun = [Query.term_query(self._schema, "words", word) for word, _ in found]
+            clauses.append((Occur.Should, Query.const_score_query(Query.disjunction_max_query(begun), 1.0)))
         return self._hits(searcher, clauses, limit, 0, audience)
 
     def match(
@@ -191,23 +197,32 @@ class ArticleIndex:
                     clauses.append((Occur.Should, Query.boost_query(query, boost * weight)))
         return clauses
 
-    def _any_slip_of(self, searcher: Searcher, texts: Iterable[str]) -> list[tuple[Occur, Query]]:
+    def _any_slip_of(
+        self, searcher: Searcher, texts: Iterable[str], *, except_for: str = ""
+    ) -> list[tuple[Occur, Query]]:
         """That an article has what an unknown word of these texts may have been meant as: of several, the one that fits best.
 
         The words are compared as they are typed. A stem may be more than one slip away, for its ending was cut otherwise.
         """
         clauses: list[tuple[Occur, Query]] = []
-        for typed in distinct(words(), texts, limit=MOST_WORDS):
-            stem = "".join(stems().analyze(typed))
-            if not stem or len(typed) < SLIPS_FROM or searcher.doc_freq("stems", stem):
-                continue
-            meant = {one for near in self._spelt.near(typed) for one in stems().analyze(near)}
-            frequencies = {one: searcher.doc_freq("stems", one) for one in meant}
-            likeliest = sorted((-found, one) for one, found in frequencies.items() if found)[:_MEANT]
-            fits = [Query.boolean_query(self._any_of(searcher, {one: 1.0})) for _, one in likeliest]
+        unknown = (
+            typed
+            for typed in distinct(words(), texts, limit=MOST_WORDS)
+            if typed != except_for and self._is_unknown(searcher, typed)
+        )
+        for typed in islice(unknown, _MOST_SLIPS):
+            meant = {stem for near in self._spelt.near(typed) for stem in stems().analyze(near)}
+            frequencies = {stem: searcher.doc_freq("stems", stem) for stem in meant}
+            likeliest = sorted((-found, stem) for stem, found in frequencies.items() if found)[:_MEANT]
+            fits = [Query.boolean_query(self._any_of(searcher, {stem: _SLIP_WEIGHT})) for _, stem in likeliest]
             if fits:
                 clauses.append((Occur.Should, Query.disjunction_max_query(fits)))
         return clauses
+
+    def _is_unknown(self, searcher: Searcher, typed: str) -> bool:
+        """Whether a word says something and no article has it."""
+        found = stems().analyze(typed)
+        return bool(found) and not any(searcher.doc_freq("stems", stem) for stem in found)
 
     def _hits(
         self,

@@ -17,7 +17,8 @@ from tierdesk_kb.store.tables import article as articles
 from tierdesk_kb.store.tables import counter
 from tierdesk_kb.store.tables import revision as revisions
 
-_READ_AT_ONCE: Final = 5_000
+_READ_AT_ONCE: Final = 2_000
+"""Each part is a commit of the index, which has its price; and is held in memory, where an article may take 64 KiB."""
 _NEXT_POSITION: Final = text("""
     INSERT INTO kb.counter (tenant, position) VALUES (:tenant, 1)
     ON CONFLICT (tenant) DO UPDATE SET position = counter.position + 1
