@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts.names import VENDOR_INBOUND
 from tierdesk_router.app import DEFINITION
 from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.store.policies import PolicyShelf, UnknownPolicyError
@@ -57,9 +58,12 @@ async def test_a_router_starts_beside_a_policy_that_it_cannot_read_and_serves_al
     await again.start()
     try:
         waiting = await router.report(category="usage", tenant="other")
-        served = await router.report(category="usage")
-        offer = await router.next_work(DESK_QUEUE)
-        await router.act(outcomes.WorkResolved, offer, served, how="told them")
+        served = await router.report(category="printer")
+        offer = await router.next_work("work", namespace="v-main.printer")
+        answer = outcomes.WorkResolved(
+            assignment_id=offer.assignment_id, token=offer.token, worker="acme", ordinal=1, how="new drum"
+        )
+        await router.send(VENDOR_INBOUND, answer, served, namespace="v-main.printer")
         async with asyncio.timeout(20):
             while not await router.fetch("SELECT 1 FROM router.ticket WHERE status = 'resolved'"):  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.1)
@@ -104,3 +108,22 @@ async def test_nothing_is_decided_on_a_ticket_whose_policy_cannot_be_read(router
     assert not desk.knows_policy_of(ticket)
     with pytest.raises(UnknownPolicyError, match=f"policy {UNREADABLE} of tenant main is not known here"):
         desk.policy_of(ticket)
+
+
+async def test_a_ticket_whose_policy_cannot_be_read_stays_out_of_the_outage_that_it_is_part_of(router):
+    document = (await router.request("GET", "/v1/policy")).json()["document"]
+    document["likeness"] = {"outage": [{"count": 3, "within": "15m", "by": ["category"]}]}
+    assert (await router.request("PUT", "/v1/policy", json=document)).status_code == 200
+    tickets = [await router.report(category="usage") for _ in range(2)]
+    for ticket in tickets:
+        await router.story(ticket, until="offered")
+    await store_unreadable(router, "main")
+    await router.fetch(
+        f"UPDATE router.ticket SET record = jsonb_set(record, '{{policy_version}}', '\"{UNREADABLE}\"')"
+        f" WHERE id = '{tickets[0]}'"
+    )
+    third = await router.report(category="usage")
+    await router.story(third, until="offered")
+    links = await router.fetch("SELECT ticket_id FROM router.problem_link")
+    assert {row["ticket_id"] for row in links} == {tickets[1], third}
+    assert await router.fetch("SELECT reason FROM router.waiting") == []
