@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from time import process_time
 
 import pytest
+import yaml
 
-from tierdesk_policy import PolicyError, load_policy, review_policy
+from tierdesk_policy import Policy, PolicyError, load_policy, review_policy
 
 TEXT = """\
 name: Desk
@@ -22,6 +23,12 @@ calendars:
 """
 OFFICE = ", ".join(f"{day}: ['09:00-17:00']" for day in ("mon", "tue", "wed", "thu", "fri"))
 SUNDAYS = "sun: ['09:00-17:00']"
+A_MINUTE = "sun: ['09:00-09:01']"
+MINUTES = ", ".join(f"'{m // 60:02}:{m % 60:02}-{m // 60:02}:{m % 60 + 1:02}'" for m in range(0, 202, 2))
+NOW_AND_THEN = "holidays: [1970-01-01]\n    date_overrides:" + "".join(
+    f"\n      {year}-01-04: ['08:00-18:00']" for year in (1999, 2039, 2079, 2119, 2159, 2199)
+)
+"""Beside a minute each week: all years are laid out, and of fifty some hold more than others."""
 
 
 def text(more="holidays: []", *, within="4h", weekly=OFFICE):
@@ -63,8 +70,8 @@ WRONG = {
     "digits of another script": ({"weekly": "mon: ['٠٩:00-17:00']"}, f"{WEEK}.mon.0: '٠٩:00' is not a time"),
     "hours that are no list": ({"weekly": "mon: '09:00-17:00'"}, f"{WEEK}.mon: should be a valid tuple"),
     "more intervals than a day has use for": (
-        {"weekly": "mon: [" + ", ".join(f"'{m // 60:02}:{m % 60:02}-{m // 60:02}:{m % 60 + 1:02}'" for m in range(0, 202, 2)) + "]"},
-        f"{WEEK}.mon: tuple should have at most 100 items",
+        {"weekly": f"mon: [{MINUTES}]"},
+        f"{WEEK}.mon: more than 100 intervals of one day",
     ),
     "a zone that is a path": ({"more": "tz2: x", "zone": "../../etc/passwd"}, "desk.yaml:9: calendars.0.tz: '../../etc/passwd' is not a time zone"),
     "a zone that is a number": ({"more": "country: PT", "zone": "5"}, "desk.yaml:9: calendars.0.tz: should be a valid string"),
@@ -85,7 +92,7 @@ WRONG = {
         {"more": "breaks: {2026-03-02: ['08:00-07:00']}"}, f"{DATES}.breaks.2026-03-02.0: 08:00-07:00 closes before"
     ),
     "more dates than anybody writes": (
-        {"more": "holidays: [" + ", ".join(["2026-01-01"] * 10_001) + "]"}, f"{DATES}.holidays: tuple should have at most 10000 items"
+        {"more": "holidays: [" + ", ".join(["2026-01-01"] * 10_001) + "]"}, f"{DATES}.holidays: more than 10,000 dates"
     ),
     "open only while cut out": (
         {"weekly": "", "more": "date_overrides: {2026-05-05: ['09:00-10:00']}\n    breaks: {2026-05-05: ['08:00-11:00']}"},
@@ -209,7 +216,7 @@ def test_a_target_of_ten_years_is_due_where_its_calendar_comes_to_its_end():
 
 
 def test_a_target_that_its_calendar_never_comes_to_the_end_of_is_refused_and_not_left_to_the_clocks():
-    told = "desk.yaml:6: targets.0.within: 87600 hours of the calendar 'office' take more than 50 years"
+    told = "desk.yaml:6: targets.0.within: 3650d of the calendar 'office' take more than 50 years"
     assert faults(within="3650d", weekly=SUNDAYS) == [told]
     assert load_policy(text(within="365d", weekly=SUNDAYS))
     assert load_policy(text(within="3650d", weekly=SUNDAYS).replace("calendar: office", "calendar: elapsed"))
@@ -218,7 +225,61 @@ def test_a_target_that_its_calendar_never_comes_to_the_end_of_is_refused_and_not
 def test_a_target_is_refused_also_where_only_the_years_after_all_named_dates_are_too_sparse():
     rota = ", ".join(f"{date(2026, 1, 1) + timedelta(days=ahead)}: ['00:00-24:00']" for ahead in range(3_660))
     written = f"date_overrides: {{{rota}}}"
-    assert faults(written, within="3650d", weekly=SUNDAYS)[0].startswith("desk.yaml:6: targets.0.within: 87600 hours")
+    assert faults(written, within="3650d", weekly=SUNDAYS)[0].startswith(
+        "desk.yaml:6: targets.0.within: 3650d of the calendar"
+    )
+
+
+def test_a_target_is_refused_to_the_second_where_some_fifty_years_do_not_hold_it():
+    calendar, fifty_years = desk(NOW_AND_THEN, weekly=A_MINUTE), timedelta(days=50 * 366)
+    begins = [datetime(year, 1, 1, tzinfo=UTC) for year in range(1970, 2201)]
+    open_in = {calendar.between(begin, begin + fifty_years) for begin in begins}
+    longest = min(open_in)
+    assert len(open_in) > 2
+    assert all(calendar.add(begin, longest) <= begin + fifty_years for begin in begins)
+    assert any(calendar.add(begin, longest + 1) > begin + fifty_years for begin in begins)
+    assert load_policy(text(NOW_AND_THEN, weekly=A_MINUTE, within=longest))
+    assert "take more than 50 years" in faults(NOW_AND_THEN, weekly=A_MINUTE, within=longest + 1)[0]
+
+
+def test_many_targets_that_never_end_are_told_in_the_time_of_one():
+    target = "  - {kind: resolution, calendar: office, within: 2900m}\n"
+    written = text(NOW_AND_THEN, weekly=A_MINUTE, within="2900m").replace("calendars:", target * 400 + "calendars:")
+    began = process_time()
+    with pytest.raises(PolicyError) as raised:
+        load_policy(written)
+    assert process_time() - began < 4
+    told = [fault.message for fault in raised.value.faults if fault.field.endswith("within")]
+    assert told == ["2d20m of the calendar 'office' take more than 50 years"] * 401
+
+
+def test_breaks_of_other_years_cost_nothing():
+    breaks = ", ".join(f"{date(2030, 1, 1) + timedelta(days=ahead)}: ['02:00-02:01']" for ahead in range(10_000))
+    began = process_time()
+    with pytest.raises(PolicyError, match="50m of the calendar 'office' take more than 50 years"):
+        load_policy(text(f"{NOW_AND_THEN}\n    breaks: {{{breaks}}}", weekly=A_MINUTE, within="2d50m"))
+    assert process_time() - began < 6
+
+
+STORED = {
+    "a target that its calendar never comes to the end of": {"within": "3650d", "weekly": SUNDAYS},
+    "more intervals than a day has use for": {"weekly": f"mon: [{MINUTES}]"},
+    "more dates than anybody writes": {"more": "holidays: [" + ", ".join(["2026-01-01"] * 10_001) + "]"},
+    "more broken dates than anybody writes": {
+        "more": "breaks:"
+        + "".join(f"\n      {date(1990, 1, 1) + timedelta(days=ahead)}: ['12:00-12:30']" for ahead in range(10_001))
+    },
+}
+
+
+@pytest.mark.parametrize("case", STORED)
+def test_what_is_not_put_in_force_any_more_is_read_where_it_was_stored(case):
+    """Open tickets go by the policy that they were opened under, whichever release took it."""
+    written = text(**STORED[case])
+    assert len(faults(**STORED[case])) == 1
+    stored = Policy.from_document(yaml.load(written, yaml.BaseLoader))
+    assert Policy.from_document(stored.document()).version == stored.version
+    assert stored.calendar("office").next_open(at("2026-03-02T00:00"))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tierdesk_policy import (
     WaitsFor,
     load_policy,
 )
-from tierdesk_policy.units import format_time_of_day, parse_duration, parse_hours, parse_time_of_day
+from tierdesk_policy.units import format_duration, format_time_of_day, parse_duration, parse_hours, parse_time_of_day
 
 DESK = """\
 name: Desk
@@ -207,6 +207,7 @@ def test_a_duration_means_the_same_in_all_units(seconds):
     hours, rest = divmod(rest, 3_600)
     minutes, rest = divmod(rest, 60)
     assert parse_duration(f"{days}d{hours}h{minutes}m{rest}s") == parse_duration(f"{seconds}s") == seconds
+    assert parse_duration(format_duration(seconds)) == seconds
 
 
 @given(st.integers(0, 86_400))

@@ -13,13 +13,22 @@ from tierdesk_policy.business_time import BusinessCalendar, BusinessTimeError
 from tierdesk_policy.instants import HORIZON_YEARS
 from tierdesk_policy.openings import WEEKDAYS, CalendarRules, public_holidays
 from tierdesk_policy.parts import MOST_CALENDARS, MOST_TARGETS, Calendar
-from tierdesk_policy.units import DAY_SECONDS, LONGEST_NIGHT_SECONDS, Hours, parse_day, parse_duration, parse_hours
+from tierdesk_policy.units import (
+    DAY_SECONDS,
+    LONGEST_NIGHT_SECONDS,
+    Hours,
+    format_duration,
+    parse_day,
+    parse_duration,
+    parse_hours,
+)
 from tierdesk_policy.view import Found, Path, listed
 from tierdesk_policy.zones import find_zone
 
 _WEEK_SECONDS: Final = 7 * DAY_SECONDS
 _LONGEST_CLOSED: Final = timedelta(days=366)
 _LONGEST_YEARS: Final = HORIZON_YEARS // 2
+_LONGEST_SECONDS: Final = _LONGEST_YEARS * 366 * DAY_SECONDS
 _DAY: Final = timedelta(days=1)
 _MONTH: Final = timedelta(days=30)
 _BUSY_DAYS: Final = 2
@@ -27,17 +36,23 @@ _BUSY_DAY_SECONDS: Final = 4 * 3_600
 """More than a clock skips at once. Whole dates were left out too, but never two in a month."""
 _BUSY_SECONDS: Final = _LONGEST_YEARS * 12 * _BUSY_DAYS * 3_600
 """What a busy calendar works within the longest time that a target may take, at the very least."""
+_MOST_INTERVALS: Final = 100
+_MOST_DATES: Final = 10_000
 _ANY_YEAR: Final = 2_024
 """Of a calendar that names no date all years are alike, but for their leap day: this one has it."""
 
 
-def find_calendar_faults(document: Mapping[str, Any]) -> Iterator[Found]:
-    """Every fault inside the calendars of a document, and the targets that a calendar does not come to the end of."""
-    lengths = _lengths(document)
+def find_calendar_faults(document: Mapping[str, Any], *, is_new: bool) -> Iterator[Found]:
+    """Every fault inside the calendars of a document.
+
+    With `is_new` also calendars that hold too much, and the targets that a calendar does not come to the end of.
+    Earlier releases put such policies in force, and tickets go by them still.
+    """
+    lengths = _lengths(document) if is_new else {}
     for i, calendar in enumerate(listed(document.get("calendars"))[:MOST_CALENDARS]):
         if not isinstance(calendar, dict):
             continue
-        found = [*_places(calendar), *_week(calendar), *_dates(calendar)]
+        found = [*_places(calendar), *_week(calendar), *_dates(calendar), *(_excesses(calendar) if is_new else ())]
         model = None if found else _read({"id": "calendar"} | calendar)
         if model is not None:
             compiled, years, targets = model.compile(), _years(model), lengths.get(model.id, [])
@@ -120,6 +135,19 @@ def _dates(calendar: dict[str, Any]) -> Iterator[Found]:
             yield from _overlaps(placed)
 
 
+def _excesses(calendar: dict[str, Any]) -> Iterator[Found]:
+    """Lists that nobody writes by hand. What is laid out of them would hold up who waits for the policy."""
+    for field in ("weekly", "date_overrides", "breaks"):
+        days = calendar.get(field)
+        for day, intervals in days.items() if isinstance(days, dict) else ():
+            if len(listed(intervals)) > _MOST_INTERVALS:
+                yield (field, day), f"more than {_MOST_INTERVALS} intervals of one day"
+    for field in ("holidays", "date_overrides", "breaks"):
+        dates = calendar.get(field)
+        if isinstance(dates, list | tuple | dict) and len(dates) > _MOST_DATES:
+            yield (field,), f"more than {_MOST_DATES:,} dates"
+
+
 def _parsed(intervals: Any) -> Iterator[tuple[int, Hours]]:
     """The intervals that can be read; the models report the others."""
     for i, interval in enumerate(intervals if isinstance(intervals, list | tuple) else ()):
@@ -193,23 +221,17 @@ def _lengths(document: Mapping[str, Any]) -> dict[str, list[tuple[int, int]]]:
 def _endless(calendar: BusinessCalendar, years: range, name: str, targets: list[tuple[int, int]]) -> Iterator[Found]:
     """The faults of targets that take longer than a working life, from the beginning of any of these years.
 
-    Beyond the horizon of `BusinessCalendar` a clock has no due instant; half of it leaves room for pauses.
+    Beyond the horizon of `BusinessCalendar` a clock has no due instant; half of it leaves room for pauses. The years are
+    gone through once, however many targets there are: a target ends in time where it asks for no more than is open.
     """
-    longest = max((within for _, within in targets), default=1)
-    if all(_ends(calendar, year, longest) for year in years):
+    if not targets:
         return
+    begins = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in years)
+    least = min(calendar.between_whole(begin, begin + _LONGEST_SECONDS) for begin in begins)
     for i, within in targets:
-        if not all(_ends(calendar, year, within) for year in years):
-            message = f"{within // 3_600} hours of the calendar {name!r} take more than {_LONGEST_YEARS} years"
-            yield ("targets", i, "within"), message
-
-
-def _ends(calendar: BusinessCalendar, year: int, within_seconds: int) -> bool:
-    begin = datetime(year, 1, 1, tzinfo=UTC)
-    try:
-        return calendar.add(begin, within_seconds) - begin <= timedelta(days=366 * _LONGEST_YEARS)
-    except BusinessTimeError:
-        return False
+        if within > least:
+            told = f"{format_duration(within)} of the calendar {name!r} take more than {_LONGEST_YEARS} years"
+            yield ("targets", i, "within"), told
 
 
 def _read(calendar: Any) -> Calendar | None:

@@ -37,15 +37,18 @@ _REFERENCES: Final = (
 )
 
 
-def find_faults(document: Mapping[str, Any]) -> Iterator[Found]:
-    """Every fault between the parts of a document whose defaults are filled in, as path and message."""
+def find_faults(document: Mapping[str, Any], *, is_new: bool) -> Iterator[Found]:
+    """Every fault between the parts of a document whose defaults are filled in, as path and message.
+
+    With `is_new` also those of what is not to be put in force any more, though it may be stored.
+    """
     view = View(document)
     for check in _CHECKS:
         yield from check(view)
     yield from find_rule_faults(view)
     yield from find_escalation_faults(view)
     yield from find_likeness_faults(view)
-    yield from find_calendar_faults(document)
+    yield from find_calendar_faults(document, is_new=is_new)
 
 
 def _duplicate_ids(view: View) -> Iterator[Found]:

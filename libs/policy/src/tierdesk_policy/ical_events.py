@@ -1,8 +1,8 @@
 """Events of an iCalendar file (RFC 5545), read with the line of each; when they take place is told by `occurrences`.
 
-Values and zones are read by the icalendar package. What a calendar of closures does
-not use is refused with its line rather than read wrongly: rules by the hour, several rules of one event, exception
-rules, periods, and changes to "this and all that follow".
+Values and zones are read by the icalendar package. What a calendar of closures does not use is refused with its line
+rather than read wrongly: rules by the hour, several rules of one event, exception rules, periods, and changes to "this
+and all that follow".
 """
 
 from __future__ import annotations

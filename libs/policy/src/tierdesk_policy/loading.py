@@ -9,13 +9,12 @@ from tierdesk_policy.faults import Fault, PolicyError
 from tierdesk_policy.model import Policy
 from tierdesk_policy.reading import read_document
 from tierdesk_policy.remarks import find_remarks
-from tierdesk_policy.source import MAX_BYTES, read_source
+from tierdesk_policy.source import MAX_BYTES, Source, read_source
 
 
 def load_policy(text: str | bytes, *, source: str = "<policy>") -> Policy:
     """The policy of a YAML or JSON text of at most 1 MiB. Raises PolicyError with every fault, line and field named."""
-    read = read_source(text, source)
-    return read_document(Policy, read.root.values, source=source, line_of=read.line_of, faults=read.faults)
+    return _read_new(read_source(text, source))
 
 
 def review_policy(
@@ -26,7 +25,7 @@ def review_policy(
     With `today`, vendors whose contract is not in force then are told, too.
     """
     read = read_source(text, source)
-    policy = read_document(Policy, read.root.values, source=source, line_of=read.line_of, faults=read.faults)
+    policy = _read_new(read)
     remarks = [
         Fault(source, read.line_of(path), ".".join(map(str, path)), message)
         for path, message in find_remarks(policy.document(), today)
@@ -42,6 +41,12 @@ def load_policy_file(path: str | Path) -> Policy:
 def review_policy_file(path: str | Path, *, today: date | None = None) -> tuple[Policy, tuple[Fault, ...]]:
     """As `review_policy`, of a file. Raises PolicyError for one that cannot be read, too."""
     return review_policy(_read(path), source=str(path), today=today)
+
+
+def _read_new(read: Source) -> Policy:
+    return read_document(
+        Policy, read.root.values, source=read.name, line_of=read.line_of, faults=read.faults, is_new=True
+    )
 
 
 def _read(path: str | Path) -> bytes:

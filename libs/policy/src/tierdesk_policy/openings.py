@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, tzinfo
+from datetime import date, timedelta, tzinfo
 from functools import lru_cache
 from itertools import accumulate
 from typing import Final
@@ -22,6 +22,7 @@ DAY_MICROS: Final = DAY_SECONDS * MICROS
 TERM_DAYS: Final = 366
 TERM_MICROS: Final = TERM_DAYS * DAY_MICROS
 """Terms are counted from the epoch on. Of equal length, so that the one of an instant is found by a division."""
+_DAY: Final = timedelta(days=1)
 _MARGIN_DAYS: Final = 3
 """Covers the widest offset from UTC and an interval that runs over midnight."""
 
@@ -65,10 +66,12 @@ class CalendarRules:
     def local_spans(self, first: date, last: date) -> list[Span]:
         """The open spans of local time that start on these dates, sorted and disjoint; those that touch stay apart."""
         days = [date.fromordinal(ordinal) for ordinal in range(first.toordinal(), last.toordinal() + 1)]
-        return cut_out(
-            merge(span for day in days for span in _spans_on(day, self.hours_of(day))),
-            merge(span for day, hours in self.breaks.items() for span in _spans_on(day, hours)),
-        )
+        spans = merge(span for day in days for span in _spans_on(day, self.hours_of(day)))
+        if not self.breaks or not spans:
+            return spans
+        # No hours reach further than into the day after: those of the breaks, and those that breaks are cut out of.
+        around = (first - _DAY, *days, last + _DAY)
+        return cut_out(spans, merge(span for day in around for span in _spans_on(day, self.breaks.get(day, ()))))
 
 
 def _spans_on(day: date, hours: Iterable[Hours]) -> list[Span]:

@@ -28,14 +28,8 @@ DayAndMonth = Annotated[str, StringConstraints(pattern=DAY_AND_MONTH_PATTERN)]
 
 MOST_CALENDARS: Final = 100
 MOST_TARGETS: Final = 500
-MOST_INTERVALS: Final = 100
-MOST_DATES: Final = 10_000
-"""A calendar is laid out when a policy is read, so that a longer one would hold up who waits for it."""
 ELAPSED: Final = "elapsed"
 """The calendar that every policy has: each second counts."""
-
-DayHours = Annotated[tuple[WallHours, ...], Field(max_length=MOST_INTERVALS)]
-"""The intervals that start on one day."""
 
 
 def is_empty(value: object) -> bool:
@@ -203,14 +197,16 @@ class Calendar(Part):
 
     id: Identifier
     tz: str
-    weekly: dict[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], DayHours] = Field(default_factory=dict)
-    holidays: Annotated[tuple[Day, ...], Field(max_length=MOST_DATES)] = ()
+    weekly: dict[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], tuple[WallHours, ...]] = Field(
+        default_factory=dict
+    )
+    holidays: tuple[Day, ...] = ()
     holidays_annual: tuple[DayAndMonth, ...] = ()
     country: str | None = None
     """ISO 3166 code of the country whose public holidays are closed."""
     subdivision: str | None = None
-    date_overrides: Annotated[dict[Day, DayHours], Field(max_length=MOST_DATES)] = Field(default_factory=dict)
-    breaks: Annotated[dict[Day, DayHours], Field(max_length=MOST_DATES)] = Field(default_factory=dict)
+    date_overrides: dict[Day, tuple[WallHours, ...]] = Field(default_factory=dict)
+    breaks: dict[Day, tuple[WallHours, ...]] = Field(default_factory=dict)
 
     def compile(self) -> BusinessCalendar:
         """The arithmetic of this calendar. Raises ValueError for a zone or country that does not exist."""

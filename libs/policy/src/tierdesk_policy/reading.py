@@ -36,8 +36,13 @@ def read_document(
     source: str,
     line_of: Callable[[Path], int] = lambda _: 0,
     faults: Iterable[Fault] = (),
+    is_new: bool = False,
 ) -> Model:
-    """The model of a document. Raises PolicyError with all faults of form and of sense, and those found before."""
+    """The model of a document. Raises PolicyError with all faults of form and of sense, and those found before.
+
+    One that `is_new` is read to be put in force, and must keep within bounds that may be narrower in this release
+    than they were when others were stored.
+    """
     completed = complete(document)
     found: dict[Path, list[str]] = {}
     checked: Model | None = None
@@ -50,7 +55,7 @@ def read_document(
                 continue  # pydantic counts the items that were fit; their own faults say more
             found.setdefault(_path(detail), []).append(_message(detail)[:MOST_MESSAGE])
     ill_formed = set(found)
-    for path, message in find_faults(completed):
+    for path, message in find_faults(completed, is_new=is_new):
         if path not in ill_formed:
             found.setdefault(path, []).append(message[:MOST_MESSAGE])
     told = [*faults]

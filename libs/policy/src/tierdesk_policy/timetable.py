@@ -44,8 +44,8 @@ class Timetable:
 
     `days` holds the days of the terms that `day` was asked about, by their number since the epoch in UTC, and
     `days_on_wall` those of the zone, by their number since 1970 on the wall, but for days on which a wall time is not
-    one instant: who asks about many instants looks there first. Safe to share between threads: a term may be compiled twice, with
-    the same result.
+    one instant: who asks about many instants looks there first. Safe to share between threads: a term may be compiled
+    twice, with the same result.
     """
 
     def __init__(self, rules: CalendarRules, zone: tzinfo) -> None:
@@ -166,7 +166,7 @@ class Timetable:
         raise _never(at)
 
     def before(self, at: int) -> Iterator[Span]:
-        """The open intervals before an instant, latest first, clipped there. Raises as `_after`."""
+        """The open intervals before an instant, latest first, clipped there. Raises as `after`."""
         last = at // TERM_MICROS
         held: Span | None = None
         joins = False

@@ -40,6 +40,15 @@ def parse_duration(value: Any) -> int:
     return seconds
 
 
+def format_duration(seconds: int) -> str:
+    """The inverse of `parse_duration`, in the largest units: `1h30m`."""
+    told = ""
+    for unit, length in _UNIT_SECONDS.items():
+        count, seconds = divmod(seconds, length)
+        told += f"{count}{unit}" if count else ""
+    return told
+
+
 def parse_time_of_day(value: Any) -> int:
     """Seconds from midnight of `HH:MM` or `HH:MM:SS`; `24:00` is the end of the day. Raises ValueError."""
     match = _TIME.fullmatch(value) if isinstance(value, str) else None

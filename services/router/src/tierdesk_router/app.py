@@ -19,11 +19,11 @@ from tierdesk_router.handlers.problems import ProblemCommands
 from tierdesk_router.handlers.ticket_commands import TicketCommands
 from tierdesk_router.handlers.timers import Timers, count_put_off
 from tierdesk_router.http.oversight import oversight_router
-from tierdesk_router.http.policy import policy_router
+from tierdesk_router.http.policy import answer_unknown_policy, policy_router
 from tierdesk_router.http.problems import problems_router
 from tierdesk_router.http.ticket_commands import ticket_commands_router
 from tierdesk_router.http.tickets import tickets_router
-from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_router.store.policies import PolicyShelf, UnknownPolicyError, has_policy
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
 from tierdesk_store import DatabaseUnavailableError, ServiceSchema
@@ -47,6 +47,7 @@ async def build(parts: Parts) -> Service:
     shelf = PolicyShelf()
     queues = WorkQueues(parts.bus)
     app = create_app(title="Tierdesk router", ring=parts.ring, settings=parts.settings)
+    app.add_exception_handler(UnknownPolicyError, answer_unknown_policy)
     app.include_router(tickets_router(parts.database))
     created = intake.count_created(app.state.metrics.registry)
     app.include_router(ticket_commands_router(TicketCommands(parts, shelf, created)))
@@ -112,7 +113,7 @@ class _Policies:
             path = parts.settings.first_policy_file
             assert path is not None
             async with parts.database.read() as connection:
-                if tenant in await self._shelf.in_force(connection, [tenant]):
+                if await has_policy(connection, tenant):
                     return
         policy = load_policy_file(path)
         changed = await apply_policy(parts, self._queues, tenant, policy)

@@ -21,7 +21,7 @@ from tierdesk_router.domain.lifecycle import Draft
 from tierdesk_router.domain.offers import close_due
 from tierdesk_router.domain.ticket import Ticket
 from tierdesk_router.store.parties import find_parties, save_contacts
-from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_router.store.policies import PolicyShelf, UnknownPolicyError
 from tierdesk_router.store.refusals import RefusedOutcome, keep_refusals
 from tierdesk_router.store.tickets import (
     AssignmentRow,
@@ -65,8 +65,14 @@ class Desk:
     """By the place of the answer among the posts."""
 
     def policy_of(self, ticket: Ticket) -> Policy:
-        """The policy that the ticket was opened under."""
+        """The policy that the ticket was opened under. Raises `UnknownPolicyError`; `knows_policy_of` asks first."""
+        if not self.knows_policy_of(ticket):
+            raise UnknownPolicyError(ticket.tenant, ticket.policy_version)
         return self.versions[ticket.tenant, ticket.policy_version]
+
+    def knows_policy_of(self, ticket: Ticket) -> bool:
+        """Whether anything can be decided on the ticket: this release can read the policy it was opened under."""
+        return (ticket.tenant, ticket.policy_version) in self.versions
 
     def last_ordinal(self, assignment: AssignmentRow) -> int:
         """The last ordinal applied, this batch included."""
@@ -195,13 +201,13 @@ def _offer_due(draft: Draft) -> datetime | None:
 
 
 async def load_tickets(desk: Desk, tx: Transaction, keys: set[Key], shelf: PolicyShelf) -> None:
-    """Lock the tickets and load what their decisions need: their policies and their requesters."""
+    """Lock the tickets and load what their decisions need: their requesters, and their policies that can be read."""
     desk.tickets = await lock_tickets(tx, keys)
     for ticket in desk.tickets.values():
         if (ticket.tenant, ticket.policy_version) not in desk.versions:
             policy = await shelf.find(tx.connection, ticket.tenant, ticket.policy_version)
-            assert policy is not None, "a ticket's policy is kept for ever"
-            desk.versions[ticket.tenant, ticket.policy_version] = policy
+            if policy is not None:
+                desk.versions[ticket.tenant, ticket.policy_version] = policy
     desk.parties |= await find_parties(tx, {(ticket.tenant, ticket.requester_id) for ticket in desk.tickets.values()})
 
 

@@ -191,12 +191,12 @@ class Comparison:
         return key, because
 
     def _gather(self, desk: Desk, key: Key) -> None:
-        """Link all tickets that wait for this problem and are there."""
+        """Link all tickets that wait for this problem and are there; one whose policy cannot be read stays out."""
         problem = self._drafts[key]
         linked: dict[str, str] = {}
         for ticket_id, because in self._waiting.pop(key, {}).items():
             ticket = desk.tickets.get((key[0], ticket_id))
-            if ticket is None:
+            if ticket is None or not desk.knows_policy_of(ticket):
                 continue
             draft, link = gather(ticket, problem.problem, None, because=because, by=None, at=desk.now)
             desk.keep(draft, desk.policy_of(ticket))

@@ -22,7 +22,7 @@ from tierdesk_router.handlers.desk import Desk, load_tickets
 from tierdesk_router.handlers.intake import event_time
 from tierdesk_router.handlers.likeness import Comparison, New
 from tierdesk_router.store.parties import find_parties
-from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_router.store.policies import PolicyShelf, UnknownPolicyError
 from tierdesk_router.store.problems import lock_opening
 from tierdesk_router.store.reading import read_ticket
 from tierdesk_runtime.service import Parts
@@ -30,7 +30,10 @@ from tierdesk_store import Transaction
 
 
 class TicketCommands:
-    """The commands. A ticket is named by its identifier or reference; `by` is the label of the key that asks."""
+    """The commands. A ticket is named by its identifier or reference; `by` is the label of the key that asks.
+
+    All raise `UnknownPolicyError` when a policy that they need cannot be read; nothing has happened then.
+    """
 
     def __init__(self, parts: Parts, shelf: PolicyShelf, created: Callable[[str], None]) -> None:
         """Time, identifiers and policies are given. `created` is told the channel of each ticket once it is committed."""
@@ -100,7 +103,9 @@ class TicketCommands:
         tenant, key = source.tenant, (source.tenant, new_id)
         desk = self._desk()
         check_splittable(source)
-        policy = (await self._shelf.in_force(tx.connection, [tenant]))[tenant]
+        policy = (await self._shelf.in_force(tx.connection, [tenant])).get(tenant)
+        if policy is None:
+            raise UnknownPolicyError(tenant)
         check_part(part, policy)
         parties = await find_parties(tx, {(tenant, source.requester_id)})
         party = parties[tenant, source.requester_id]

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from tierdesk_bus import BusError
 from tierdesk_policy import Policy, PolicyError, load_policy
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_runtime.http import Principal, require
-from tierdesk_runtime.problems import FieldFault, ProblemError
+from tierdesk_runtime.problems import FieldFault, ProblemError, problem_response
 from tierdesk_store import Database
 
 MOST_FAULTS: Final = 100
@@ -87,6 +87,12 @@ def policy_router(database: Database, shelf: PolicyShelf, apply_policy: ApplyPol
         return PolicyAnswer(version=policy.version, name=policy.name, changed=changed)
 
     return router
+
+
+async def answer_unknown_policy(request: Request, error: Exception) -> Response:
+    """The answer to a command that met an `UnknownPolicyError`: another release may be able to carry it out."""
+    del request
+    return problem_response(ProblemError(503, "Policy cannot be read", f"{error}. Nothing was changed."))
 
 
 def _whole(policy: Policy) -> PolicyInForce:
