@@ -261,6 +261,8 @@ def _measure_at_once(desk: Desk, many: str, others: list[Desk], rounds: int, con
             load_open_tickets(
                 desk.database_url, AT_ONCE, opened_at - timedelta(seconds=1), opened_at, name=f"flood {number}"
             )
+            if datetime.now(UTC) > due_at:
+                raise RuntimeError(f"to load {AT_ONCE} clocks took longer than {LEAD_SECONDS} s: they are due already")
             processors = Processors({name: desk.pids[name] for name in ("sla", "postgresql", "rabbitmq")})
             said, published = asyncio.run(_await_flood(desk, due_at, AT_ONCE * (number + 1)))
             seconds = processors.seconds()

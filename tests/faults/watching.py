@@ -19,8 +19,11 @@ from .processes import ServiceProcess, environment_of, run_command, start_all
 from .promising import RATE, WITHIN, Promises
 from .scale import SEED
 
-STANDSTILL_SECONDS = 30.0
-"""When nothing has been heard for so long after the last due instant, what is missing is lost."""
+STANDSTILL_SECONDS = 45.0
+"""When nothing has been heard for so long after the last due instant, what is missing is lost.
+
+Half again as long as the longest sleep of a watcher, which a call that was lost costs.
+"""
 AFTER_SECONDS = 4.0
 """So long it is listened on for what is said twice."""
 COMMAND = ("-m", "faults.misset", "serve", "sla")

@@ -164,7 +164,7 @@ def test_a_driven_clock_may_reach_anything_at_any_moment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("set_by_seconds", "shortest", "longest"), [(3600, 0.2, 1.5), (-3600, 1.9, 2.6), (0, 1.9, 2.6)]
+    ("set_by_seconds", "shortest", "longest"), [(3600, 0.2, 3.0), (-3600, 3.9, 7.0), (0, 3.9, 7.0)]
 )
 async def test_a_machines_clock_that_is_set_while_somebody_sleeps_is_noticed_within_a_second(
     monkeypatch: pytest.MonkeyPatch, set_by_seconds: float, shortest: float, longest: float
@@ -179,6 +179,6 @@ async def test_a_machines_clock_that_is_set_while_somebody_sleeps_is_noticed_wit
 
     begun = time.perf_counter()
     setting = asyncio.create_task(set_clock())
-    await clock.sleep_until(EPOCH + timedelta(minutes=30), at_most_seconds=2)
+    await clock.sleep_until(EPOCH + timedelta(minutes=30), at_most_seconds=4)
     await setting
     assert shortest < time.perf_counter() - begun < longest

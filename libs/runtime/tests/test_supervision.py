@@ -9,7 +9,7 @@ import pytest
 from tierdesk_bus.port import BusUnavailableError
 from tierdesk_runtime import supervision
 from tierdesk_runtime.metrics import Metrics
-from tierdesk_runtime.supervision import SupervisedTask, wait_for_any
+from tierdesk_runtime.supervision import SupervisedTask, wait_for_any, wait_unless
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +124,22 @@ async def test_stopping_does_not_wait_for_the_pause_after_a_failure(monkeypatch:
     begun = time.perf_counter()
     assert await task.finish(timeout_seconds=5)
     assert time.perf_counter() - begun < 1
+
+
+async def test_what_a_waiting_raises_is_raised_to_who_waits() -> None:
+    async def fail() -> None:
+        raise RuntimeError("the clock is gone")
+
+    with pytest.raises(RuntimeError, match="the clock is gone"):
+        await wait_unless(fail(), asyncio.Event())
+
+
+async def test_an_event_ends_a_waiting_and_leaves_no_task_behind() -> None:
+    event = asyncio.Event()
+    event.set()
+    await wait_unless(asyncio.sleep(60), event)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_waiting_for_any_event_leaves_no_task_behind() -> None:

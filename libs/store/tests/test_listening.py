@@ -50,13 +50,30 @@ async def test_a_listener_that_is_cut_off_says_so_and_listens_again(database, po
     async with listening(database) as (listener, heard):
         await until(lambda: listener.is_listening)
         connection = await asyncpg.connect(postgres_url)
-        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'trial listener'"
-        assert await connection.fetchval(end)
+        end = """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name = 'trial listener' AND datname = current_database()
+        """
+        assert [ended for (ended,) in await connection.fetch(end)] == [True]
         await connection.close()
         await until(lambda: len(heard) == 3)
         await tell(database, "again")
         await until(lambda: len(heard) == 4)
     assert heard[:4] == [None, None, None, "again"], "it began, was cut off, began again"
+
+
+async def test_a_listener_that_is_told_to_stop_asks_the_database_nothing_more(database, monkeypatch):
+    asked = []
+    ask = asyncpg.Connection.execute
+
+    async def execute(connection, query, *given, **also):
+        asked.append(query)
+        return await ask(connection, query, *given, **also)
+
+    async with listening(database) as (listener, _):
+        await until(lambda: listener.is_listening)
+        monkeypatch.setattr(asyncpg.Connection, "execute", execute)
+    assert "SELECT 1" not in asked
 
 
 async def test_a_listener_whose_database_is_away_waits_and_stops_when_told():

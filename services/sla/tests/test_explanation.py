@@ -161,6 +161,17 @@ def test_what_is_too_late_is_a_stretch_of_its_own(journey, account_of):
     assert " ".join(late) == "x Fri 27 Mar 2026 23:00 - Mon 30 Mar 2026 12:00 60 h too late"
 
 
+def test_what_is_too_late_ends_where_a_pause_began_as_its_span_does(tell, account_of):
+    story = tell(opened_at=instant("03-02T09:00")).opened().triaged(0, priority=2).offered()
+    story.tell(events.Accepted, 30, assignment="first", worker="ana").paused(instant("03-02T14:00"))
+    (late,) = [
+        line.split()
+        for line in explain(account_of(story, instant("03-02T18:00"))).splitlines()
+        if "too late" in line and "13:00" in line
+    ]
+    assert " ".join(late) == "x Mon 2 Mar 2026 13:00 - Mon 2 Mar 2026 14:00 1 h too late"
+
+
 def test_a_closed_weekend_tells_of_the_change_to_summer_time(tell, account_of):
     story = tell(opened_at=instant("03-27T16:00")).begun(priority=2)
     text = explain(account_of(story, instant("03-30T12:00")))

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from tierdesk_sla.handlers.watcher import PUT_OFF_SECONDS
 from tierdesk_sla.store.tables import clock as clocks
+from tierdesk_sla.store.watch import put_off
 from tierdesk_store import DatabaseUnavailableError
 
 REFUSE = """
@@ -21,11 +22,16 @@ BROKEN = {
     "its row cannot be read": "UPDATE sla.clock SET holds = '7' WHERE id = '{clock}'",
     "its word cannot be made": "UPDATE sla.ticket SET reference = '' WHERE ticket_id = '{ticket}'",
     "its word cannot be saved": REFUSE,
+    "its ticket has no row": """
+        CREATE TABLE lost AS SELECT * FROM sla.ticket WHERE ticket_id = '{ticket}';
+        DELETE FROM sla.ticket WHERE ticket_id = '{ticket}'
+    """,
 }
 MENDED = {
     "its row cannot be read": "UPDATE sla.clock SET holds = '[]' WHERE id = '{clock}'",
     "its word cannot be made": "UPDATE sla.ticket SET reference = 'TD-TEST-0001' WHERE ticket_id = '{ticket}'",
     "its word cannot be saved": "DROP TRIGGER refuse ON sla.alert",
+    "its ticket has no row": "INSERT INTO sla.ticket SELECT * FROM lost",
 }
 
 
@@ -117,6 +123,25 @@ async def test_several_at_fault_are_put_off_each(desk, tell, meddle):
     assert len(sent) == 15
     assert [moment_of(envelope) for envelope in sent] == sorted(moment_of(envelope) for envelope in sent)
     assert put_off_count(desk) == 4
+
+
+async def test_a_clock_that_is_locked_when_it_shall_be_put_off_is_put_off_at_the_next_look(
+    desk, owner, story, meddle, monkeypatch
+):
+    async def wait_in_vain(connection, key, *given):
+        async with owner.transaction() as tx:
+            await tx.execute(select(clocks.c.place).with_for_update())
+            await put_off(connection, key, *given)
+
+    await desk.tell(story.begun())
+    await meddle(BROKEN["its row cannot be read"], story)
+    desk.clock.advance_to(story.at(30))
+    with monkeypatch.context() as patch:
+        patch.setattr("tierdesk_sla.handlers.watcher.put_off", wait_in_vain)
+        assert await desk.watcher().say_due(story.at(30)) == 1
+    assert put_off_count(desk) == 0
+    await say_all(desk, story.at(30), batch=50)
+    assert put_off_count(desk) == 1
 
 
 async def test_while_the_database_is_at_fault_nobody_is_put_off(desk, story, monkeypatch):

@@ -1,6 +1,7 @@
 """Clocks built anew beside the live ones, compared, and put in their place."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from tierdesk_sla.handlers.moving import move_clocks
 from tierdesk_sla.handlers.pages import MOST_KEPT
 from tierdesk_sla.handlers.rebuilding import rebuild, swap
 from tierdesk_sla.store.policies import PolicyShelf
-from tierdesk_sla.store.rebuilding import exchange
+from tierdesk_sla.store.rebuilding import exchange, lock_tickets
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import clock_rebuilt, ticket_change
 
@@ -240,6 +241,60 @@ async def test_messages_that_come_twice_change_nothing_and_a_rebuild_agrees(owne
     assert await desk.receive(*messages_of(story, sizes=(1,) * len(story.events))) == []
     assert await everything(owner) == before
     assert (await rebuild(owner, PolicyShelf(), quiet)).differing == 0
+
+
+@asynccontextmanager
+async def locked(database, *, seconds):
+    """The clocks of all tickets, for so long: longer than a statement waits for a lock."""
+    has_them = asyncio.Event()
+
+    async def hold():
+        async with database.transaction() as tx:
+            await tx.execute(select(clocks.c.place).with_for_update())
+            has_them.set()
+            await asyncio.sleep(seconds)
+
+    holding = asyncio.create_task(hold())
+    await asyncio.wait_for(has_them.wait(), 10)
+    yield
+    await holding
+
+
+async def test_a_page_whose_locks_are_not_to_be_had_in_time_is_begun_anew_and_counted_once(
+    owner, database, desk, busy, policy, applied_message
+):
+    other = shorter(policy)
+    await desk.receive(applied_message(other))
+    async with locked(database, seconds=2.5):
+        moved = await move_clocks(owner, "main", other, other.version, busy[0].at(120), dry_run=False, told=quiet)
+    assert (moved.tickets, moved.changes.count) == (4, 3)
+    async with owner.transaction() as tx:
+        await tx.execute(update(clocks).where(clocks.c.place == 1).values(tier="nobody"))
+    spoilt = await rebuild(owner, PolicyShelf(), quiet)
+    async with locked(database, seconds=2.5):
+        found = await swap(owner, PolicyShelf(), desk.clock, desk.identifiers, quiet)
+    assert (found.tickets, found.differing, found.clocks) == (spoilt.tickets, spoilt.differing, spoilt.clocks)
+    assert (await rebuild(owner, PolicyShelf(), quiet)).differing == 0
+
+
+async def test_a_ticket_that_was_moved_or_closed_since_it_was_listed_is_not_moved(
+    owner, desk, tell, policy, applied_message, monkeypatch
+):
+    stories = [tell(ticket_id=uuid4()).begun() for _ in range(3)]
+    for story in stories:
+        await desk.tell(story)
+    other = shorter(policy)
+    await desk.receive(applied_message(other))
+
+    async def lag(tx, consumer, keys):
+        monkeypatch.undo()
+        await move_clocks(owner, "main", other, other.version, stories[0].at(1), dry_run=False, told=quiet)
+        await desk.tell(stories[0].resolved(2), first=4)
+        await lock_tickets(tx, consumer, keys)
+
+    monkeypatch.setattr("tierdesk_sla.handlers.moving.lock_tickets", lag)
+    found = await move_clocks(owner, "main", other, other.version, stories[0].at(3), dry_run=False, told=quiet)
+    assert (found.tickets, found.changes.count) == (0, 0)
 
 
 async def beside(owner):

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 
 from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import HOME, Address, Binding, Message, Queue, Topology
@@ -224,6 +224,15 @@ def read(instant):
     return None if instant is None else datetime.fromisoformat(instant)
 
 
+async def count_blocked(database):
+    """How many statements of the service wait for a lock."""
+    blocked = """
+        SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """
+    async with database.read() as connection:
+        return (await connection.execute(text(blocked))).scalar_one()
+
+
 async def test_a_ticket_whose_clocks_are_swapped_goes_on_from_what_was_put_in_place(
     watcher, owner, story, messages_of, applied_message, policy, timeline_of, monkeypatch
 ):
@@ -245,7 +254,9 @@ async def test_a_ticket_whose_clocks_are_swapped_goes_on_from_what_was_put_in_pl
     swapping = asyncio.create_task(swap(owner, PolicyShelf(), watcher.clock, Identifiers(), lambda *_: None))
     await asyncio.wait_for(reached.wait(), 10)
     await watcher.send(*messages_of(told, first=4))
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(10):
+        while not await count_blocked(owner):  # noqa: ASYNC110 - the consumer comes to wait in the database
+            await asyncio.sleep(0.02)
     go_on.set()
     assert (await swapping).tickets == 1
     wanted = timeline_of(told)
@@ -271,9 +282,14 @@ async def test_while_many_tickets_are_moved_deadlines_are_said_in_time_and_messa
         while await connection.scalar(select(func.count()).select_from(tickets)) < len(stories):  # noqa: ASYNC110 - it comes to pass in the database
             await asyncio.sleep(0.1)
 
-    async def dawdle(*given):
-        await save_moves(*given)
-        await asyncio.sleep(0.2)
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def dawdle(connection, moves):
+        """Half-way, until the others have gone on."""
+        await save_moves(connection, moves)
+        if any(ticket_id == stories[200].ticket_id for (_, ticket_id), _ in moves):
+            reached.set()
+            await go_on.wait()
 
     monkeypatch.setattr("tierdesk_sla.handlers.moving.save_moves", dawdle)
     began_at, pages = watcher.clock.now(), []
@@ -282,11 +298,13 @@ async def test_while_many_tickets_are_moved_deadlines_are_said_in_time_and_messa
             owner, "main", longer, longer.version, began_at, dry_run=False, told=lambda *page: pages.append(page)
         )
     )
+    await asyncio.wait_for(reached.wait(), 10)
     watcher.clock.advance_to(stories[-1].at(61))
     await watcher.send(*messages_of(stories[-2].answered(5), first=4))
     words = await watcher.next_words(3)
     await watcher.clocks(stories[-2], state="met")
     assert not moving.done()
+    go_on.set()
     assert {word.subject for word in words} == {str(stories[-1].ticket_id)}
     assert (await moving).tickets == 400
     assert len(pages) >= 20

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tierdesk_sla.domain.settling import Settling
+from tierdesk_sla.store.watch import claim_due
 
 EPOCH = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -81,6 +82,17 @@ def test_after_beginning_again_a_time_needs_as_long_as_after_a_start():
     assert settle(settling, [(3.0, 3), (4.9, 4.9), (5.0, 5)]) == [None, None, EPOCH + seconds(3)]
 
 
+def test_after_an_outage_nothing_settles_for_as_long_as_is_asked_and_a_start_does_not_shorten_it():
+    settling = Settling(2.0)
+    settle(settling, [(0.0, 0), (2.0, 2)])
+    settling.begin_again(hold_seconds=15.0)
+    assert settle(settling, [(3.0, 3), (17.0, 17)]) == [None, None]
+    settling.begin_again()
+    assert settle(settling, [(18.0, 18), (32.9, 32.9), (33.0, 33)]) == [None, None, EPOCH + seconds(18)]
+    settling.begin_again()
+    assert settle(settling, [(40.0, 40), (42.0, 42)]) == [None, EPOCH + seconds(40)]
+
+
 steps = st.lists(
     st.tuples(
         st.floats(0.0, 5.0), st.one_of(st.just(0.0), st.floats(-0.001, 0.001), st.sampled_from([-3600.0, 3600.0]))
@@ -134,27 +146,34 @@ async def wait_for_words(desk, number, *, patience_seconds=10):
 
 
 async def test_a_machine_set_forward_by_an_hour_says_nothing_before_the_databases_clock_has_come_there(
-    desk, story, bus, host
+    desk, story, bus
 ):
     await desk.tell(story.begun())
+    host = desk.clock = HostClock(story.at(30) - seconds(3))
     async with running(desk.watcher(bus, settle_seconds=0.2)):
         host.set_by = HOUR
-        await asyncio.sleep(0.4)
-        assert await desk.words() == []
         assert await wait_for_words(desk, 1) == [("warned", "first_response", 0.5)]
         assert host.true_time() >= story.at(30)
         await asyncio.sleep(1.5)
     assert await desk.words() == [("warned", "first_response", 0.5)]
 
 
-async def test_a_database_whose_clock_is_set_forward_makes_nothing_early_either(desk, story, bus, host):
-    host.database_set_by = HOUR
+async def test_a_database_whose_clock_is_set_forward_makes_nothing_early_either(desk, story, bus):
     await desk.tell(story.begun())
+    host = desk.clock = HostClock(story.at(30) - seconds(3))
+    host.database_set_by = HOUR
     async with running(desk.watcher(bus, settle_seconds=0.6)):
-        await asyncio.sleep(0.3)
-        assert await desk.words() == []
         await wait_for_words(desk, 1)
-    assert host.true_time() >= story.at(30) + seconds(0.6), "it settles by the machine's own clock"
+        assert host.true_time() >= story.at(30) + seconds(0.6), "it settles by the machine's own clock"
+
+
+async def test_a_database_whose_clock_is_a_little_behind_makes_nothing_late(desk, story, bus, monkeypatch):
+    monkeypatch.setattr("tierdesk_sla.handlers.watcher.LOOK_SECONDS", 60.0)
+    await desk.tell(story.begun())
+    desk.clock = HostClock(story.at(30) - seconds(3))
+    desk.clock.database_set_by = -seconds(0.1)
+    async with running(desk.watcher(bus)):
+        await wait_for_words(desk, 1)
 
 
 async def test_a_machine_set_back_by_an_hour_says_again_nothing_and_goes_on_when_its_time_has_come(
@@ -186,6 +205,22 @@ async def test_nothing_is_said_under_a_time_before_it_was_due_when_the_clock_is_
     desk.clock = HostClock(story.at(30) - HOUR)
     assert await desk.watcher().say_due(story.at(31)) == 0
     assert await desk.words() == []
+
+
+async def test_nothing_is_said_under_a_time_before_it_was_due_when_the_clock_is_set_back_after_the_claim(
+    desk, story, host, monkeypatch
+):
+    async def set_back(*given, **also):
+        claimed = await claim_due(*given, **also)
+        host.set_by = -HOUR
+        return claimed
+
+    await desk.tell(story.begun())
+    host.set_by = seconds(1)
+    monkeypatch.setattr("tierdesk_sla.handlers.watcher.claim_due", set_back)
+    assert await desk.watcher().say_due(story.at(31)) == 1
+    (envelope,) = await desk.sent()
+    assert envelope.time >= story.at(30)
 
 
 async def test_what_both_clocks_said_too_early_is_taken_back_once_an_event_shows_that_it_was(desk, story, bus, host):

@@ -206,17 +206,54 @@ class CutOff(WrappedBus):
         return await super().depth(queue, namespace=namespace)
 
 
-async def test_when_the_broker_is_back_an_alert_waits_as_long_as_what_was_held_up_may_need(desk, story, bus):
+class Waiting(CutOff):
+    """A bus that waits for its link while it is `away`, and then answers, as that on RabbitMQ does."""
+
+    async def depth(self, queue, *, namespace=HOME):
+        while self.away:  # noqa: ASYNC110 - a test sets it without a word
+            await asyncio.sleep(0.01)
+        return await super().depth(queue, namespace=namespace)
+
+
+@pytest.mark.parametrize("kind", [CutOff, Waiting])
+async def test_after_an_outage_an_alert_waits_as_long_as_what_was_held_up_may_need(desk, story, bus, monkeypatch, kind):
+    """Far longer than after a start: the router may send its events long after this process has its broker back."""
+    monkeypatch.setattr("tierdesk_sla.handlers.watcher.AFTER_OUTAGE_SECONDS", 3.0)
     await desk.tell(story.begun())
     desk.clock.advance_to(story.at(35))
-    cut_off = CutOff(bus)
-    async with running(desk.watcher(cut_off, settle_seconds=0.8)):
+    cut_off, loop = kind(bus), asyncio.get_running_loop()
+    async with running(desk.watcher(cut_off, settle_seconds=0.1)):
         await asyncio.sleep(1.5)
-        cut_off.away = False
-        await asyncio.sleep(0.4)
-        assert await desk.words() == []
+        cut_off.away, back_at = False, loop.time()
         await until(desk.words)
+        assert loop.time() - back_at >= 3.0
     assert await desk.words() == FIRST_RESPONSE[:1]
+
+
+async def test_an_outage_that_is_over_before_the_alert_has_settled_is_noticed(desk, story, bus, monkeypatch):
+    monkeypatch.setattr("tierdesk_sla.handlers.watcher.AFTER_OUTAGE_SECONDS", 4.0)
+    await desk.tell(story.begun())
+    desk.clock.advance_to(story.at(35))
+    cut_off, loop = CutOff(bus), asyncio.get_running_loop()
+    async with running(desk.watcher(cut_off, settle_seconds=1.5)):
+        await asyncio.sleep(0.5)
+        cut_off.away, back_at = False, loop.time()
+        await until(desk.words)
+        assert loop.time() - back_at >= 4.0
+
+
+async def test_a_watcher_that_is_started_again_after_a_failure_lets_alerts_settle_anew(desk, story, bus):
+    """What it noted before says nothing of the time in which it did not run, nor did the router perhaps."""
+    watcher, loop = desk.watcher(bus, settle_seconds=1.0), asyncio.get_running_loop()
+    desk.clock.advance_to(story.at(35))
+    async with running(watcher):
+        await asyncio.sleep(0.5)
+    await desk.tell(story.begun())
+    await asyncio.sleep(0.6)
+    began_at = loop.time()
+    async with running(watcher):
+        await until(desk.words)
+    assert loop.time() - began_at >= 1.0
 
 
 async def test_an_alert_waits_for_its_settling_time_in_real_seconds(desk, story, bus):

@@ -81,10 +81,12 @@ class SupervisedTask:
 
 
 async def wait_unless(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:
-    """Wait for `work`, a mere waiting, and cancel it once one of `events` is set."""
+    """Wait for `work`, a mere waiting, and cancel it once one of `events` is set. Raises what it raises."""
     waiters = [asyncio.ensure_future(work), *(asyncio.ensure_future(event.wait()) for event in events)]
     try:
         await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        if waiters[0].done():
+            waiters[0].result()
     finally:
         for waiter in waiters:
             waiter.cancel()

@@ -63,6 +63,8 @@ class Listener:
             self._pause_seconds = 0.0
             while not stop.is_set():
                 await _wait_for_either(stop, over, timeout_seconds=CHECK_SECONDS)
+                if stop.is_set():
+                    break
                 await connection.execute("SELECT 1", timeout=CHECK_SECONDS)  # raises when it is over
         finally:
             self._tell(listening=False)

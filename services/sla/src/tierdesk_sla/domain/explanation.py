@@ -121,7 +121,7 @@ def _explain_clock(clock: Clock, account: Account) -> Iterator[str]:
         span = tell_span(interval.seconds) if interval.seconds else ""
         yield _tell_stretch(sign, interval.since, interval.until, span, tell_interval(interval, clock, zone), zone)
     if left < 0 and clock.due_at is not None:
-        until = clock.ended_at or account.at
+        until = clock.ended_at or (clock.hold.since if clock.hold is not None else account.at)
         yield _tell_stretch("x", clock.due_at, until, tell_span(-left), "too late", zone)
     for saying in account.said.get(clock.id, ()):
         share = f" at {saying.share:.0%}" if saying.word == "warned" else ""

@@ -17,6 +17,7 @@ class Settling:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._hold_seconds = seconds
         self._lows: deque[tuple[float, datetime]] = deque()
         """Since when no business time was noted that is earlier than this; both ascend."""
         self._since: float | None = None
@@ -32,9 +33,17 @@ class Settling:
         passed = real - self._seconds
         while len(self._lows) > 1 and self._lows[1][0] <= passed:
             self._lows.popleft()
-        return self._lows[0][1] if self._since <= passed else None
+        if self._since > real - self._hold_seconds:
+            return None
+        self._hold_seconds = self._seconds
+        return self._lows[0][1]
 
-    def begin_again(self) -> None:
-        """Wait as after a start: what was sent meanwhile may not have been on its way for so long."""
+    def begin_again(self, *, hold_seconds: float = 0.0) -> None:
+        """Wait as after a start: what was sent meanwhile may not have been on its way for so long.
+
+        Nothing settles for `hold_seconds` of real time from the next note on, never for less than `seconds`, and never
+        for less than an earlier call asked for that has not passed yet.
+        """
         self._lows.clear()
         self._since = None
+        self._hold_seconds = max(self._hold_seconds, hold_seconds)

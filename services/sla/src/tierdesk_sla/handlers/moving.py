@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from tierdesk_sla.domain.clocks import Clock
 from tierdesk_sla.domain.explanation import title_of
 from tierdesk_sla.domain.replaying import Move, move
 from tierdesk_sla.domain.timeline import Timeline
-from tierdesk_sla.handlers.pages import PAGE, Findings, Told
+from tierdesk_sla.handlers.pages import PAGE, Findings, Told, do_page
 from tierdesk_sla.handlers.ticket_changes import TicketChangesHandler
 from tierdesk_sla.store.rebuilding import count_tickets, list_to_move, lock_tickets, save_moves
 from tierdesk_sla.store.timelines import Record, TicketKey, load_records, save_records
@@ -45,6 +46,13 @@ class Moves:
     """How many of the changed clocks are overdue by it."""
     broken: Findings[tuple[TicketKey, str]] = field(default_factory=Findings)
 
+    def add(self, page: Moves) -> None:
+        """Count what a page meant, too."""
+        self.tickets += page.tickets
+        self.changes.add_all(page.changes)
+        self.late += page.late
+        self.broken.add_all(page.broken)
+
 
 async def move_clocks(
     database: Database, tenant: str, policy: Policy, version: str, at: datetime, *, dry_run: bool, told: Told
@@ -52,7 +60,8 @@ async def move_clocks(
     """Hold the open clocks of all tickets of a tenant to this version of its policy, which `policy` is.
 
     Holds stay, and what has ended, is overdue, or was said stays too. Each page is a transaction under the locks of its
-    own tickets; after a failure the same call goes on with what is left. With `dry_run` nothing is written.
+    own tickets, begun anew as `do_page` says; after a failure the same call goes on with what is left. Tickets that were
+    moved or closed since they were listed are left alone. With `dry_run` nothing is written.
     """
     found = Moves()
     after, seen = UUID(int=0), 0
@@ -65,16 +74,25 @@ async def move_clocks(
             return found
         for start in range(0, len(keys), PAGE):
             page = keys[start : start + PAGE]
-            async with database.transaction() as tx:
-                if not dry_run:
-                    await lock_tickets(tx, TicketChangesHandler.name, page)
-                moved = _move(found, await load_records(tx.connection, page), policy, version, at)
-                if not dry_run:
-                    await _save(tx, moved)
-            found.tickets += len(moved)
+            found.add(await do_page(partial(_move_page, database, page, policy, version, at, dry_run=dry_run)))
             told(seen + start + len(page), total)
         seen += looked
         told(seen, total)
+
+
+async def _move_page(
+    database: Database, page: Sequence[TicketKey], policy: Policy, version: str, at: datetime, *, dry_run: bool
+) -> Moves:
+    """One page, and what it meant once it is committed."""
+    found = Moves()
+    async with database.transaction() as tx:
+        if not dry_run:
+            await lock_tickets(tx, TicketChangesHandler.name, page)
+        moved = _move(found, await load_records(tx.connection, page), policy, version, at)
+        if not dry_run:
+            await _save(tx, moved)
+    found.tickets = len(moved)
+    return found
 
 
 def _move(
@@ -82,6 +100,8 @@ def _move(
 ) -> list[tuple[Record, Move]]:
     moved = []
     for key, record in records.items():
+        if record.timeline.policy_version == version or all(clock.ended_at for clock in record.timeline.clocks):
+            continue  # since it was listed
         moved_at = _after_breaches(record, at)
         try:
             timeline = move(record.timeline, version, moved_at, policy)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
+
+from tierdesk_store import is_redo
 
 PAGE: Final = 200
 """How many tickets are locked at once; their messages wait for so long."""
@@ -11,6 +14,10 @@ MOST_KEPT: Final = 50
 """So many of what was found are kept to be told one by one."""
 Told = Callable[[int, int], None]
 """Hears after each page how many tickets were looked at so far, and of how many."""
+MOST_TRIES: Final = 5
+"""So often a page is begun that meets a lock which is held for longer than a statement waits for one."""
+PAUSE_SECONDS: Final = 0.5
+"""Between two tries of a page."""
 FoundT = TypeVar("FoundT")
 
 
@@ -26,3 +33,23 @@ class Findings(Generic[FoundT]):
         self.count += 1
         if len(self.first) < MOST_KEPT:
             self.first.append(found)
+
+    def add_all(self, others: Findings[FoundT]) -> None:
+        """Count what was found elsewhere, and keep of it what is among the first of all."""
+        self.count += others.count
+        self.first += others.first[: MOST_KEPT - len(self.first)]
+
+
+async def do_page(page: Callable[[], Awaitable[FoundT]]) -> FoundT:
+    """Do one page, a transaction of its own, and begin it anew when nothing in it was at fault (`is_redo`).
+
+    Raises what the last of `MOST_TRIES` raises. What a page finds it must answer, not note: a try may come to nothing.
+    """
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return await page()
+        except Exception as error:
+            if not is_redo(error):
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)
+    return await page()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +15,7 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_sla.domain.alarms import next_moment, recall
 from tierdesk_sla.domain.replaying import BrokenHistoryError, replay
 from tierdesk_sla.domain.timeline import Timeline
-from tierdesk_sla.handlers.pages import PAGE, Findings, Told
+from tierdesk_sla.handlers.pages import PAGE, Findings, Told, do_page
 from tierdesk_sla.handlers.publishing import publish
 from tierdesk_sla.handlers.ticket_changes import TicketChangesHandler, retract_refuted
 from tierdesk_sla.store.policies import PolicyShelf
@@ -49,6 +50,14 @@ class Comparison:
     differences: Findings[str] = field(default_factory=Findings)
     broken: Findings[tuple[TicketKey, str]] = field(default_factory=Findings)
 
+    def add(self, page: Comparison) -> None:
+        """Count what a page found, too."""
+        self.clocks += page.clocks
+        self.differing += page.differing
+        self.tickets += page.tickets
+        self.differences.add_all(page.differences)
+        self.broken.add_all(page.broken)
+
 
 _Write = Callable[[Transaction, dict[TicketKey, KeptTicket], Sequence[TicketKey]], Awaitable[None]]
 """Writes what was built of a page, and knows which of it differs from the live rows. The page's tickets are locked."""
@@ -73,7 +82,7 @@ async def swap(
 ) -> Comparison:
     """Build and compare likewise, and put what differs in the place of the live clocks, page by page.
 
-    Each page is a transaction under the locks of its own tickets; after a failure the same call goes on with what
+    Each page is a transaction under the locks of its own tickets, begun anew as `do_page` says; after a failure the same call goes on with what
     differs still. What stood there stands beside the live tables until the next `rebuild`. What was said is not said
     again; a breach that the rebuilt clocks refute is retracted.
     """
@@ -93,21 +102,33 @@ async def _compare_all(database: Database, shelf: PolicyShelf, told: Told, write
     async with database.read() as connection:
         total = await count_tickets(connection)
     while True:
-        async with database.transaction() as tx:
-            keys = await list_tickets(tx.connection, after, PAGE)
-            if not keys:
-                return found
-            await lock_tickets(tx, TicketChangesHandler.name, keys)
-            live = await load_kept(tx.connection, keys)
-            built, broken = await _build(tx.connection, keys, shelf)
-            differing = [key for key in built if _compare(found, live.get(key), built[key])]
-            await write(tx, built, differing)
-        for one in broken.items():
-            found.broken.add(one)
-        found.tickets += len(differing)
+        keys, page = await do_page(partial(_compare_page, database, shelf, write, after))
+        if not keys:
+            return found
+        found.add(page)
         after = keys[-1]
         seen += len(keys)
         told(seen, max(seen, total))
+
+
+async def _compare_page(
+    database: Database, shelf: PolicyShelf, write: _Write, after: TicketKey | None
+) -> tuple[Sequence[TicketKey], Comparison]:
+    """The tickets of the next page, and what was found of them once it is committed."""
+    found = Comparison()
+    async with database.transaction() as tx:
+        keys = await list_tickets(tx.connection, after, PAGE)
+        if not keys:
+            return keys, found
+        await lock_tickets(tx, TicketChangesHandler.name, keys)
+        live = await load_kept(tx.connection, keys)
+        built, broken = await _build(tx.connection, keys, shelf)
+        differing = [key for key in built if _compare(found, live.get(key), built[key])]
+        await write(tx, built, differing)
+    for one in broken.items():
+        found.broken.add(one)
+    found.tickets = len(differing)
+    return keys, found
 
 
 async def _build(

@@ -40,6 +40,14 @@ SETTLING_LOOK_SECONDS: Final = 0.2
 """The sleep while something is due and settles."""
 PUT_OFF_SECONDS: Final = 600.0
 """For how long, in business time, a clock is left alone whose words could not be said."""
+ANSWER_SECONDS: Final = 1.0
+"""A broker that took longer to answer was away meanwhile: the bus waits for its link, and answers when that is back."""
+AFTER_OUTAGE_SECONDS: Final = 15.0
+"""So long, in real seconds, nothing is said after the broker was away.
+
+Each process comes back to it by itself, up to 7.5 s later than this one, and a relay that failed pauses up to 5 s more:
+only then is sent what the router held back, and so long it may be that the queue is empty for no better reason.
+"""
 CLOCKS_APART_SECONDS: Final = 5.0
 """From here on, real seconds, it is logged that the machine's clock and the database's differ."""
 _FAR: Final = timedelta(days=365)
@@ -79,7 +87,7 @@ class Watcher:
 
     An alert is held until its instant lies `settle_seconds` of real time back and the events of that time have been
     consumed: until the queue is empty, or an event sent later was applied here. While the broker cannot be asked,
-    nothing is said. Another process that consumes the same queue may still hold an older event; then the alert comes
+    nothing is said, and nothing for `AFTER_OUTAGE_SECONDS` after that was noticed last. Another process that consumes the same queue may still hold an older event; then the alert comes
     too soon, and is retracted when that event is applied.
 
     An instant has passed when both this machine's clock and that of the database's machine say so. Where one of the two
@@ -117,7 +125,8 @@ class Watcher:
         self._batch = batch
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Watch until `stop` is set and the batch in flight is finished."""
+        """Watch until `stop` is set and the batch in flight is finished. After a raise it may be called again."""
+        self._settling.begin_again()  # what was noted before a raise says nothing of the time since
         while not stop.is_set():
             self._wakeups.forget()
             async with self._database.read() as connection:
@@ -125,9 +134,10 @@ class Watcher:
             self._wakeups.expect(due_at)
             now = self._earlier_time(real)
             settled = self._settling.note(asyncio.get_running_loop().time(), now)
-            if due_at is not None and (self._cut_off or (settled is not None and due_at <= settled)):
+            if due_at is not None and (self._cut_off or due_at <= now):
+                # Also while it settles: an outage that is over by then has held events up all the same.
                 until = await self._consumed_until(settled)
-                while until is not None and not stop.is_set() and await self.say_due(until):
+                while until is not None and due_at <= until and not stop.is_set() and await self.say_due(until):
                     pass
             await wait_unless(self._sleep(due_at, now), stop, self._wakeups.called)
 
@@ -174,8 +184,8 @@ class Watcher:
             if not claimed:
                 return []
             failpoint("sla.after_claim")
-            now = self._clock.now()
             cut = until if among is not None else self._cut(claimed, until)
+            now = max(self._clock.now(), cut)  # it may have been set back since `until` was taken from it
             words, marks = _speak([one.read() for one in claimed], cut)
             new = await save_alerts(tx.connection, [said for _, said in words], now)
             for due, said in words:
@@ -193,23 +203,29 @@ class Watcher:
     async def _put_off(self, key: Key, error: Exception) -> None:
         now = self._clock.now()
         until = now + timedelta(seconds=PUT_OFF_SECONDS)
-        async with self._database.transaction() as tx:
-            await put_off(tx.connection, key, now, until)
+        try:
+            async with self._database.transaction() as tx:
+                await put_off(tx.connection, key, now, until)
+        except Exception as refused:
+            if is_redo(refused):
+                return  # it is still due, and put off at the next look
+            raise
         self._spoken.put_off.inc()
         _log.error(
             "clock_put_off", tenant=key[0], ticket=str(key[1]), place=key[2], until=until.isoformat(), exc_info=error
         )
 
     async def _consumed_until(self, settled: datetime | None) -> datetime | None:
-        was_cut_off = self._cut_off
+        was_cut_off, loop = self._cut_off, asyncio.get_running_loop()
+        asked_at = loop.time()
         try:
             depth = await self._bus.depth(QUEUE)
             self._cut_off = False
         except BusError:
             self._cut_off = True
-        if self._cut_off or was_cut_off:
+        if self._cut_off or was_cut_off or loop.time() - asked_at > ANSWER_SECONDS:
             # What was to be sent meanwhile needs its time, too, from when the broker is back.
-            self._settling.begin_again()
+            self._settling.begin_again(hold_seconds=AFTER_OUTAGE_SECONDS)
             return None
         if depth == 0 or settled is None:
             return settled
@@ -226,10 +242,10 @@ class Watcher:
         return min(here, there)
 
     async def _sleep(self, due_at: datetime | None, now: datetime) -> None:
-        if due_at is not None and due_at <= now:
-            await asyncio.sleep(SETTLING_LOOK_SECONDS)
-        elif due_at is not None and due_at <= self._clock.now():
-            await asyncio.sleep(LOOK_SECONDS)  # it has come by this machine's clock alone
+        if due_at is not None and due_at <= self._clock.now():
+            # It may have come by this machine's clock alone: at once by the other, too, unless they are far apart.
+            soon = due_at <= now or self._clocks_agree
+            await asyncio.sleep(SETTLING_LOOK_SECONDS if soon else LOOK_SECONDS)
         else:
             longest = LONGEST_SLEEP_SECONDS if self._wakeups.is_listening else LOOK_SECONDS
             await self._clock.sleep_until(due_at or now + _FAR, at_most_seconds=longest)

@@ -18,7 +18,8 @@ LONGEST_SLEEP_SECONDS: Final = 30.0
 HORIZON_SECONDS: Final = 60.0
 """What is due later than in so many real seconds is told to nobody: every watcher looks in time by itself.
 
-Longer than the longest sleep by what a transaction can take from its look at the clock to its commit.
+Longer than the longest sleep by what a transaction takes, from its look at the clock to its commit, unless it is very
+slow: what that writes is said up to a longest sleep late.
 """
 _ANNOUNCE: Final = text("SELECT pg_notify(:channel, :earliest)")
 

@@ -25,7 +25,8 @@ _TICKET: Final = (
     .limit(1)
     .lateral("of")
 )
-_READ: Final = select(clock, _TICKET.c.reference).join(_TICKET, true()).order_by(clock.c.next_at)
+# Also a clock without a row of its ticket: what `next_due` sees and no claim does is looked at for ever.
+_READ: Final = select(clock, _TICKET.c.reference).outerjoin(_TICKET, true()).order_by(clock.c.next_at)
 _CLAIM: Final = _READ.with_for_update(of=clock, skip_locked=True)
 _NEXT: Final = select(
     func.clock_timestamp(),
@@ -60,7 +61,9 @@ class Claimed:
     row: RowMapping
 
     def read(self) -> Due:
-        """Raises whatever a row that cannot be read lets raise."""
+        """Raises `LookupError` when its ticket has no row, and whatever a row that cannot be read lets raise."""
+        if self.row["reference"] is None:
+            raise LookupError("its ticket has no row")
         return Due(self.key, self.row["reference"], self.next_at, *read_clock(self.row))
 
 
