@@ -223,7 +223,7 @@ async def test_after_an_outage_an_alert_waits_as_long_as_what_was_held_up_may_ne
     desk.clock.advance_to(story.at(35))
     cut_off, loop = kind(bus), asyncio.get_running_loop()
     async with running(desk.watcher(cut_off, settle_seconds=0.1)):
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(2.5)
         cut_off.away, back_at = False, loop.time()
         await until(desk.words)
         assert loop.time() - back_at >= 3.0

@@ -82,9 +82,9 @@ async def swap(
 ) -> Comparison:
     """Build and compare likewise, and put what differs in the place of the live clocks, page by page.
 
-    Each page is a transaction under the locks of its own tickets, begun anew as `do_page` says; after a failure the same call goes on with what
-    differs still. What stood there stands beside the live tables until the next `rebuild`. What was said is not said
-    again; a breach that the rebuilt clocks refute is retracted.
+    Each page is a transaction under the locks of its own tickets, begun anew as `do_page` says; after a failure the
+    same call goes on with what differs still. What stood there stands beside the live tables until the next
+    `rebuild`. What was said is not said again; a breach that the rebuilt clocks refute is retracted.
     """
 
     async def write(tx: Transaction, built: dict[TicketKey, KeptTicket], differing: Sequence[TicketKey]) -> None:

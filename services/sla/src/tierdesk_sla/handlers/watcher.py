@@ -40,7 +40,7 @@ SETTLING_LOOK_SECONDS: Final = 0.2
 """The sleep while something is due and settles."""
 PUT_OFF_SECONDS: Final = 600.0
 """For how long, in business time, a clock is left alone whose words could not be said."""
-ANSWER_SECONDS: Final = 1.0
+ANSWER_SECONDS: Final = 2.0
 """A broker that took longer to answer was away meanwhile: the bus waits for its link, and answers when that is back."""
 AFTER_OUTAGE_SECONDS: Final = 15.0
 """So long, in real seconds, nothing is said after the broker was away.
@@ -87,8 +87,9 @@ class Watcher:
 
     An alert is held until its instant lies `settle_seconds` of real time back and the events of that time have been
     consumed: until the queue is empty, or an event sent later was applied here. While the broker cannot be asked,
-    nothing is said, and nothing for `AFTER_OUTAGE_SECONDS` after that was noticed last. Another process that consumes the same queue may still hold an older event; then the alert comes
-    too soon, and is retracted when that event is applied.
+    nothing is said, and nothing for `AFTER_OUTAGE_SECONDS` after that was noticed last. Another process that consumes
+    the same queue may still hold an older event; then the alert comes too soon, and is retracted when that event is
+    applied.
 
     An instant has passed when both this machine's clock and that of the database's machine say so. Where one of the two
     is set forward by mistake nothing is said early; where both are, what is said follows them, as all events do.
