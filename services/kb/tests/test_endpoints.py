@@ -63,10 +63,10 @@ async def test_in_a_conversation_what_was_said_before_ranks_the_articles(base, c
     for said in ("asked", "told"):
         assert (await found(client, headers, "order", **{said: ["hello", "about a laptop"]}))[0] == "Order a laptop"
         assert (await found(client, headers, "order", **{said: "my telephone"}))[0] == "Order a telephone"
-    for said in (["x"] * 6, ["x" * 251]):
+    for said in (["x"] * 5, ["x" * 251]):
         refused = await client.get("/v1/articles", params={"q": "order", "told": said}, headers=headers)
         assert refused.status_code == 422
-    longest = {"q": "𝔁" * 2_500, "asked": ["𝔁" * 250] * 5, "told": ["𝔁" * 250] * 5}
+    longest = {"q": "\U0001f4a1" * 3_000, "asked": ["\U0001f4a1" * 250] * 4, "told": ["\U0001f4a1" * 250] * 4}
     assert (await client.get("/v1/articles", params=longest, headers=headers)).status_code == 200
 
 
@@ -203,7 +203,7 @@ async def test_a_bad_field_is_named(client, key_of):
 async def test_no_words_break_a_search(client, key_of):
     right_to_left = "\u202e\u05e9\u05dc\u05d5\u05dd"
     for words in (
-        "", "   ", "x" * 2_500, 'title:"a" AND (b OR *', "'; DROP TABLE kb.article; --", right_to_left, "🖨️", "a\x00b",
+        "", "   ", "x" * 3_000, 'title:"a" AND (b OR *', "'; DROP TABLE kb.article; --", right_to_left, "🖨️", "a\x00b",
     ):  # fmt: skip
         for path in ("/v1/articles", "/v1/suggest"):
             answer = await client.get(path, params={"q": words}, headers=key_of())

@@ -21,10 +21,10 @@ from tierdesk_store import Database
 
 Reader = Annotated[Principal, Depends(require("articles:read"))]
 # Written as a URL, twelve bytes a letter at the most, all of them together fit into the 64 KiB that the server reads.
-Words = Annotated[str, Query(max_length=2_500, description="Any words; nothing in them is an operator.")]
+Words = Annotated[str, Query(max_length=3_000, description="Any words; nothing in them is an operator.")]
 Before = Annotated[
     list[Annotated[str, StringConstraints(max_length=250)]],
-    Query(max_length=5, description="What was said before, the oldest first; it counts less than the question."),
+    Query(max_length=4, description="What was said before, the oldest first; it counts less than the question."),
 ]
 Audience = Annotated[Identifier | None, Query(description="Only articles written for `requester`, or for this tier.")]
 
