@@ -36,3 +36,10 @@ def cold_ground(tmp_path, postgres_url, amqp_url, broker) -> Ground:
 def ground(cold_ground, nursery) -> Ground:
     """The same, and processes that have imported everything when they start."""
     return replace(cold_ground, nursery=nursery)
+
+
+@pytest.fixture
+def own_ground(tmp_path, postgres_url, private_rabbit, nursery) -> Iterator[Ground]:
+    """A broker of this test alone, and the shared database server."""
+    with private_rabbit.broker.fresh_vhost() as url:
+        yield Ground(tmp_path, postgres_url, url, private_rabbit.broker, nursery=nursery)

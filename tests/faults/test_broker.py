@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
@@ -13,7 +12,7 @@ from bus.operators import vhost_of
 from tierdesk_contracts.names import EVENTS, event_pattern
 
 from .broker_access import SERVICE_QUEUES, Broker, pending, rebuild
-from .field import Field, Ground, Plan, running_field
+from .field import Field, Plan, running_field
 from .load import Book
 from .run import Work, run, wait_for
 
@@ -21,13 +20,6 @@ RETURN_SECONDS = 30.0
 DURABLE_SECONDS = 3.0
 REPORTED = event_pattern("intake.problem_reported.v1")
 CHANGED = event_pattern("ticket.changed.v1")
-
-
-@pytest.fixture
-async def own_ground(tmp_path, postgres_url, private_rabbit, nursery) -> AsyncIterator[Ground]:
-    """A broker of this test alone, and the shared database server."""
-    with private_rabbit.broker.fresh_vhost() as url:
-        yield Ground(tmp_path, postgres_url, url, private_rabbit.broker, nursery=nursery)
 
 
 @pytest.mark.faults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -138,13 +138,6 @@ async def test_a_machine_whose_clock_jumps_by_an_hour_and_back_says_nothing_earl
         account = await watch.settle()
     tell(f"{account.line()}, {len(jumps)} jumps of clocks, seed={SEED}")
     account.expect_nothing_amiss()
-
-
-@pytest.fixture
-async def own_ground(tmp_path, postgres_url, private_rabbit, nursery) -> AsyncIterator[Ground]:
-    """A broker of this test alone, and the shared database server."""
-    with private_rabbit.broker.fresh_vhost() as url:
-        yield Ground(tmp_path, postgres_url, url, private_rabbit.broker, nursery=nursery)
 
 
 @pytest.mark.faults

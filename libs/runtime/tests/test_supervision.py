@@ -9,7 +9,7 @@ import pytest
 from tierdesk_bus.port import BusUnavailableError
 from tierdesk_runtime import supervision
 from tierdesk_runtime.metrics import Metrics
-from tierdesk_runtime.supervision import SupervisedTask, wait_for_any, wait_unless
+from tierdesk_runtime.supervision import SupervisedTask, wait_unless
 
 
 @pytest.fixture(autouse=True)
@@ -138,14 +138,5 @@ async def test_an_event_ends_a_waiting_and_leaves_no_task_behind() -> None:
     event = asyncio.Event()
     event.set()
     await wait_unless(asyncio.sleep(60), event)
-    await asyncio.sleep(0)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-async def test_waiting_for_any_event_leaves_no_task_behind() -> None:
-    first, second = asyncio.Event(), asyncio.Event()
-    await wait_for_any(first, second, timeout_seconds=0.01)
-    second.set()
-    await wait_for_any(first, second)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}

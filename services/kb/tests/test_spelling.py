@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierdesk_kb.domain.matching import is_one_slip_away
-from tierdesk_kb.search.spelling import LONGEST, SHORTEST, Spelling
+from tierdesk_kb.domain.matching import SLIPS_FROM, is_one_slip_away
+from tierdesk_kb.search.spelling import LONGEST, Spelling
 
 word = st.text("abcd", min_size=1, max_size=7)
 
@@ -15,7 +15,7 @@ def test_an_unknown_word_finds_all_known_words_that_are_one_slip_away_and_no_oth
     for words in lists:
         spelling.add(words)
     known = {one for words in lists for one in words}
-    unknown = sought not in known and len(sought) >= SHORTEST
+    unknown = sought not in known and len(sought) >= SLIPS_FROM
     expected = {one for one in known if is_one_slip_away(sought, one)} if unknown else set()
     assert spelling.near(sought) == expected
 

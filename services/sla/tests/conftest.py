@@ -1,5 +1,7 @@
 """A policy with clocks of every kind, and a way to tell the story of a ticket."""
 
+import asyncio
+import importlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -313,3 +315,38 @@ async def bus(postgres_url: str) -> AsyncIterator[Bus]:
     await bus.declare(TOPOLOGY)
     yield bus
     await bus.close()
+
+
+class Standstill:
+    """A function of the service that stands still once it is done, with its transaction open."""
+
+    def __init__(self, function: Callable[..., Any], when: Callable[..., bool]) -> None:
+        self._function, self._when = function, when
+        self._reached, self._go_on = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, *given: Any) -> Any:
+        done = await self._function(*given)
+        if self._when(*given):
+            self._reached.set()
+            await self._go_on.wait()
+        return done
+
+    async def reached(self) -> None:
+        """Wait until it stands still."""
+        await asyncio.wait_for(self._reached.wait(), 10)
+
+    def go_on(self) -> None:
+        """Let it return."""
+        self._go_on.set()
+
+
+@pytest.fixture
+def stand_still(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Standstill]:
+    """Have a function, named as its callers have it, stand still when it was called with what fits."""
+
+    def put(module: str, name: str, when: Callable[..., bool] = lambda *_: True) -> Standstill:
+        standstill = Standstill(getattr(importlib.import_module(module), name), when)
+        monkeypatch.setattr(f"{module}.{name}", standstill)
+        return standstill
+
+    return put

@@ -16,7 +16,7 @@ from tierdesk_sla.handlers.moving import move_clocks
 from tierdesk_sla.handlers.pages import MOST_KEPT
 from tierdesk_sla.handlers.rebuilding import rebuild, swap
 from tierdesk_sla.store.policies import PolicyShelf
-from tierdesk_sla.store.rebuilding import exchange, lock_tickets
+from tierdesk_sla.store.rebuilding import lock_tickets
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import clock_rebuilt, ticket_change
 
@@ -324,26 +324,21 @@ async def test_a_swap_that_is_cut_short_goes_on_with_what_differs_still(owner, d
     assert [row for row in await beside(owner) if row["place"] == 1] == spoilt
 
 
-async def test_the_watcher_says_what_falls_due_of_other_tickets_while_a_page_is_swapped(owner, desk, tell, monkeypatch):
+async def test_the_watcher_says_what_falls_due_of_other_tickets_while_a_page_is_swapped(
+    owner, desk, tell, monkeypatch, stand_still
+):
     held, free = sorted([tell(ticket_id=uuid4()).begun() for _ in range(2)], key=lambda story: story.ticket_id)
     for story in (held, free):
         await desk.tell(story)
     async with owner.transaction() as tx:
         await tx.execute(update(clocks).where(clocks.c.place == 1).values(tier="nobody"))
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def dawdle(*given):
-        await exchange(*given)
-        reached.set()
-        await go_on.wait()
-
-    monkeypatch.setattr("tierdesk_sla.handlers.rebuilding.exchange", dawdle)
+    exchanging = stand_still("tierdesk_sla.handlers.rebuilding", "exchange")
     monkeypatch.setattr("tierdesk_sla.handlers.rebuilding.PAGE", 1)
     swapping = asyncio.create_task(swap(owner, PolicyShelf(), desk.clock, desk.identifiers, quiet))
-    await asyncio.wait_for(reached.wait(), 10)
+    await exchanging.reached()
     await desk.say_due(30)
     assert {envelope.subject for envelope in await desk.sent()} == {str(free.ticket_id)}
-    go_on.set()
+    exchanging.go_on()
     assert (await swapping).tickets == 2
     await desk.say_due(30)
     assert [envelope.subject for envelope in await desk.sent()] == [str(free.ticket_id), str(held.ticket_id)]

@@ -27,10 +27,8 @@ from tierdesk_sla.app import DEFINITION, TOPOLOGY
 from tierdesk_sla.handlers.moving import move_clocks
 from tierdesk_sla.handlers.rebuilding import rebuild, swap
 from tierdesk_sla.store.policies import PolicyShelf
-from tierdesk_sla.store.rebuilding import exchange, save_moves
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import ticket as tickets
-from tierdesk_sla.store.timelines import load_records
 from tierdesk_store import migrate
 
 HEARD = ("clock.warned.v1", "clock.breached.v1", "clock.retracted.v1")
@@ -234,7 +232,7 @@ async def count_blocked(database):
 
 
 async def test_a_ticket_whose_clocks_are_swapped_goes_on_from_what_was_put_in_place(
-    watcher, owner, story, messages_of, applied_message, policy, timeline_of, monkeypatch
+    watcher, owner, story, messages_of, applied_message, policy, timeline_of, stand_still
 ):
     """Its next message waits for the swap, and is applied to clocks that were not there when it came."""
     story.begun()
@@ -242,22 +240,15 @@ async def test_a_ticket_whose_clocks_are_swapped_goes_on_from_what_was_put_in_pl
     await watcher.clocks(story, state="running")
     async with owner.transaction() as tx:
         await tx.execute(delete(clocks).where(clocks.c.kind != "acceptance"))
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def dawdle(*given):
-        await exchange(*given)
-        reached.set()
-        await go_on.wait()
-
-    monkeypatch.setattr("tierdesk_sla.handlers.rebuilding.exchange", dawdle)
+    exchanging = stand_still("tierdesk_sla.handlers.rebuilding", "exchange")
     told = story.paused(10).answered(12).resolved(20)
     swapping = asyncio.create_task(swap(owner, PolicyShelf(), watcher.clock, Identifiers(), lambda *_: None))
-    await asyncio.wait_for(reached.wait(), 10)
+    await exchanging.reached()
     await watcher.send(*messages_of(told, first=4))
     async with asyncio.timeout(10):
         while not await count_blocked(owner):  # noqa: ASYNC110 - the consumer comes to wait in the database
             await asyncio.sleep(0.02)
-    go_on.set()
+    exchanging.go_on()
     assert (await swapping).tickets == 1
     wanted = timeline_of(told)
     shown = await watcher.settled(story, {"first_response": "met", "resolution": "met"}, wanted.clocks[1].ended_at)
@@ -266,7 +257,7 @@ async def test_a_ticket_whose_clocks_are_swapped_goes_on_from_what_was_put_in_pl
 
 
 async def test_while_many_tickets_are_moved_deadlines_are_said_in_time_and_messages_applied(
-    watcher, owner, tell, messages_of, applied_message, policy, monkeypatch
+    watcher, owner, tell, messages_of, applied_message, policy, monkeypatch, stand_still
 ):
     monkeypatch.setattr("tierdesk_sla.handlers.moving.PAGE", 20)
     stories = sorted([tell(ticket_id=uuid4()).begun(priority=3) for _ in range(400)], key=lambda one: one.ticket_id)
@@ -282,59 +273,45 @@ async def test_while_many_tickets_are_moved_deadlines_are_said_in_time_and_messa
         while await connection.scalar(select(func.count()).select_from(tickets)) < len(stories):  # noqa: ASYNC110 - it comes to pass in the database
             await asyncio.sleep(0.1)
 
-    reached, go_on = asyncio.Event(), asyncio.Event()
+    def is_half_way(_, moves):
+        return any(ticket_id == stories[200].ticket_id for (_, ticket_id), _ in moves)
 
-    async def dawdle(connection, moves):
-        """Half-way, until the others have gone on."""
-        await save_moves(connection, moves)
-        if any(ticket_id == stories[200].ticket_id for (_, ticket_id), _ in moves):
-            reached.set()
-            await go_on.wait()
-
-    monkeypatch.setattr("tierdesk_sla.handlers.moving.save_moves", dawdle)
+    saving = stand_still("tierdesk_sla.handlers.moving", "save_moves", is_half_way)
     began_at, pages = watcher.clock.now(), []
     moving = asyncio.create_task(
         move_clocks(
             owner, "main", longer, longer.version, began_at, dry_run=False, told=lambda *page: pages.append(page)
         )
     )
-    await asyncio.wait_for(reached.wait(), 10)
+    await saving.reached()
     watcher.clock.advance_to(stories[-1].at(61))
     await watcher.send(*messages_of(stories[-2].answered(5), first=4))
     words = await watcher.next_words(3)
     await watcher.clocks(stories[-2], state="met")
     assert not moving.done()
-    go_on.set()
+    saving.go_on()
     assert {word.subject for word in words} == {str(stories[-1].ticket_id)}
     assert (await moving).tickets == 400
     assert len(pages) >= 20
 
 
 async def test_a_deadline_of_a_page_that_is_held_is_said_when_the_page_is_done(
-    watcher, owner, story, messages_of, applied_message, policy, monkeypatch
+    watcher, owner, story, messages_of, applied_message, policy, stand_still
 ):
     story.begun()
     await watcher.send(applied_message(policy), *messages_of(story))
     await watcher.clocks(story, state="running")
     other = Policy.from_document(policy.document() | {"name": "Another"})
     await watcher.send(applied_message(other))
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def dawdle(*given):
-        records = await load_records(*given)
-        reached.set()
-        await go_on.wait()
-        return records
-
-    monkeypatch.setattr("tierdesk_sla.handlers.moving.load_records", dawdle)
+    loading = stand_still("tierdesk_sla.handlers.moving", "load_records")
     moving = asyncio.create_task(
         move_clocks(owner, "main", other, other.version, story.at(2), dry_run=False, told=lambda *_: None)
     )
-    await asyncio.wait_for(reached.wait(), 10)
+    await loading.reached()
     watcher.clock.advance_to(story.at(61))
     await asyncio.sleep(2)
     assert await watcher.heard.receive(1, timeout_seconds=0.1) == []
-    go_on.set()
+    loading.go_on()
     assert (await moving).tickets == 1
     words = await watcher.next_words(3)
     assert [word.type for word in words] == ["clock.warned.v1", "clock.warned.v1", "clock.breached.v1"]

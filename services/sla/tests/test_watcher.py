@@ -215,31 +215,25 @@ class Waiting(CutOff):
         return await super().depth(queue, namespace=namespace)
 
 
-@pytest.mark.parametrize("kind", [CutOff, Waiting])
-async def test_after_an_outage_an_alert_waits_as_long_as_what_was_held_up_may_need(desk, story, bus, monkeypatch, kind):
+@pytest.mark.parametrize(
+    ("kind", "settle_seconds", "away_seconds"),
+    [(CutOff, 0.1, 2.5), (Waiting, 0.1, 2.5), (CutOff, 1.5, 0.5)],
+    ids=["cut off", "waiting", "over before the alert has settled"],
+)
+async def test_after_an_outage_an_alert_waits_as_long_as_what_was_held_up_may_need(
+    desk, story, bus, monkeypatch, kind, settle_seconds, away_seconds
+):
     """Far longer than after a start: the router may send its events long after this process has its broker back."""
-    monkeypatch.setattr("tierdesk_sla.handlers.watcher.AFTER_OUTAGE_SECONDS", 3.0)
-    await desk.tell(story.begun())
-    desk.clock.advance_to(story.at(35))
-    cut_off, loop = kind(bus), asyncio.get_running_loop()
-    async with running(desk.watcher(cut_off, settle_seconds=0.1)):
-        await asyncio.sleep(2.5)
-        cut_off.away, back_at = False, loop.time()
-        await until(desk.words)
-        assert loop.time() - back_at >= 3.0
-    assert await desk.words() == FIRST_RESPONSE[:1]
-
-
-async def test_an_outage_that_is_over_before_the_alert_has_settled_is_noticed(desk, story, bus, monkeypatch):
     monkeypatch.setattr("tierdesk_sla.handlers.watcher.AFTER_OUTAGE_SECONDS", 4.0)
     await desk.tell(story.begun())
     desk.clock.advance_to(story.at(35))
-    cut_off, loop = CutOff(bus), asyncio.get_running_loop()
-    async with running(desk.watcher(cut_off, settle_seconds=1.5)):
-        await asyncio.sleep(0.5)
+    cut_off, loop = kind(bus), asyncio.get_running_loop()
+    async with running(desk.watcher(cut_off, settle_seconds=settle_seconds)):
+        await asyncio.sleep(away_seconds)
         cut_off.away, back_at = False, loop.time()
         await until(desk.words)
         assert loop.time() - back_at >= 4.0
+    assert await desk.words() == FIRST_RESPONSE[:1]
 
 
 async def test_a_watcher_that_is_started_again_after_a_failure_lets_alerts_settle_anew(desk, story, bus):

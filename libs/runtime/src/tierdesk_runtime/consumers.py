@@ -11,9 +11,10 @@ import structlog
 from tierdesk_bus.port import HOME, Bus, BusError
 from tierdesk_runtime.health import OK, Check, State
 from tierdesk_runtime.metrics import Metrics
-from tierdesk_runtime.supervision import SupervisedTask, wait_for_any
+from tierdesk_runtime.supervision import SupervisedTask
 from tierdesk_runtime.watched_bus import WatchedBus
 from tierdesk_store import Consumption, Database, Handler
+from tierdesk_store.pausing import wait_for_any
 
 STALE_SECONDS: Final = 30.0
 """A consumer that for so long got nothing from a queue that is not empty, or did not come round, is taken for dead."""

@@ -12,9 +12,9 @@ from prometheus_client.registry import Collector
 
 from tierdesk_runtime.consumers import QueueConsumer
 from tierdesk_runtime.metrics import Metrics
-from tierdesk_runtime.supervision import wait_for_any
 from tierdesk_store import Database, DatabaseUnavailableError, Relay
 from tierdesk_store.observation import outbox_state, parked_count, waiting_state
+from tierdesk_store.pausing import wait_for_any
 
 _ROUND_SECONDS: Final = 5.0
 _RECONCILE_SECONDS: Final = 60.0

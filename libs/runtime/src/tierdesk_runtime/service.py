@@ -23,10 +23,11 @@ from tierdesk_runtime.metrics import Metrics
 from tierdesk_runtime.observation import Observer
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
-from tierdesk_runtime.supervision import Run, SupervisedTask, wait_for_any
+from tierdesk_runtime.supervision import Run, SupervisedTask
 from tierdesk_runtime.tracing import start_tracing
 from tierdesk_store import Database, DatabaseUnavailableError, Handler, Relay, ServiceSchema, Sweep, service_url
 from tierdesk_store.observation import outbox_state
+from tierdesk_store.pausing import wait_for_any
 
 if TYPE_CHECKING:
     from tierdesk_runtime.spans import Tracing

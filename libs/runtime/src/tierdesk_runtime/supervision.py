@@ -11,6 +11,7 @@ import structlog
 from tierdesk_bus.port import BusError
 from tierdesk_runtime.metrics import Metrics
 from tierdesk_store import DatabaseUnavailableError
+from tierdesk_store.pausing import wait_for_any
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 10.0
@@ -87,16 +88,6 @@ async def wait_unless(work: Coroutine[Any, Any, None], *events: asyncio.Event) -
         await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
         if waiters[0].done():
             waiters[0].result()
-    finally:
-        for waiter in waiters:
-            waiter.cancel()
-
-
-async def wait_for_any(*events: asyncio.Event, timeout_seconds: float | None = None) -> None:
-    """Return when one of these is set, or the time is over."""
-    waiters = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiters, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for waiter in waiters:
             waiter.cancel()

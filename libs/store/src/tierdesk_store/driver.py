@@ -1,4 +1,4 @@
-"""How a connection to PostgreSQL is opened: the one place that knows the driver's options."""
+"""How a connection to PostgreSQL is opened and closed: the one place that knows the driver's options."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Final
 import asyncpg
 
 CONNECT_SECONDS: Final = 5.0
+CLOSE_SECONDS: Final = 2.0
 COMMAND_SECONDS: Final = 12.0
 """Longer than the server's own limit for a statement, so that the server normally speaks first."""
 
@@ -36,3 +37,13 @@ async def connect(url: str, *, schema: str, name: str) -> asyncpg.Connection[Any
         command_timeout=COMMAND_SECONDS,
         server_settings={**_SETTINGS, "application_name": name[:63], "search_path": f'"{schema}"'},
     )
+
+
+async def close(connection: asyncpg.Connection[Any]) -> None:
+    """Close a connection, by force when it does not close within 2 seconds; one that is closed already stays so."""
+    if connection.is_closed():
+        return
+    try:
+        await connection.close(timeout=CLOSE_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError):
+        connection.terminate()

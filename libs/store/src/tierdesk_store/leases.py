@@ -50,14 +50,11 @@ class PartitionLocks:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection, by force when it does not close within 2 seconds."""
+        """Close the connection, as `driver.close` does."""
         self.owned = []
         connection, self._connection = self._connection, None
-        if connection is not None and not connection.is_closed():
-            try:
-                await connection.close(timeout=2)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError):
-                connection.terminate()
+        if connection is not None:
+            await driver.close(connection)
 
     @property
     def connection(self) -> asyncpg.Connection[Any]:

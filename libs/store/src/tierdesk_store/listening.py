@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any, Final
-
-import asyncpg
+from typing import Final
 
 from tierdesk_store import driver
 from tierdesk_store.database import Database
 from tierdesk_store.errors import as_unavailable
-from tierdesk_store.pausing import pause
+from tierdesk_store.pausing import pause, wait_for_any
 
 CHECK_SECONDS: Final = 5.0
 """How often the connection is tried: one that a network has dropped without a word tells of nothing either."""
@@ -62,34 +59,15 @@ class Listener:
             self._tell(listening=True)
             self._pause_seconds = 0.0
             while not stop.is_set():
-                await _wait_for_either(stop, over, timeout_seconds=CHECK_SECONDS)
+                await wait_for_any(stop, over, timeout_seconds=CHECK_SECONDS)
                 if stop.is_set():
                     break
                 await connection.execute("SELECT 1", timeout=CHECK_SECONDS)  # raises when it is over
         finally:
             self._tell(listening=False)
-            await _close(connection)
+            await driver.close(connection)
 
     def _tell(self, *, listening: bool) -> None:
         if self.is_listening != listening:
             self.is_listening = listening
             self._hear(None)
-
-
-async def _wait_for_either(one: asyncio.Event, other: asyncio.Event, *, timeout_seconds: float) -> None:
-    waiters = [asyncio.ensure_future(event.wait()) for event in (one, other)]
-    try:
-        await asyncio.wait(waiters, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for waiter in waiters:
-            waiter.cancel()
-
-
-async def _close(connection: asyncpg.Connection[Any]) -> None:
-    if connection.is_closed():
-        return
-    try:
-        with contextlib.suppress(asyncpg.InterfaceError):
-            await connection.close(timeout=2)
-    except (asyncpg.PostgresError, asyncpg.InternalClientError, OSError, TimeoutError):
-        connection.terminate()

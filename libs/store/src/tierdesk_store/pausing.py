@@ -1,4 +1,4 @@
-"""Pauses that an event cuts short."""
+"""Pauses that events cut short."""
 
 from __future__ import annotations
 
@@ -13,3 +13,13 @@ async def pause(seconds: float, *, unless: asyncio.Event) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def wait_for_any(*events: asyncio.Event, timeout_seconds: float | None = None) -> None:
+    """Return when one of these is set, or the time is over."""
+    waiters = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiters, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()

@@ -22,9 +22,9 @@ from tierdesk_bus.port import Topology
 from tierdesk_contracts.names import VENDOR_WORK, vendor_namespace
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
-from tierdesk_runtime.supervision import wait_for_any
 from tierdesk_runtime.webhook_secrets import WebhookSecrets
 from tierdesk_store import ServiceSchema
+from tierdesk_store.pausing import wait_for_any
 
 TOPOLOGY: Final = Topology()
 """Nothing of its own: the router declares what a vendor's namespace holds."""

@@ -15,9 +15,9 @@ from tierdesk_bridge.domain.schedule import rest_after
 from tierdesk_bridge.sending.posting import Poster
 from tierdesk_bridge.store.deliveries import Claim, claim_due, count_all, forget_delivered, write_step
 from tierdesk_bridge.store.endpoints import disable_endpoint, let_rest, note_failure, note_success
-from tierdesk_runtime.supervision import wait_for_any
 from tierdesk_runtime.webhook_secrets import WebhookSecrets, vendor_source
 from tierdesk_store import Database, DatabaseUnavailableError, Transaction, is_redo
+from tierdesk_store.pausing import wait_for_any
 
 _LOOK_SECONDS: Final = 1.0
 _COUNT_SECONDS: Final = 5.0

@@ -21,6 +21,8 @@ DOCUMENTED_FROM: Final = 0.6
 """The score from which an article documents a problem, where the policy names no threshold."""
 TOLD_FROM: Final = 0.2
 """The score from which a match is worth telling."""
+SLIPS_FROM: Final = 4
+"""Letters that a word must have for a slip to be forgiven."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
 
-from tierdesk_kb.domain.matching import score, weigh
+from tierdesk_kb.domain.matching import SLIPS_FROM, score, weigh
 from tierdesk_kb.search.vocabulary import Vocabulary
-
-SLIPS_FROM: Final = 4
-"""Letters that a word must have for a slip to be forgiven."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Final
 
 from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
 
-from tierdesk_kb.domain.matching import Match, score, weigh
+from tierdesk_kb.domain.matching import SLIPS_FROM, Match, score, weigh
 from tierdesk_kb.search.analysis import distinct, stems, words
-from tierdesk_kb.search.fit import SLIPS_FROM, ArticleFit, ArticleWords, as_written
+from tierdesk_kb.search.fit import ArticleFit, ArticleWords, as_written
 from tierdesk_kb.search.spelling import Spelling
 from tierdesk_kb.search.vocabulary import Vocabulary
 from tierdesk_kb.search.wording import MOST_WORDS, Wording

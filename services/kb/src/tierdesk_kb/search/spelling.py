@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-SHORTEST: Final = 4
+from tierdesk_kb.domain.matching import SLIPS_FROM
+
 LONGEST: Final = 20
-"""Letters of the words that are taken for slips of the pen."""
+"""Letters that a word may have to be taken for a slip of the pen here."""
 _MOST_LETTERS: Final = 64
 """Letters that are tried in a word's place; a vocabulary of more, as of Chinese, leaves its rare ones out."""
 
@@ -36,7 +37,7 @@ class Spelling:
 
     def near(self, word: str) -> set[str]:
         """The known words that `word` may be a slip of; none for a word that is known, too short or too long for it."""
-        if word in self._words or not SHORTEST <= len(word) <= LONGEST:
+        if word in self._words or not SLIPS_FROM <= len(word) <= LONGEST:
             return set()
         return {other for other in _slips(word, self._letters) if other in self._words}
 
