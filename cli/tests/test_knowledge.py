@@ -155,7 +155,7 @@ def test_files_that_belong_together_are_asked_for(tierdesk, collection, tmp_path
     [("kb_ibmcloud/corpus.jsonl.gz", "kb_ibmcloud/queries.jsonl.gz", "kb_ibmcloud/qrels.tsv"), ("kb_askubuntu/AskUbuntuCorpus.json",)],
     ids=["cloud", "ubuntu"],
 )  # fmt: skip
-def test_on_public_judgments_the_search_is_at_or_above_bm25(tierdesk, files):
+def test_on_public_judgments_the_search_is_at_or_above_bm25(tierdesk, capsys, files):
     """Each row of ours holds at least the nDCG, recall and MRR of BM25's, but for a hundredth."""
     names = ("--corpus", "--queries", "--qrels")
     done = tierdesk(
@@ -165,6 +165,9 @@ def test_on_public_judgments_the_search_is_at_or_above_bm25(tierdesk, files):
         [cell.strip() for cell in line.strip("│").split("│")] for line in done.out.splitlines() if line.startswith("│")
     ]
     figures = {(row[0], row[1]): [float(cell) for cell in row[3:6]] for row in rows}
+    judged = {row[2] for row in rows}
+    with capsys.disabled():
+        print(f"\n{files[0]}: {' '.join(judged)} judged questions")  # noqa: T201 - says how many ran
     ways = {way for way, _ in figures}
     assert len(ways) >= 2
     for way in ways:
