@@ -195,7 +195,7 @@ class Door:
         now = datetime.now(UTC)
         keys, tickets, raws, rows, answers = [], [], [], [], []
         for key, body, event, _ in group:
-            ticket, reference = uuid7(), f"TD-{secrets.token_hex(4).upper()}"
+            ticket, reference = uuid7(), f"TD-{secrets.token_hex(5).upper()}"
             answer = f'{{"ticket":"{ticket}","reference":"{reference}","status":"accepted"}}'
             row = opening(event, str(ticket), reference)
             keys.append((TENANT, "events", key, hashlib.sha256(body).digest(), answer, ticket, reference, now))
