@@ -21,6 +21,11 @@ Document = dict[str, Any]
 PROBLEM: Document = {"type": "problem_reported", "requester": {"party": "ann"}, "title": "No mail", "text": "None"}
 CALL: Document = {"event": "newCall", "direction": "in", "callId": "c-1", "from": "491", "to": "493"}
 ARTICLE: Document = {"title": "Unjam", "body": "Open the lid"}
+SOLVED: Document = {
+    "id": "01890000-0000-7000-8000-0000000000a0",
+    "article_id": "01890000-0000-7000-8000-0000000000a0",
+}
+SYNONYMS: Document = {"based_on": 0, "languages": {"en": [["wifi", "wireless network"]]}}
 POLICY: Document = {
     "name": "Desk",
     "tiers": [{"id": "l1"}],
@@ -113,6 +118,8 @@ POINTS = {
         Point("POST", f"{HOOK}/enable", {}, "", ignores_bodies=True),
         Point("POST", f"{HOOK}/deliveries/{{delivery}}/retry", {}, "", ignores_bodies=True),
         Point("DELETE", HOOK, {}, "", ignores_bodies=True),
+        Point("POST", "/v1/suggest/solved", SOLVED, "article_id", read=NO_SUCH_TICKET),
+        Point("PUT", "/v1/synonyms", SYNONYMS, "languages", read=frozenset({200, 409})),
         Point("POST", "/v1/articles/{article_id}/publish", {}, "", ignores_bodies=True),
         Point("POST", "/v1/articles/{article_id}/retire", {}, "", ignores_bodies=True),
     )

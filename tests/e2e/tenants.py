@@ -43,6 +43,8 @@ POLICY = {
     "rules": [{"id": "boss", "vip": True, "priority": 1, "because": f"Because of {CANARY}"}],
 }
 OPENED = {"title": f"Jams {CANARY}", "why": f"Seen by {CANARY}", "environment": CANARY}
+SOLVED_ID = "01890000-0000-7000-8000-0000000000a1"
+SYNONYMS = {"based_on": 0, "languages": {"en": [[CANARY, "lever"]]}}
 ARTICLE = {"title": f"Unjam {CANARY}", "body": f"Open the {CANARY} lid", "keywords": [CANARY], "audience": "requester"}
 PROBLEM = {
     "type": "problem_reported",
@@ -273,6 +275,17 @@ def _write(_first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call("/v1/articles", json.dumps({"title": "Unjam", "body": "Open the lid"}).encode(), JSON)
 
 
+def _solve(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for article in first.articles:
+        body = json.dumps({"id": SOLVED_ID, "article_id": article}).encode()
+        yield Call("/v1/suggest/solved", body, JSON, refused=True)
+
+
+def _synonyms(_first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"based_on": 0, "languages": {"en": [["mine", "own"]]}}).encode()
+    yield Call("/v1/synonyms", body, JSON)
+
+
 def _problem(tail: str = "", **body: Any) -> Plan:
     """Something of the first tenant's problem."""
 
@@ -299,6 +312,8 @@ def _open_problem(first: First, _desk: WholeDesk) -> Iterator[Call]:
 
 
 PLANS: dict[tuple[str, str], Plan] = {
+    # First: what the other tenant itself looks for in vain further down stands there afterwards.
+    ("GET", "/v1/articles/unanswered"): plain("/v1/articles/unanswered?limit=500"),
     ("GET", "/v1/problems"): _problems,
     ("POST", "/v1/problems"): _open_problem,
     ("GET", "/v1/problems/{problem}"): _problem(),
@@ -334,13 +349,17 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/clocks/{ticket}"): _clocks(),
     ("GET", "/v1/clocks/{ticket}/explanation"): _clocks("/explanation"),
     ("GET", "/v1/clocks/{ticket}/timeline.svg"): _clocks("/timeline.svg"),
-    ("GET", "/v1/articles"): _found("/v1/articles"),
+    ("GET", "/v1/articles/search"): _found("/v1/articles/search"),
     ("POST", "/v1/articles"): _write,
     ("GET", "/v1/articles/{article_id}"): _article,
     ("PUT", "/v1/articles/{article_id}"): _revise,
     ("POST", "/v1/articles/{article_id}/publish"): _on_article("publish"),
     ("POST", "/v1/articles/{article_id}/retire"): _on_article("retire"),
     ("GET", "/v1/suggest"): _found("/v1/suggest"),
+    ("POST", "/v1/suggest/solved"): _solve,
+    ("GET", "/v1/insight/deflection"): plain("/v1/insight/deflection"),
+    ("GET", "/v1/synonyms"): plain("/v1/synonyms"),
+    ("PUT", "/v1/synonyms"): _synonyms,
 }
 SILENT = {
     ("GET", "/v1/tickets/summary"),

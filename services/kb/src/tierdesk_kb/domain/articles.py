@@ -17,12 +17,13 @@ class ArticleState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a revision says. `audience` is `requester` or the tier that it is written for."""
+    """What a revision says, and in which language (ISO 639-1). `audience` is `requester` or the tier that it is written for."""
 
     title: str
     body: str
     audience: str = "requester"
     keywords: tuple[str, ...] = ()
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tierdesk_contracts.vocabulary import Identifier, Line, Text
 from tierdesk_kb.domain.articles import ArticleState, Content
+from tierdesk_kb.search.highlights import Piece
 from tierdesk_kb.store.articles import Written
 
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$", description="A language, by its code of ISO 639-1.")]
 _Keyword = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00]+$")]
 
 
@@ -26,10 +28,11 @@ class ArticleText(BaseModel):
         tuple[_Keyword, ...],
         Field(max_length=50, description="Words that people use for it, beside those of the title."),
     ] = ()
+    language: Language = "en"
 
     def content(self) -> Content:
         """The content that this is."""
-        return Content(self.title, self.body, self.audience, self.keywords)
+        return Content(self.title, self.body, self.audience, self.keywords, language=self.language)
 
 
 class ArticleRevision(ArticleText):
@@ -50,8 +53,19 @@ class ArticleView(BaseModel):
     body: str
     audience: str
     keywords: tuple[str, ...]
+    language: str
     author: str
     written_at: AwareDatetime
+
+
+class Highlights(BaseModel):
+    """Which words were looked for: the whole title, and of the body the piece that has most of them.
+
+    Plain text in pieces, to be put together one after the other: what is to be shown in HTML is to be escaped first.
+    """
+
+    title: tuple[Piece, ...]
+    body: tuple[Piece, ...]
 
 
 class FoundArticle(BaseModel):
@@ -61,14 +75,20 @@ class FoundArticle(BaseModel):
     title: str
     body: str
     audience: str
+    language: str
     revision: int
     weight: float
+    highlights: Highlights
 
 
 class FoundArticles(BaseModel):
-    """A page of hits, best first. A page may be shorter than asked for where hits were retired a moment ago."""
+    """A page of hits, best first. A page may be shorter than asked for where hits were retired a moment ago.
+
+    `next_offset` is that of the next page; null after the last.
+    """
 
     articles: tuple[FoundArticle, ...]
+    next_offset: int | None
 
 
 class Suggestion(BaseModel):
@@ -98,6 +118,7 @@ def view_article(written: Written) -> ArticleView:
         body=content.body,
         audience=content.audience,
         keywords=content.keywords,
+        language=content.language,
         author=written.author,
         written_at=written.written_at,
     )

@@ -76,6 +76,7 @@ async def add_revision(
             body=content.body,
             audience=content.audience,
             keywords=list(content.keywords),
+            language=content.language,
             author=author,
             written_at=at,
         )
@@ -101,7 +102,7 @@ async def save_article(connection: AsyncConnection, article: Article, at: dateti
         "changed_at": at,
     }
     if visible:
-        position = (await connection.execute(_NEXT_POSITION, {"tenant": article.tenant})).scalar_one()
+        position = await take_position(connection, article.tenant)
         values["position"] = position
         if article.state is ArticleState.PUBLISHED:
             await add_publication(connection, article.tenant, article.id, position)
@@ -140,6 +141,11 @@ async def read_published(
     return {row["id"]: _written_row(row) for row in rows}
 
 
+async def take_position(connection: AsyncConnection, tenant: str) -> int:
+    """The tenant's next position. Whoever takes another waits until this transaction ends."""
+    return int((await connection.execute(_NEXT_POSITION, {"tenant": tenant})).scalar_one())
+
+
 async def read_positions(connection: AsyncConnection) -> dict[str, int]:
     """The last position of each tenant."""
     rows = await connection.execute(select(counter.c.tenant, counter.c.position))
@@ -155,7 +161,7 @@ async def read_changes(connection: AsyncConnection, tenant: str, after: int) -> 
         statement = (
             select(
                 articles.c.position, articles.c.id, articles.c.state, revisions.c.title, revisions.c.body,
-                revisions.c.audience, revisions.c.keywords,
+                revisions.c.audience, revisions.c.keywords, revisions.c.language,
             )
             .join(
                 revisions,
@@ -177,7 +183,7 @@ async def read_changes(connection: AsyncConnection, tenant: str, after: int) -> 
 def _written() -> Select[Any]:
     return select(
         articles, revisions.c.revision.label("written_revision"), revisions.c.title, revisions.c.body,
-        revisions.c.audience, revisions.c.keywords, revisions.c.author, revisions.c.written_at,
+        revisions.c.audience, revisions.c.keywords, revisions.c.language, revisions.c.author, revisions.c.written_at,
     ).join(
         revisions, (revisions.c.tenant == articles.c.tenant) & (revisions.c.article_id == articles.c.id)
     )  # fmt: skip
@@ -203,4 +209,4 @@ def _change(row: RowMapping) -> VisibleChange:
 
 
 def _content(row: RowMapping | Mapping[str, Any]) -> Content:
-    return Content(row["title"], row["body"], row["audience"], tuple(row["keywords"]))
+    return Content(row["title"], row["body"], row["audience"], tuple(row["keywords"]), language=row["language"])

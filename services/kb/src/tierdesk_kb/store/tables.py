@@ -36,6 +36,7 @@ revision = Table(
     Column("body", Text, nullable=False),
     Column("audience", Text, nullable=False),
     Column("keywords", ARRAY(Text), nullable=False),
+    Column("language", Text, nullable=False, server_default="en"),
     Column("author", Text, nullable=False),
     Column("written_at", DateTime(timezone=True), nullable=False),
 )
@@ -107,3 +108,39 @@ publication = Table(
     Column("after", Uuid, nullable=False),
 )
 """Published revisions, by their position, for which the open tickets after this one are still to be looked at."""
+
+synonyms = Table(
+    "synonyms",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("groups", JSONB, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False),
+)
+"""Terms that mean the same, by language. Their `position` makes every process look, as that of an article does."""
+
+unanswered = Table(
+    "unanswered",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("question", Text, primary_key=True),
+    Column("searches", BigInteger, nullable=False),
+    Column("suggestions", BigInteger, nullable=False),
+    Column("first_at", DateTime(timezone=True), nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Index("unanswered_last_at", "last_at"),
+)
+"""Questions for which nothing was found, and how often."""
+
+deflection = Table(
+    "deflection",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("article_id", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("deflection_at", "tenant", "at"),
+)
+"""Problems that an article solved before they became tickets, by the identifier that the caller gave."""
