@@ -61,8 +61,9 @@ class IndexFollower:
                 str(change.article_id),
                 change.content.title,
                 change.content.keywords,
-                change.content.body,
+                change.content.text,
                 change.content.audience,
+                change.content.kind.value,
             )
             for change in changes
             if change.content is not None

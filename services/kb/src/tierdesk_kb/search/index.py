@@ -43,6 +43,7 @@ class IndexedArticle:
     keywords: tuple[str, ...]
     body: str
     audience: str
+    kind: str = "faq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +255,7 @@ def _schema() -> Schema:
     builder = SchemaBuilder()
     builder.add_text_field("article_id", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("audience", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("kind", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("title", stored=True, tokenizer_name="stems", index_option="freq")
     builder.add_text_field("head", stored=True, tokenizer_name="stems", index_option="freq")
     builder.add_text_field("stems", stored=True, tokenizer_name="stems", index_option="freq")
@@ -266,6 +268,7 @@ def _document(article: IndexedArticle) -> Document:
     document = Document()
     document.add_text("article_id", article.article_id)
     document.add_text("audience", article.audience)
+    document.add_text("kind", article.kind)
     document.add_text("title", article.title)
     document.add_text("head", head)
     document.add_text("stems", f"{head}\n{article.body}")
