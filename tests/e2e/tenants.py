@@ -369,7 +369,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/articles/worklist"): _worklist,
     ("GET", "/v1/articles/{article_id}/revisions"): _on_article("revisions"),
     ("GET", "/v1/articles/{article_id}/revisions/{revision}"): _on_article("revisions/1"),
-    ("GET", "/v1/articles/{article_id}/diff"): _on_article("diff?from=1&to=1"),
+    ("GET", "/v1/articles/{article_id}/diff"): _on_article("diff?from=1&to=2"),
     ("POST", "/v1/articles/{article_id}/submit"): _on_article("submit"),
     ("POST", "/v1/articles/{article_id}/withdraw"): _on_article("withdraw"),
     ("POST", "/v1/articles/{article_id}/send-back"): _send_back,

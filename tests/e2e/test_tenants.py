@@ -55,6 +55,9 @@ def first(whole_desk: WholeDesk) -> First:
             found.articles.append(article)
             if publish:
                 assert client.post(f"/v1/articles/{article}/publish").status_code == 200
+            written = {name: text for name, text in ARTICLE.items() if name not in {"owner", "review_at"}}
+            revised = written | {"body": f"Close the {CANARY} lid", "based_on": 1}
+            assert client.put(f"/v1/articles/{article}", json=revised).status_code == 200
         category = f"cat-{CANARY}"
         known = {"json": PROBLEM | {"category": category}}
         wait_until(lambda: client.post("/v1/events", **known).status_code == 202, "intake knows the policy")

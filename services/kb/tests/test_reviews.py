@@ -73,6 +73,7 @@ async def test_an_article_keeps_all_that_its_author_told(desk):
         ("attachments", [{"url": "https://x.example/"}], "attachments.0.name"),
         ("owner", "", "owner"),
         ("review_at", "2026-01-01", "review_at"),
+        ("review_at", 0, "review_at"),
         ("review_at", "9999-01-01T00:00:00Z", "review_at"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
@@ -23,6 +23,9 @@ from tierdesk_runtime.http import json_body
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import Database
 
+_ONE: Final = "/{article_id:uuid}"
+"""No word is taken for an identifier: beside articles there are `/worklist` and others, with methods of their own."""
+
 
 def article_routes(
     database: Database, publisher: Publisher, identifiers: Identifiers, poke: Callable[[], None]
@@ -39,7 +42,7 @@ def article_routes(
 
 
 def _add_reading(router: APIRouter, database: Database) -> None:
-    @router.get("/{article_id}")
+    @router.get(_ONE)
     async def read(article_id: UUID, principal: Reader, *, published: bool = False) -> ArticleView:
         """The newest revision of an article, or with `published` the one that readers see."""
         async with database.read() as connection:
@@ -70,7 +73,7 @@ def _add_writing(router: APIRouter, database: Database, publisher: Publisher, id
         response.headers["Location"] = f"/v1/articles/{article.id}"
         return view
 
-    @router.put("/{article_id}")
+    @router.put(_ONE)
     async def revise(
         article_id: UUID, principal: Writer, text: Annotated[ArticleRevision, Depends(json_body(ArticleRevision))]
     ) -> ArticleView:
@@ -82,7 +85,7 @@ def _add_writing(router: APIRouter, database: Database, publisher: Publisher, id
             await save_article(tx.connection, article, publisher.now(), visible=False)
             return await view_newest(tx, article)
 
-    @router.patch("/{article_id}")
+    @router.patch(_ONE)
     async def care(
         article_id: UUID, principal: Writer, told: Annotated[ArticleCare, Depends(json_body(ArticleCare))]
     ) -> ArticleView:

@@ -75,7 +75,7 @@ class TaskPage(BaseModel):
 
 
 def add_worklist_route(router: APIRouter, database: Database, publisher: Publisher) -> None:
-    """Add the endpoint; before those that take any word for an article's identifier."""
+    """Add the endpoint."""
 
     @router.get("/worklist")
     async def worklist(

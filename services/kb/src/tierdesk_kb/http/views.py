@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Strict, ValidationInfo, field_validator
 
 from tierdesk_contracts.vocabulary import Identifier, Instant, Line, Name, Text
 from tierdesk_kb.domain.articles import ArticleState, Attachment, Content, Kind, ReviewStep
@@ -21,6 +21,8 @@ _WebAddress = Annotated[
         description="An https address. It is told to readers, and never asked.",
     ),
 ]
+_Day = Annotated[Instant, Strict()]
+"""As text: a number is no date to whom reads the schema."""
 _VIDEO_LINKED: Final[dict[str, Any]] = {
     "anyOf": [
         {"properties": {"kind": {"enum": [kind.value for kind in Kind if kind is not Kind.VIDEO]}}},
@@ -91,7 +93,7 @@ class NewArticle(ArticleText):
     """An article, and who answers for it."""
 
     owner: Annotated[Name | None, Field(description="Who answers for it.")] = None
-    review_at: Annotated[Instant | None, Field(description="Until when somebody is to look at it again.")] = None
+    review_at: Annotated[_Day | None, Field(description="Until when somebody is to look at it again.")] = None
 
 
 class ArticleCare(BaseModel):
@@ -100,7 +102,7 @@ class ArticleCare(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     owner: Name | None = None
-    review_at: Instant | None = None
+    review_at: _Day | None = None
 
 
 class ArticleRevision(ArticleText):
