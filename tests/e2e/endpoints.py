@@ -86,6 +86,7 @@ MORE_THAN_DOCUMENTED = frozenset({"an unknown field", "80,000 unknown fields", "
 TEXTS_IN_YAML = frozenset({"NaN", "Infinity", "1e400", "beyond 64 bits"})
 """A policy is YAML, where a plain word is a text unless it is a number."""
 NO_SUCH_TICKET = frozenset({404})
+NOT_IN_REVIEW = frozenset({409})
 POINTS = {
     f"{point.method} {point.path}": point
     for point in (
@@ -95,6 +96,8 @@ POINTS = {
         Point("PUT", "/v1/policy", POLICY, "name", "application/yaml", takes=TEXTS_IN_YAML),
         Point("POST", "/v1/articles", ARTICLE, "title"),
         Point("PUT", "/v1/articles/{article_id}", ARTICLE | {"based_on": 1}, "title"),
+        Point("PATCH", "/v1/articles/{article_id}", {"owner": "ann"}, "owner"),
+        Point("POST", "/v1/articles/{article_id}/send-back", {"reason": "Too short"}, "reason", read=NOT_IN_REVIEW),
         Point(
             "POST",
             "/v1/tickets/{ticket}/merge",
@@ -122,6 +125,8 @@ POINTS = {
         Point("PUT", "/v1/synonyms", SYNONYMS, "languages", read=frozenset({200, 409})),
         Point("POST", "/v1/articles/{article_id}/publish", {}, "", ignores_bodies=True),
         Point("POST", "/v1/articles/{article_id}/retire", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/articles/{article_id}/submit", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/articles/{article_id}/withdraw", {}, "", ignores_bodies=True),
     )
 }
 TAKING = {name: point for name, point in POINTS.items() if not point.ignores_bodies}

@@ -45,7 +45,18 @@ POLICY = {
 OPENED = {"title": f"Jams {CANARY}", "why": f"Seen by {CANARY}", "environment": CANARY}
 SOLVED_ID = "01890000-0000-7000-8000-0000000000a1"
 SYNONYMS = {"based_on": 0, "languages": {"en": [[CANARY, "lever"]]}}
-ARTICLE = {"title": f"Unjam {CANARY}", "body": f"Open the {CANARY} lid", "keywords": [CANARY], "audience": "requester"}
+ARTICLE = {
+    "title": f"Unjam {CANARY}",
+    "body": f"Open the {CANARY} lid",
+    "keywords": [CANARY],
+    "audience": "requester",
+    "kind": "how-to",
+    "steps": [f"Lift the {CANARY}"],
+    "attachments": [{"name": f"Picture {CANARY}", "url": f"https://files.example/{CANARY}"}],
+    "video": f"https://films.example/{CANARY}",
+    "owner": CANARY,
+    "review_at": "2026-01-02T09:00:00Z",
+}
 PROBLEM = {
     "type": "problem_reported",
     "requester": {
@@ -256,6 +267,22 @@ def _revise(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/articles/{article}", body, JSON, refused=True) for article in first.articles)
 
 
+def _care(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"owner": "mine"}).encode()
+    yield from (Call(f"/v1/articles/{article}", body, JSON, refused=True) for article in first.articles)
+
+
+def _send_back(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"reason": "mine"}).encode()
+    yield from (Call(f"/v1/articles/{article}/send-back", body, JSON, refused=True) for article in first.articles)
+
+
+def _worklist(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for query in ("", "?limit=500", "?state=draft", f"?owner={CANARY}", "?overdue=true", f"?tenant={OWN}"):
+        yield Call(f"/v1/articles/worklist{query}")
+    yield from (Call(f"/v1/articles/worklist?after={article}") for article in first.articles)
+
+
 def _on_article(verb: str) -> Plan:
     def plan(first: First, _desk: WholeDesk) -> Iterator[Call]:
         yield from (Call(f"/v1/articles/{article}/{verb}", refused=True) for article in first.articles)
@@ -353,6 +380,14 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("POST", "/v1/articles"): _write,
     ("GET", "/v1/articles/{article_id}"): _article,
     ("PUT", "/v1/articles/{article_id}"): _revise,
+    ("PATCH", "/v1/articles/{article_id}"): _care,
+    ("GET", "/v1/articles/worklist"): _worklist,
+    ("GET", "/v1/articles/{article_id}/revisions"): _on_article("revisions"),
+    ("GET", "/v1/articles/{article_id}/revisions/{revision}"): _on_article("revisions/1"),
+    ("GET", "/v1/articles/{article_id}/diff"): _on_article("diff?from=1&to=2"),
+    ("POST", "/v1/articles/{article_id}/submit"): _on_article("submit"),
+    ("POST", "/v1/articles/{article_id}/withdraw"): _on_article("withdraw"),
+    ("POST", "/v1/articles/{article_id}/send-back"): _send_back,
     ("POST", "/v1/articles/{article_id}/publish"): _on_article("publish"),
     ("POST", "/v1/articles/{article_id}/retire"): _on_article("retire"),
     ("GET", "/v1/suggest"): _found("/v1/suggest"),

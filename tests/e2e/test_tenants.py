@@ -57,6 +57,9 @@ def first(whole_desk: WholeDesk) -> First:
             found.articles.append(article)
             if publish:
                 assert client.post(f"/v1/articles/{article}/publish").status_code == 200
+            written = {name: text for name, text in ARTICLE.items() if name not in {"owner", "review_at"}}
+            revised = written | {"body": f"Close the {CANARY} lid", "based_on": 1}
+            assert client.put(f"/v1/articles/{article}", json=revised).status_code == 200
         solved = {"id": SOLVED_ID, "article_id": found.articles[0]}
         assert client.post("/v1/suggest/solved", json=solved).status_code == 201
         assert client.put("/v1/synonyms", json=SYNONYMS).status_code == 200

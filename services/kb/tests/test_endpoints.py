@@ -173,6 +173,23 @@ async def test_articles_are_found_for_any_of_several_audiences(client, key_of):
     assert await found(client, key_of(), words, audience="l4") == []
 
 
+async def test_articles_are_found_by_their_kinds(base, client, key_of):
+    for kind in ("faq", "how-to", "known-error", "manual"):
+        article = await write(client, key_of(), title=f"Okapi {kind}", kind=kind, steps=["Lead the walrus away"])
+        await client.post(f"/v1/articles/{article['id']}/publish", headers=key_of())
+    await base.index()
+    assert len(await found(client, key_of(), "okapi")) == 4
+    assert await found(client, key_of(), "okapi", kind="how-to") == ["Okapi how-to"]
+    assert sorted(await found(client, key_of(), "okapi", kind=["manual", "faq"])) == ["Okapi faq", "Okapi manual"]
+    assert await found(client, key_of(), "okapi", kind="faq", audience="l1") == []
+    answer = await client.get("/v1/articles/search", params={"q": "walrus", "kind": "manual"}, headers=key_of())
+    (hit,) = answer.json()["articles"]
+    assert hit["kind"] == "manual"
+    assert {"text": "walrus", "found": True} in hit["highlights"]["body"]
+    refused = await client.get("/v1/articles/search", params={"q": "okapi", "kind": "novel"}, headers=key_of())
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "query.kind.0")
+
+
 async def test_a_page_tells_where_the_next_begins(client, key_of):
     offset, seen = 0, []
     while offset is not None:
@@ -269,6 +286,10 @@ async def test_a_bad_question_gets_a_problem(client, key_of):
 
 
 async def test_an_unknown_article_is_a_problem(client, key_of):
-    for path, status in ((f"/v1/articles/{uuid4()}", 404), ("/v1/articles/nothing", 422)):
+    for path, status in (
+        (f"/v1/articles/{uuid4()}", 404),
+        ("/v1/articles/nothing", 404),
+        ("/v1/articles/nothing/revisions", 422),
+    ):
         answer = await client.get(path, headers=key_of())
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

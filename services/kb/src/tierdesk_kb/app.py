@@ -45,7 +45,6 @@ async def build(parts: Parts) -> Service:
     follower = IndexFollower(parts.database, library)
     app = create_app(title="Tierdesk knowledge", ring=parts.ring, settings=parts.settings)
     unanswered = UnansweredQuestions(parts.database, publisher)
-    # Before the articles, which would take their names for identifiers.
     app.include_router(search_routes(parts.database, library, unanswered.note))
     app.include_router(insight_routes(parts.database, publisher))
     app.include_router(synonym_routes(parts.database, publisher, follower.poke))

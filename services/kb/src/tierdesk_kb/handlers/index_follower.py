@@ -74,8 +74,9 @@ class IndexFollower:
                 str(change.article_id),
                 change.content.title,
                 change.content.keywords,
-                change.content.body,
+                change.content.text,
                 change.content.audience,
+                change.content.kind.value,
                 language=change.content.language,
             )
             for change in changes

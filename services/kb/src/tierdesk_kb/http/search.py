@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import StringConstraints
 
 from tierdesk_contracts.vocabulary import Identifier
+from tierdesk_kb.domain.articles import Kind
 from tierdesk_kb.http.views import FoundArticle, FoundArticles, Highlights, Suggestion, Suggestions
 from tierdesk_kb.search.highlights import excerpt, mark
 from tierdesk_kb.search.index import Hit
@@ -31,6 +32,7 @@ Audiences = Annotated[
     list[Identifier],
     Query(max_length=10, description="Only articles written for `requester`, or for one of these tiers."),
 ]
+Kinds = Annotated[list[Kind], Query(max_length=10, description="Only articles of one of these kinds.")]
 FURTHEST = 1_000
 """The offset of the last page."""
 
@@ -57,6 +59,7 @@ def search_routes(database: Database, library: Library, note_unanswered: Noting)
         principal: Reader,
         q: Words,
         audience: Audiences = [],  # noqa: B006 - read only
+        kind: Kinds = [],  # noqa: B006 - read only
         asked: Before = [],  # noqa: B006 - read only
         told: Before = [],  # noqa: B006 - read only
         limit: Annotated[int, Query(ge=1, le=50)] = 10,
@@ -68,7 +71,9 @@ def search_routes(database: Database, library: Library, note_unanswered: Noting)
         """
         try:
             sought = Wording(q, tuple(asked), tuple(told))
-            hits = library.search(principal.tenant, sought, limit=limit + 1, offset=offset, audience=audience or None)
+            hits = library.search(
+                principal.tenant, sought, limit=limit + 1, offset=offset, audience=audience or None, kind=kind or None
+            )
         except IndexNotReadyError:
             raise _not_ready() from None
         found = await check(principal.tenant, hits[:limit])
@@ -106,11 +111,12 @@ def _found(hit: Hit, written: Written) -> FoundArticle:
         title=content.title,
         body=content.body,
         audience=content.audience,
+        kind=content.kind,
         language=content.language,
         revision=written.revision,
         weight=round(hit.weight, 4),
         highlights=Highlights(
-            title=mark(content.title, hit.stems, hit.language), body=excerpt(content.body, hit.stems, hit.language)
+            title=mark(content.title, hit.stems, hit.language), body=excerpt(content.text, hit.stems, hit.language)
         ),
     )
 
