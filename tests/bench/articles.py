@@ -53,6 +53,10 @@ class Author:
         """Questions of five words of one of these articles each."""
         return [" ".join(self._draw.sample(_all(self._draw.choice(articles)).split(), 5)) for _ in range(count)]
 
+    def pair(self, count: int) -> list[list[str]]:
+        """So many pairs of words to mean the same, as frequent as in a text."""
+        return [self._text(2).split() for _ in range(count)]
+
     def _text(self, words: int) -> str:
         return " ".join(self._draw.choices(self._words, cum_weights=self._shares, k=words))
 

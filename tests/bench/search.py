@@ -27,6 +27,8 @@ SIZES: Final = (1_000, 10_000, 100_000)
 QUESTIONS: Final = 500
 THEIR_QUESTIONS: Final = 40
 """Of PostgreSQL's, which takes a hundred times as long."""
+SYNONYMS: Final = 1_000
+"""Pairs that mean the same, of words as frequent as in a text: there are some in every second question."""
 LIMIT: Final = 10
 _THEIRS: Final = """
     SELECT id FROM bench_text, to_tsquery('english', $1) AS sought
@@ -106,6 +108,9 @@ async def _ask(
     report.add(f"search, {of}", await _time(search, questions))
     report.add(f"with slips, {of}", await _time(search, [slip(one, draw) for one in questions]))
     report.add(f"suggestions, {of}", await _time(suggest, questions))
+    await library.set_synonyms(TENANT, {"en": author.pair(SYNONYMS)})
+    report.add(f"with synonyms, {of}", await _time(search, questions))
+    await library.set_synonyms(TENANT, {})
     report.add(f"PostgreSQL, {of}", await _time(ask_postgresql, questions[:THEIR_QUESTIONS]))
 
 

@@ -21,6 +21,11 @@ Document = dict[str, Any]
 PROBLEM: Document = {"type": "problem_reported", "requester": {"party": "ann"}, "title": "No mail", "text": "None"}
 CALL: Document = {"event": "newCall", "direction": "in", "callId": "c-1", "from": "491", "to": "493"}
 ARTICLE: Document = {"title": "Unjam", "body": "Open the lid"}
+SOLVED: Document = {
+    "id": "01890000-0000-7000-8000-0000000000a0",
+    "article_id": "01890000-0000-7000-8000-0000000000a0",
+}
+SYNONYMS: Document = {"based_on": 0, "languages": {"en": [["wifi", "wireless network"]]}}
 POLICY: Document = {
     "name": "Desk",
     "tiers": [{"id": "l1"}],
@@ -81,6 +86,7 @@ MORE_THAN_DOCUMENTED = frozenset({"an unknown field", "80,000 unknown fields", "
 TEXTS_IN_YAML = frozenset({"NaN", "Infinity", "1e400", "beyond 64 bits"})
 """A policy is YAML, where a plain word is a text unless it is a number."""
 NO_SUCH_TICKET = frozenset({404})
+NOT_IN_REVIEW = frozenset({409})
 POINTS = {
     f"{point.method} {point.path}": point
     for point in (
@@ -90,6 +96,8 @@ POINTS = {
         Point("PUT", "/v1/policy", POLICY, "name", "application/yaml", takes=TEXTS_IN_YAML),
         Point("POST", "/v1/articles", ARTICLE, "title"),
         Point("PUT", "/v1/articles/{article_id}", ARTICLE | {"based_on": 1}, "title"),
+        Point("PATCH", "/v1/articles/{article_id}", {"owner": "ann"}, "owner"),
+        Point("POST", "/v1/articles/{article_id}/send-back", {"reason": "Too short"}, "reason", read=NOT_IN_REVIEW),
         Point(
             "POST",
             "/v1/tickets/{ticket}/merge",
@@ -113,8 +121,12 @@ POINTS = {
         Point("POST", f"{HOOK}/enable", {}, "", ignores_bodies=True),
         Point("POST", f"{HOOK}/deliveries/{{delivery}}/retry", {}, "", ignores_bodies=True),
         Point("DELETE", HOOK, {}, "", ignores_bodies=True),
+        Point("POST", "/v1/suggest/solved", SOLVED, "article_id", read=NO_SUCH_TICKET),
+        Point("PUT", "/v1/synonyms", SYNONYMS, "languages", read=frozenset({200, 409})),
         Point("POST", "/v1/articles/{article_id}/publish", {}, "", ignores_bodies=True),
         Point("POST", "/v1/articles/{article_id}/retire", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/articles/{article_id}/submit", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/articles/{article_id}/withdraw", {}, "", ignores_bodies=True),
     )
 }
 TAKING = {name: point for name, point in POINTS.items() if not point.ignores_bodies}

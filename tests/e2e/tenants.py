@@ -43,7 +43,20 @@ POLICY = {
     "rules": [{"id": "boss", "vip": True, "priority": 1, "because": f"Because of {CANARY}"}],
 }
 OPENED = {"title": f"Jams {CANARY}", "why": f"Seen by {CANARY}", "environment": CANARY}
-ARTICLE = {"title": f"Unjam {CANARY}", "body": f"Open the {CANARY} lid", "keywords": [CANARY], "audience": "requester"}
+SOLVED_ID = "01890000-0000-7000-8000-0000000000a1"
+SYNONYMS = {"based_on": 0, "languages": {"en": [[CANARY, "lever"]]}}
+ARTICLE = {
+    "title": f"Unjam {CANARY}",
+    "body": f"Open the {CANARY} lid",
+    "keywords": [CANARY],
+    "audience": "requester",
+    "kind": "how-to",
+    "steps": [f"Lift the {CANARY}"],
+    "attachments": [{"name": f"Picture {CANARY}", "url": f"https://files.example/{CANARY}"}],
+    "video": f"https://films.example/{CANARY}",
+    "owner": CANARY,
+    "review_at": "2026-01-02T09:00:00Z",
+}
 PROBLEM = {
     "type": "problem_reported",
     "requester": {
@@ -254,6 +267,22 @@ def _revise(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/articles/{article}", body, JSON, refused=True) for article in first.articles)
 
 
+def _care(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"owner": "mine"}).encode()
+    yield from (Call(f"/v1/articles/{article}", body, JSON, refused=True) for article in first.articles)
+
+
+def _send_back(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"reason": "mine"}).encode()
+    yield from (Call(f"/v1/articles/{article}/send-back", body, JSON, refused=True) for article in first.articles)
+
+
+def _worklist(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for query in ("", "?limit=500", "?state=draft", f"?owner={CANARY}", "?overdue=true", f"?tenant={OWN}"):
+        yield Call(f"/v1/articles/worklist{query}")
+    yield from (Call(f"/v1/articles/worklist?after={article}") for article in first.articles)
+
+
 def _on_article(verb: str) -> Plan:
     def plan(first: First, _desk: WholeDesk) -> Iterator[Call]:
         yield from (Call(f"/v1/articles/{article}/{verb}", refused=True) for article in first.articles)
@@ -271,6 +300,17 @@ def _found(path: str) -> Plan:
 
 def _write(_first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call("/v1/articles", json.dumps({"title": "Unjam", "body": "Open the lid"}).encode(), JSON)
+
+
+def _solve(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for article in first.articles:
+        body = json.dumps({"id": SOLVED_ID, "article_id": article}).encode()
+        yield Call("/v1/suggest/solved", body, JSON, refused=True)
+
+
+def _synonyms(_first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"based_on": 0, "languages": {"en": [["mine", "own"]]}}).encode()
+    yield Call("/v1/synonyms", body, JSON)
 
 
 def _problem(tail: str = "", **body: Any) -> Plan:
@@ -299,6 +339,8 @@ def _open_problem(first: First, _desk: WholeDesk) -> Iterator[Call]:
 
 
 PLANS: dict[tuple[str, str], Plan] = {
+    # First: what the other tenant itself looks for in vain further down stands there afterwards.
+    ("GET", "/v1/articles/unanswered"): plain("/v1/articles/unanswered?limit=500"),
     ("GET", "/v1/problems"): _problems,
     ("POST", "/v1/problems"): _open_problem,
     ("GET", "/v1/problems/{problem}"): _problem(),
@@ -334,13 +376,25 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/clocks/{ticket}"): _clocks(),
     ("GET", "/v1/clocks/{ticket}/explanation"): _clocks("/explanation"),
     ("GET", "/v1/clocks/{ticket}/timeline.svg"): _clocks("/timeline.svg"),
-    ("GET", "/v1/articles"): _found("/v1/articles"),
+    ("GET", "/v1/articles/search"): _found("/v1/articles/search"),
     ("POST", "/v1/articles"): _write,
     ("GET", "/v1/articles/{article_id}"): _article,
     ("PUT", "/v1/articles/{article_id}"): _revise,
+    ("PATCH", "/v1/articles/{article_id}"): _care,
+    ("GET", "/v1/articles/worklist"): _worklist,
+    ("GET", "/v1/articles/{article_id}/revisions"): _on_article("revisions"),
+    ("GET", "/v1/articles/{article_id}/revisions/{revision}"): _on_article("revisions/1"),
+    ("GET", "/v1/articles/{article_id}/diff"): _on_article("diff?from=1&to=2"),
+    ("POST", "/v1/articles/{article_id}/submit"): _on_article("submit"),
+    ("POST", "/v1/articles/{article_id}/withdraw"): _on_article("withdraw"),
+    ("POST", "/v1/articles/{article_id}/send-back"): _send_back,
     ("POST", "/v1/articles/{article_id}/publish"): _on_article("publish"),
     ("POST", "/v1/articles/{article_id}/retire"): _on_article("retire"),
     ("GET", "/v1/suggest"): _found("/v1/suggest"),
+    ("POST", "/v1/suggest/solved"): _solve,
+    ("GET", "/v1/insight/deflection"): plain("/v1/insight/deflection"),
+    ("GET", "/v1/synonyms"): plain("/v1/synonyms"),
+    ("PUT", "/v1/synonyms"): _synonyms,
 }
 SILENT = {
     ("GET", "/v1/tickets/summary"),

@@ -158,7 +158,7 @@ def test_after_all_that_a_ticket_goes_its_way_through_every_service(rabbit_desk)
     with rabbit_desk.client(OWN) as client:
         article = client.post("/v1/articles", json=ARTICLE).json()["id"]
         assert client.post(f"/v1/articles/{article}/publish").status_code == 200
-        wait_until(lambda: client.get("/v1/articles?q=zanzibar").json()["articles"], "the article is found")
+        wait_until(lambda: client.get("/v1/articles/search?q=zanzibar").json()["articles"], "the article is found")
         event = {"type": "problem_reported", "requester": {"party": "ann"}, "title": ARTICLE["title"]}
         ticket = client.post("/v1/events", json=event).json()["ticket"]
         path = f"/v1/tickets/{ticket}"

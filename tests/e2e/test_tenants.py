@@ -26,6 +26,8 @@ from e2e.tenants import (
     PROBLEM,
     SIGNED,
     SILENT,
+    SOLVED_ID,
+    SYNONYMS,
     VENDOR,
     Call,
     First,
@@ -55,6 +57,12 @@ def first(whole_desk: WholeDesk) -> First:
             found.articles.append(article)
             if publish:
                 assert client.post(f"/v1/articles/{article}/publish").status_code == 200
+            written = {name: text for name, text in ARTICLE.items() if name not in {"owner", "review_at"}}
+            revised = written | {"body": f"Close the {CANARY} lid", "based_on": 1}
+            assert client.put(f"/v1/articles/{article}", json=revised).status_code == 200
+        solved = {"id": SOLVED_ID, "article_id": found.articles[0]}
+        assert client.post("/v1/suggest/solved", json=solved).status_code == 201
+        assert client.put("/v1/synonyms", json=SYNONYMS).status_code == 200
         category = f"cat-{CANARY}"
         known = {"json": PROBLEM | {"category": category}}
         wait_until(lambda: client.post("/v1/events", **known).status_code == 202, "intake knows the policy")
@@ -84,7 +92,9 @@ def first(whole_desk: WholeDesk) -> First:
         opened = client.post("/v1/problems", json=told, headers={"Idempotency-Key": "first"}).json()
         found.problems += [opened["id"], opened["reference"]]
         found.cursor = client.get("/v1/tickets?limit=1").json()["next"]
-        wait_until(lambda: client.get(f"/v1/articles?q={CANARY}").json()["articles"], "the article is found")
+        wait_until(lambda: client.get(f"/v1/articles/search?q={CANARY}").json()["articles"], "the article is found")
+        assert client.get(f"/v1/articles/search?q={CANARY}unanswered").json()["articles"] == []
+        wait_until(lambda: client.get("/v1/articles/unanswered").json()["questions"], "the question is written down")
         wait_until(lambda: client.get(f"/v1/clocks/{found.tickets[-1]}").status_code == 200, "the clocks run")
     return found
 

@@ -18,7 +18,7 @@ from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_kb.app import DEFINITION as KB
-from tierdesk_kb.samples import load_samples
+from tierdesk_kb.samples import load_sample_synonyms, load_samples
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from tierdesk_runtime.identifiers import Identifiers
@@ -129,10 +129,11 @@ async def declare_all(settings: Settings) -> None:
 
 
 async def load_sample_articles(ground: Ground, tenant: str, clock: Clock) -> int:
-    """Publish the sample articles for `tenant`, those that it lacks; answer how many."""
+    """Publish the sample articles for `tenant`, those that it lacks, with words that mean the same; answer how many."""
     url = service_url(ground.settings.database_url, KB.name, ground.secrets.database_password(KB.name))
     database = Database(url, schema=KB.schema.name, name="tierdesk-samples", pool_size=1)
     try:
+        await load_sample_synonyms(database, clock, tenant=tenant)
         return await load_samples(database, clock, Identifiers(), tenant=tenant)
     finally:
         await database.close()

@@ -36,6 +36,10 @@ def kb_evaluate(
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="From which score on a match counts as an answer.")
     ] = DOCUMENTED_FROM,
+    synonyms: Annotated[
+        Path | None,
+        typer.Option(help="English terms that mean the same, JSON, to be measured beside: {en: [[term, …], …]}."),
+    ] = None,
 ) -> None:
     """Measure the search on judged questions, beside BM25: nDCG, recall and reciprocal rank of the first ten hits.
 
@@ -43,4 +47,4 @@ def kb_evaluate(
 
     Example: tierdesk kb evaluate --corpus corpus.jsonl --queries queries.jsonl --qrels qrels.tsv
     """
-    evaluate(corpus, queries, qrels, console, seed=seed, threshold=threshold)
+    evaluate(corpus, queries, qrels, console, seed=seed, threshold=threshold, synonyms=synonyms)

@@ -21,8 +21,11 @@ from tierdesk_kb.app import DEFINITION
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.self_service import SelfServiceHandler
 from tierdesk_kb.handlers.tickets import TicketsHandler
+from tierdesk_kb.handlers.unanswered import UnansweredQuestions
 from tierdesk_kb.http.articles import article_routes
+from tierdesk_kb.http.insight import insight_routes
 from tierdesk_kb.http.search import search_routes
+from tierdesk_kb.http.synonyms import synonym_routes
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.samples import load_samples
 from tierdesk_kb.search.library import Library
@@ -65,6 +68,7 @@ class Base:
         self.publisher = Publisher(self.clock, self.identifiers)
         self.follower = IndexFollower(database, self.library)
         self.tickets = TicketsHandler(self.library, self.shelf, self.publisher, self.follower.poke)
+        self.unanswered = UnansweredQuestions(database, self.publisher)
         self.worker = SelfServiceHandler(self.library, self.shelf, self.publisher)
 
     async def samples(self, tenant: str = "main") -> int:
@@ -220,7 +224,9 @@ def key_of(ring: KeyRing) -> Callable[..., dict[str, str]]:
 def app(base: Base, ring: KeyRing, postgres_url: str, tmp_path: Path) -> FastAPI:
     settings = Settings(database_url=postgres_url, secrets_file=tmp_path / "secrets.json")
     app = create_app(title="knowledge", ring=ring, settings=settings)
-    app.include_router(search_routes(base.database, base.library))
+    app.include_router(search_routes(base.database, base.library, base.unanswered.note))
+    app.include_router(insight_routes(base.database, base.publisher))
+    app.include_router(synonym_routes(base.database, base.publisher, base.follower.poke))
     app.include_router(article_routes(base.database, base.publisher, base.identifiers, base.follower.poke))
     return app
 

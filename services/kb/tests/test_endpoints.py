@@ -16,7 +16,7 @@ async def write(client, headers, **fields):
 
 
 async def found(client, headers, words, **options):
-    answer = await client.get("/v1/articles", params={"q": words} | options, headers=headers)
+    answer = await client.get("/v1/articles/search", params={"q": words} | options, headers=headers)
     assert answer.status_code == 200, answer.text
     return [article["title"] for article in answer.json()["articles"]]
 
@@ -64,10 +64,10 @@ async def test_in_a_conversation_what_was_said_before_ranks_the_articles(base, c
         assert (await found(client, headers, "order", **{said: ["hello", "about a laptop"]}))[0] == "Order a laptop"
         assert (await found(client, headers, "order", **{said: "my telephone"}))[0] == "Order a telephone"
     for said in (["x"] * 5, ["x" * 251]):
-        refused = await client.get("/v1/articles", params={"q": "order", "told": said}, headers=headers)
+        refused = await client.get("/v1/articles/search", params={"q": "order", "told": said}, headers=headers)
         assert refused.status_code == 422
     longest = {"q": "\U0001f4a1" * 3_000, "asked": ["\U0001f4a1" * 250] * 4, "told": ["\U0001f4a1" * 250] * 4}
-    assert (await client.get("/v1/articles", params=longest, headers=headers)).status_code == 200
+    assert (await client.get("/v1/articles/search", params=longest, headers=headers)).status_code == 200
 
 
 async def test_the_location_of_a_new_article_leads_to_it(client, key_of):
@@ -149,6 +149,61 @@ async def test_suggestions_follow_what_is_typed_and_are_for_requesters(client, k
     ]
 
 
+async def test_hits_show_the_words_that_were_looked_for_as_plain_text(base, client, key_of):
+    title, body = "Unlock <b>frozen</b> phones", "<script>frozen()</script> " + "Words. " * 200 + "The phone is frozen."
+    article = await write(client, key_of(), title=title, body=body)
+    await client.post(f"/v1/articles/{article['id']}/publish", headers=key_of())
+    await base.index()
+    answer = await client.get("/v1/articles/search", params={"q": "a frozn phone"}, headers=key_of())
+    shown = answer.json()["articles"][0]["highlights"]
+    assert "".join(piece["text"] for piece in shown["title"]) == title
+    assert [piece["text"] for piece in shown["title"] if piece["found"]] == ["frozen", "phones"]
+    assert [piece["text"] for piece in shown["body"] if piece["found"]] == ["phone", "frozen"]
+    assert (shown["body"][0], answer.headers["content-type"]) == ({"text": "…", "found": False}, "application/json")
+
+
+async def test_articles_are_found_for_any_of_several_audiences(client, key_of):
+    words = "print server queue"
+    for_all = await found(client, key_of(), words, limit=50)
+    parts = [await found(client, key_of(), words, limit=50, audience=one) for one in ("requester", "l1")]
+    both = await found(client, key_of(), words, limit=50, audience=["l1", "requester"])
+    assert both == for_all
+    assert sorted(both) == sorted(parts[0] + parts[1])
+    assert all(parts)
+    assert await found(client, key_of(), words, audience="l4") == []
+
+
+async def test_articles_are_found_by_their_kinds(base, client, key_of):
+    for kind in ("faq", "how-to", "known-error", "manual"):
+        article = await write(client, key_of(), title=f"Okapi {kind}", kind=kind, steps=["Lead the walrus away"])
+        await client.post(f"/v1/articles/{article['id']}/publish", headers=key_of())
+    await base.index()
+    assert len(await found(client, key_of(), "okapi")) == 4
+    assert await found(client, key_of(), "okapi", kind="how-to") == ["Okapi how-to"]
+    assert sorted(await found(client, key_of(), "okapi", kind=["manual", "faq"])) == ["Okapi faq", "Okapi manual"]
+    assert await found(client, key_of(), "okapi", kind="faq", audience="l1") == []
+    answer = await client.get("/v1/articles/search", params={"q": "walrus", "kind": "manual"}, headers=key_of())
+    (hit,) = answer.json()["articles"]
+    assert hit["kind"] == "manual"
+    assert {"text": "walrus", "found": True} in hit["highlights"]["body"]
+    refused = await client.get("/v1/articles/search", params={"q": "okapi", "kind": "novel"}, headers=key_of())
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "query.kind.0")
+
+
+async def test_a_page_tells_where_the_next_begins(client, key_of):
+    offset, seen = 0, []
+    while offset is not None:
+        answer = await client.get(
+            "/v1/articles/search",
+            params={"q": "printer password network", "limit": 2, "offset": offset},
+            headers=key_of(),
+        )
+        seen += [one["id"] for one in answer.json()["articles"]]
+        assert answer.json()["next_offset"] in {None, offset + 2}
+        offset = answer.json()["next_offset"]
+    assert len(set(seen)) == len(seen) > 4
+
+
 async def test_pages_of_hits_follow_each_other(client, key_of):
     whole = await found(client, key_of(), "printer network password", limit=50)
     paged = [
@@ -162,7 +217,7 @@ async def test_pages_of_hits_follow_each_other(client, key_of):
 
 async def test_until_the_index_is_built_a_search_is_asked_to_come_again(base, client, key_of):
     base.library.ready.clear()
-    for path in ("/v1/articles", "/v1/suggest"):
+    for path in ("/v1/articles/search", "/v1/suggest"):
         answer = await client.get(path, params={"q": "printer"}, headers=key_of())
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
@@ -170,8 +225,13 @@ async def test_until_the_index_is_built_a_search_is_asked_to_come_again(base, cl
 async def test_no_endpoint_answers_without_a_key_or_its_scope(client, key_of):
     one = f"/v1/articles/{UUID(int=1)}"
     for method, path in (
-        ("GET", "/v1/articles?q=x"),
+        ("GET", "/v1/articles/search?q=x"),
         ("GET", "/v1/suggest?q=x"),
+        ("POST", "/v1/suggest/solved"),
+        ("GET", "/v1/insight/deflection"),
+        ("GET", "/v1/articles/unanswered"),
+        ("GET", "/v1/synonyms"),
+        ("PUT", "/v1/synonyms"),
         ("GET", one),
         ("POST", "/v1/articles"),
         ("PUT", one),
@@ -179,7 +239,8 @@ async def test_no_endpoint_answers_without_a_key_or_its_scope(client, key_of):
         ("POST", f"{one}/retire"),
     ):
         assert (await client.request(method, path)).status_code == 401, (method, path)
-        scope = "articles:write" if method == "GET" else "articles:read"
+        for_readers = (method == "GET" and not path.endswith("unanswered")) or path.endswith("solved")
+        scope = "articles:write" if for_readers else "articles:read"
         assert (await client.request(method, path, headers=key_of("main", scope))).status_code == 403, (method, path)
 
 
@@ -205,18 +266,30 @@ async def test_no_words_break_a_search(client, key_of):
     for words in (
         "", "   ", "x" * 3_000, 'title:"a" AND (b OR *', "'; DROP TABLE kb.article; --", right_to_left, "🖨️", "a\x00b",
     ):  # fmt: skip
-        for path in ("/v1/articles", "/v1/suggest"):
+        for path in ("/v1/articles/search", "/v1/suggest"):
             answer = await client.get(path, params={"q": words}, headers=key_of())
             assert answer.status_code == 200, words
 
 
 async def test_a_bad_question_gets_a_problem(client, key_of):
-    for query in ("", "?q=x&limit=0", "?q=x&limit=51", "?q=x&offset=-1", "?q=x&audience=A%20B", "?q=" + "x" * 10_001):
-        answer = await client.get(f"/v1/articles{query}", headers=key_of())
+    for query in (
+        "",
+        "?q=x" + "&audience=l1" * 11,
+        "?q=x&limit=0",
+        "?q=x&limit=51",
+        "?q=x&offset=-1",
+        "?q=x&audience=A%20B",
+        "?q=" + "x" * 10_001,
+    ):
+        answer = await client.get(f"/v1/articles/search{query}", headers=key_of())
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), query[:30]
 
 
 async def test_an_unknown_article_is_a_problem(client, key_of):
-    for path, status in ((f"/v1/articles/{uuid4()}", 404), ("/v1/articles/nothing", 422)):
+    for path, status in (
+        (f"/v1/articles/{uuid4()}", 404),
+        ("/v1/articles/nothing", 404),
+        ("/v1/articles/nothing/revisions", 422),
+    ):
         answer = await client.get(path, headers=key_of())
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

@@ -121,7 +121,7 @@ async def test_what_another_process_published_is_looked_for_at_once(base, opened
 
 
 async def find(client, key_of, words: str, **options):
-    answer = await client.get("/v1/articles", params={"q": words} | options, headers=key_of())
+    answer = await client.get("/v1/articles/search", params={"q": words} | options, headers=key_of())
     assert answer.status_code == 200
     first = answer.json()["articles"][0]
     return first["title"], first["id"]

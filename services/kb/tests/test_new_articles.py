@@ -14,7 +14,7 @@ from tierdesk_contracts.vocabulary import Actor, ActorKind, Channel, Status, Ste
 from tierdesk_kb.domain.articles import Article, ArticleState, Content, publish, retire, revise
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.new_articles import Forgetting, NewArticles
-from tierdesk_kb.search.library import Library
+from tierdesk_kb.search.library import Library, TicketText
 from tierdesk_kb.store.articles import add_article, add_revision, lock_article, save_article
 from tierdesk_kb.store.tables import open_ticket, publication
 from tierdesk_policy import Policy
@@ -406,3 +406,16 @@ async def test_a_ticket_whose_policy_cannot_be_read_any_more_hears_of_nothing(ba
         await tx.execute(update(open_ticket).values(policy_version="sha256:gone"))
     await write(base)
     assert await look() == []
+
+
+async def test_a_ticket_hears_of_an_article_in_another_language(base, report, look):
+    await write(base, Content("Monitore anschließen", "Das Kabel einstecken.", language="de"))
+    await base.index()
+    ticket = report("Tastaturen klemmen", "Die Tastatur klemmt immer.")
+    await base.receive(base.tickets, ticket, report())
+    await write(base, Content("Klemmende Tastatur", "Wenn sie klemmt: reinigen.", language="de"))
+    ((subject, told),) = await look()
+    assert (subject, told.title) == (ticket.subject, "Klemmende Tastatur")
+    assert (await base.library.match([TicketText("main", "Tastaturen klemmen", "Die Tastatur klemmt immer.")]))[
+        0
+    ].score == (pytest.approx(told.score))

@@ -192,6 +192,23 @@ def test_an_article_for_another_audience_is_left_out():
     assert index.match("print server", "").article_id == "secret"
 
 
+@pytest.mark.parametrize("looked_through", [1, 20, 50])
+def test_a_condition_leaves_out_what_does_not_meet_it_and_no_more(monkeypatch, looked_through):
+    index = ArticleIndex()
+    index.apply(
+        [article(f"a{n}", "Printer", "x " * (n % 7), audience=("requester", "l1", "l2")[n % 3]) for n in range(90)]
+    )
+    monkeypatch.setattr("tierdesk_kb.search.conditions._LOOKED_THROUGH", looked_through)
+    of = {f"a{n}": ("requester", "l1", "l2")[n % 3] for n in range(90)}
+    whole = index.search("printer", limit=90)
+    for audience in ("requester", ("l1",), ["l1", "l2"], {"l2", "unheard-of"}, "unheard-of"):
+        wanted = [audience] if isinstance(audience, str) else audience
+        expected = [hit for hit in whole if of[hit.article_id] in wanted]
+        assert index.search("printer", limit=90, audience=audience) == expected
+        assert index.search("printer", limit=5, offset=4, audience=audience) == expected[4:9]
+        assert index.suggest("prin", limit=5, audience=audience)[0].weight >= 1 if expected else True
+
+
 def test_an_article_put_again_replaces_the_old_and_a_removed_one_is_found_no_more():
     index = ArticleIndex()
     index.apply([article("a", "Printer"), article("b", "Scanner")])

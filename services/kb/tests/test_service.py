@@ -46,7 +46,7 @@ class RunningBase:
         """The titles found, once any are."""
         async with asyncio.timeout(15):
             while True:
-                answer = await self.http.get("/v1/articles", params={"q": words})
+                answer = await self.http.get("/v1/articles/search", params={"q": words})
                 if answer.status_code == 200 and answer.json()["articles"]:
                     return [one["title"] for one in answer.json()["articles"]]
                 await asyncio.sleep(0.05)

@@ -14,25 +14,36 @@ from rich.table import Table
 
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.knowledge.figures import DEPTH, Figures, rate
-from tierdesk_cli.knowledge.judged import Collection, Question, read_collection
+from tierdesk_cli.knowledge.judged import Collection, Question, read_collection, read_synonyms
 from tierdesk_cli.knowledge.slips import slip
 from tierdesk_cli.knowledge.yardstick import Yardstick, YardstickMissingError
 from tierdesk_kb.search.index import ArticleIndex, IndexedArticle
+from tierdesk_kb.search.synonyms import Synonyms
 from tierdesk_kb.search.wording import Wording
 
 OURS: Final = "tierdesk"
+WITH_SYNONYMS: Final = "tierdesk, synonyms"
 THEIRS: Final = "BM25"
 _AUDIENCE: Final = "requester"
 _MILLISECONDS: Final = 1_000
+_NO_SYNONYMS: Final = Synonyms()
 
 Form = Callable[[Question], Wording]
 
 
 def evaluate(
-    corpus: Path, queries: Path | None, qrels: Path | None, console: Console, *, seed: int, threshold: float
+    corpus: Path,
+    queries: Path | None,
+    qrels: Path | None,
+    console: Console,
+    *,
+    seed: int,
+    threshold: float,
+    synonyms: Path | None = None,
 ) -> None:
     """Print how well the search finds, beside BM25, and how it does without an answer. Raises `CommandError`."""
     collection = read_collection(corpus, queries, qrels)
+    written = None if synonyms is None else Synonyms(read_synonyms(synonyms))
     index = ArticleIndex()
     with console.status(f"Indexing {len(collection.documents):,} documents …"):
         index.apply(
@@ -47,6 +58,8 @@ def evaluate(
     recalls: dict[str, dict[str, float]] = {}
     for name, form in _forms(collection, seed):
         searches: dict[str, Callable[[Wording], list[str]]] = {OURS: lambda sought: _search(index, sought)}
+        if written is not None:
+            searches[WITH_SYNONYMS] = lambda sought: _search(index, sought, written)
         if yardstick is not None:
             searches[THEIRS] = lambda sought: yardstick.search(_whole(sought))
         for searcher, search in searches.items():
@@ -57,6 +70,7 @@ def evaluate(
     for searcher, recall in recalls["with slips"].items():
         if plain := recalls["alone"][searcher]:
             console.print(f"{searcher}: {recall / plain:.1%} of the recall is kept with a slip in every longer word")
+    index.synonyms = _NO_SYNONYMS
     _tell_unanswered(collection, index, threshold, console)
 
 
@@ -84,7 +98,8 @@ def _whole(sought: Wording) -> str:
     return " ".join((*sought.asked, sought.question))
 
 
-def _search(index: ArticleIndex, sought: Wording) -> list[str]:
+def _search(index: ArticleIndex, sought: Wording, synonyms: Synonyms = _NO_SYNONYMS) -> list[str]:
+    index.synonyms = synonyms
     return [hit.article_id for hit in index.search(sought, limit=DEPTH)]
 
 

@@ -23,6 +23,7 @@ from tierdesk_cli.errors import CommandError
 from tierdesk_kb.search.wording import Wording
 
 _MARKUP: Final = re.compile(r"<[^>]+>")
+_ENGLISH: Final = "en"
 _UNANSWERABLE: Final = "UNANSWERABLE"
 
 
@@ -57,6 +58,21 @@ def read_collection(corpus: Path, queries: Path | None, qrels: Path | None) -> C
     if not any(one.text.strip() or one.title.strip() for one in found.documents.values()):
         raise CommandError(f"{corpus}: no document with a word in it", exit_code=2)
     return found
+
+
+def read_synonyms(path: Path) -> list[list[str]]:
+    """The groups of English terms that mean the same in a file of the form that `/v1/synonyms` takes. Raises `CommandError`."""
+    try:
+        groups = json.loads(_read(path))[_ENGLISH]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        groups = None
+    if not isinstance(groups, list) or not all(isinstance(one, list) and all(map(_is_text, one)) for one in groups):
+        raise CommandError(f'{path}: {{"{_ENGLISH}": [[term, term, …], …]}} is expected', exit_code=2)
+    return groups
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _read_files(corpus: Path, queries: Path | None, qrels: Path | None) -> Collection:

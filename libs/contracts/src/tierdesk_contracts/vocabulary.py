@@ -252,3 +252,4 @@ class StepTried(Contract):
         Text, Field(max_length=MAX_RESULT, description="What it showed; empty when nothing was said.")
     ] = ""
     article_id: Name | None = None
+    article_step: Annotated[Count | None, Field(description="Which step of that article was ticked, from 1.")] = None

@@ -14,8 +14,11 @@ from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.new_articles import Forgetting, NewArticles
 from tierdesk_kb.handlers.self_service import SelfServiceHandler
 from tierdesk_kb.handlers.tickets import QUEUE, TicketsHandler
+from tierdesk_kb.handlers.unanswered import UnansweredQuestions
 from tierdesk_kb.http.articles import article_routes
+from tierdesk_kb.http.insight import insight_routes
 from tierdesk_kb.http.search import search_routes
+from tierdesk_kb.http.synonyms import synonym_routes
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library
 from tierdesk_kb.store.policies import PolicyShelf
@@ -41,10 +44,14 @@ async def build(parts: Parts) -> Service:
     publisher = Publisher(parts.clock, parts.identifiers)
     follower = IndexFollower(parts.database, library)
     app = create_app(title="Tierdesk knowledge", ring=parts.ring, settings=parts.settings)
-    app.include_router(search_routes(parts.database, library))
+    unanswered = UnansweredQuestions(parts.database, publisher)
+    app.include_router(search_routes(parts.database, library, unanswered.note))
+    app.include_router(insight_routes(parts.database, publisher))
+    app.include_router(synonym_routes(parts.database, publisher, follower.poke))
     app.include_router(article_routes(parts.database, publisher, parts.identifiers, follower.poke))
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
     service.add_task("index", follower.run)
+    service.add_task("unanswered questions", unanswered.run)
     tickets = TicketsHandler(library, shelf, publisher, follower.poke)
     worker = SelfServiceHandler(library, shelf, publisher)
     service.add_task("new articles", NewArticles(parts.database, library, shelf, publisher, follower).run)
@@ -108,7 +115,7 @@ def tier_of_self_service(policy: Policy) -> str | None:
 DEFINITION: Final = ServiceDefinition(
     name=SCHEMA,
     schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations" / "versions", LOG_TABLES),
-    paths=("/v1/articles", "/v1/suggest"),
+    paths=("/v1/articles", "/v1/suggest", "/v1/synonyms", "/v1/insight/deflection"),
     build=build,
     topology=TOPOLOGY,
 )

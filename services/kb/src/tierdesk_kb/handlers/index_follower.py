@@ -10,6 +10,7 @@ from typing import Final
 from tierdesk_kb.search.index import IndexedArticle
 from tierdesk_kb.search.library import Library
 from tierdesk_kb.store.articles import VisibleChange, read_changes, read_positions
+from tierdesk_kb.store.synonyms import read_synonyms
 from tierdesk_store import Database
 
 LOOK_SECONDS: Final = 0.5
@@ -25,6 +26,8 @@ class IndexFollower:
         self._database = database
         self._library = library
         self._positions: dict[str, int] = {}
+        self._worded: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
         self._poked = asyncio.Event()
 
     def poke(self) -> None:
@@ -46,6 +49,9 @@ class IndexFollower:
         async with self._database.read() as connection:
             positions = await read_positions(connection)
         for tenant, position in positions.items():
+            if position != self._worded.get(tenant):
+                await self._follow_synonyms(tenant)
+                self._worded[tenant] = position
             known = self._positions.get(tenant, 0)
             if position == known:
                 continue
@@ -55,14 +61,23 @@ class IndexFollower:
             # Positions appear in their order: what was given up to this one when it was read has been indexed.
             self._reach(tenant, max(position, self._positions.get(tenant, 0)))
 
+    async def _follow_synonyms(self, tenant: str) -> None:
+        async with self._database.read() as connection:
+            written = await read_synonyms(connection, tenant)
+        if written is not None and written.version != self._versions.get(tenant):
+            await self._library.set_synonyms(tenant, written.groups)
+            self._versions[tenant] = written.version
+
     async def _index(self, tenant: str, changes: Sequence[VisibleChange]) -> None:
         put = [
             IndexedArticle(
                 str(change.article_id),
                 change.content.title,
                 change.content.keywords,
-                change.content.body,
+                change.content.text,
                 change.content.audience,
+                change.content.kind.value,
+                language=change.content.language,
             )
             for change in changes
             if change.content is not None

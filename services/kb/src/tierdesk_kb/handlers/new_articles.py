@@ -14,7 +14,7 @@ from tierdesk_contracts.notice import KnowledgeMatched
 from tierdesk_kb.domain.open_tickets import OpenTicket
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.publishing import Publisher
-from tierdesk_kb.search.fit import ArticleFit
+from tierdesk_kb.search.languages import LanguageFit
 from tierdesk_kb.search.library import Library
 from tierdesk_kb.store.articles import Written, read_published
 from tierdesk_kb.store.open_tickets import forget_tickets, lock_open_tickets, read_page, save_told
@@ -93,7 +93,7 @@ class NewArticles:
             return True
 
     async def _fitting(
-        self, connection: AsyncConnection, publication: Publication, fit: ArticleFit, page: Sequence[OpenTicket]
+        self, connection: AsyncConnection, publication: Publication, fit: LanguageFit, page: Sequence[OpenTicket]
     ) -> list[OpenTicket]:
         """Those of the page that want the article, as they are under lock, each with its score."""
         scores = await asyncio.to_thread(

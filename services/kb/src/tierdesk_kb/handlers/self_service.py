@@ -114,4 +114,4 @@ def _solution(state: Batch, key: JobKey) -> Solution | None:
     if found is None or found[0].score < documented_from(state.policies.get(key[0])):
         return None
     match, written = found
-    return Solution(match.article_id, written.content.title, written.content.body)
+    return Solution(match.article_id, written.content.title, written.content.answer)

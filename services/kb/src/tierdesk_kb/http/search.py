@@ -1,16 +1,18 @@
-"""`GET /v1/articles?q=` and `/v1/suggest`: finding articles."""
+"""`GET /v1/articles/search` and `/v1/suggest`: finding articles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import StringConstraints
 
 from tierdesk_contracts.vocabulary import Identifier
-from tierdesk_kb.http.views import FoundArticle, FoundArticles, Suggestion, Suggestions
+from tierdesk_kb.domain.articles import Kind
+from tierdesk_kb.http.views import FoundArticle, FoundArticles, Highlights, Suggestion, Suggestions
+from tierdesk_kb.search.highlights import excerpt, mark
 from tierdesk_kb.search.index import Hit
 from tierdesk_kb.search.library import IndexNotReadyError, Library
 from tierdesk_kb.search.wording import Wording
@@ -26,10 +28,23 @@ Before = Annotated[
     list[Annotated[str, StringConstraints(max_length=250)]],
     Query(max_length=4, description="What was said before, the oldest first; it counts less than the question."),
 ]
-Audience = Annotated[Identifier | None, Query(description="Only articles written for `requester`, or for this tier.")]
+Audiences = Annotated[
+    list[Identifier],
+    Query(max_length=10, description="Only articles written for `requester`, or for one of these tiers."),
+]
+Kinds = Annotated[list[Kind], Query(max_length=10, description="Only articles of one of these kinds.")]
+FURTHEST = 1_000
+"""The offset of the last page."""
 
 
-def search_routes(database: Database, library: Library) -> APIRouter:
+class Noting(Protocol):
+    """What is told of a question for which nothing was found."""
+
+    def __call__(self, tenant: str, question: str, *, typing: bool) -> None:
+        """Note it, at once; `typing` while it is being typed."""
+
+
+def search_routes(database: Database, library: Library, note_unanswered: Noting) -> APIRouter:
     """The endpoints. All of them see the tenant of the key alone. Until the index is built they answer 503."""
     router = APIRouter(prefix="/v1", tags=["articles"])
 
@@ -39,38 +54,49 @@ def search_routes(database: Database, library: Library) -> APIRouter:
         found = [(hit, published.get(UUID(hit.article_id))) for hit in hits]
         return [(hit, written) for hit, written in found if written is not None]
 
-    @router.get("/articles")
+    @router.get("/articles/search")
     async def search(
         principal: Reader,
         q: Words,
-        audience: Audience = None,
+        audience: Audiences = [],  # noqa: B006 - read only
+        kind: Kinds = [],  # noqa: B006 - read only
         asked: Before = [],  # noqa: B006 - read only
         told: Before = [],  # noqa: B006 - read only
         limit: Annotated[int, Query(ge=1, le=50)] = 10,
-        offset: Annotated[int, Query(ge=0, le=1_000)] = 0,
+        offset: Annotated[int, Query(ge=0, le=FURTHEST)] = 0,
     ) -> FoundArticles:
-        """Published articles that have these words, best first; slips of the pen are forgiven.
+        """Published articles that have these words or what means the same, best first; slips of the pen are forgiven.
 
         In a conversation, `asked` are the earlier questions and `told` the earlier answers.
         """
         try:
             sought = Wording(q, tuple(asked), tuple(told))
-            hits = library.search(principal.tenant, sought, limit=limit, offset=offset, audience=audience)
+            hits = library.search(
+                principal.tenant, sought, limit=limit + 1, offset=offset, audience=audience or None, kind=kind or None
+            )
         except IndexNotReadyError:
             raise _not_ready() from None
-        found = await check(principal.tenant, hits)
-        return FoundArticles(articles=tuple(_found(hit, written) for hit, written in found))
+        found = await check(principal.tenant, hits[:limit])
+        if not found and not offset:
+            note_unanswered(principal.tenant, q, typing=False)
+        following = offset + limit if len(hits) > limit and offset + limit <= FURTHEST else None
+        return FoundArticles(articles=tuple(_found(hit, written) for hit, written in found), next_offset=following)
 
     @router.get("/suggest")
     async def suggest(
-        principal: Reader, q: Words, audience: Audience = "requester", limit: Annotated[int, Query(ge=1, le=20)] = 5
+        principal: Reader,
+        q: Words,
+        audience: Audiences = ["requester"],  # noqa: B006 - read only
+        limit: Annotated[int, Query(ge=1, le=20)] = 5,
     ) -> Suggestions:
         """Articles that may answer what is being typed; the last word may be unfinished."""
         try:
-            hits = library.suggest(principal.tenant, q, limit=limit, audience=audience)
+            hits = library.suggest(principal.tenant, q, limit=limit, audience=audience or None)
         except IndexNotReadyError:
             raise _not_ready() from None
         found = await check(principal.tenant, hits)
+        if not found:
+            note_unanswered(principal.tenant, q, typing=True)
         return Suggestions(
             suggestions=tuple(Suggestion(id=written.article.id, title=written.content.title) for _, written in found)
         )
@@ -79,13 +105,19 @@ def search_routes(database: Database, library: Library) -> APIRouter:
 
 
 def _found(hit: Hit, written: Written) -> FoundArticle:
+    content = written.content
     return FoundArticle(
         id=written.article.id,
-        title=written.content.title,
-        body=written.content.body,
-        audience=written.content.audience,
+        title=content.title,
+        body=content.body,
+        audience=content.audience,
+        kind=content.kind,
+        language=content.language,
         revision=written.revision,
         weight=round(hit.weight, 4),
+        highlights=Highlights(
+            title=mark(content.title, hit.stems, hit.language), body=excerpt(content.text, hit.stems, hit.language)
+        ),
     )
 
 

@@ -1,7 +1,9 @@
-"""Articles for a desk that has none yet: what people ask most. One Markdown file each, with a short head."""
+"""Articles for a desk that has none yet: what people ask most. One Markdown file each, with a short head; and words that mean the same."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 from uuid import UUID, uuid5
@@ -10,6 +12,7 @@ from tierdesk_contracts.notice import ArticlePublished
 from tierdesk_kb.domain.articles import Article, ArticleState, Content, publish
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.articles import add_article, lock_article, save_article
+from tierdesk_kb.store.synonyms import Groups, read_synonyms, write_synonyms
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import Database
@@ -44,6 +47,22 @@ async def load_samples(database: Database, clock: Clock, identifiers: Identifier
             publisher.send(tx, notice, tenant=tenant, subject=str(article.id))
             added += 1
     return added
+
+
+def read_sample_synonyms() -> Mapping[str, Groups]:
+    """Terms of information technology that mean the same, by language."""
+    text = files("tierdesk_kb.samples").joinpath("synonyms.json").read_text("utf-8")
+    return {language: tuple(map(tuple, groups)) for language, groups in json.loads(text).items()}
+
+
+async def load_sample_synonyms(database: Database, clock: Clock, *, tenant: str) -> bool:
+    """Have the sample synonyms in force for a tenant that never wrote any; answers whether it was one."""
+    async with database.transaction() as tx:
+        if await read_synonyms(tx.connection, tenant) is not None:
+            return False
+        groups = read_sample_synonyms()
+        written = await write_synonyms(tx.connection, tenant, groups, _AUTHOR, clock.now(), based_on=0)
+        return not isinstance(written, int)
 
 
 def _parse(text: str) -> Content:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
 
 from tierdesk_kb.domain.matching import SLIPS_FROM, Match, score, weigh
-from tierdesk_kb.search.analysis import distinct, stems, words
+from tierdesk_kb.search.analysis import ENGLISH, distinct, stems, words
+from tierdesk_kb.search.clauses import Clauses
+from tierdesk_kb.search.conditions import Condition, Conditions
 from tierdesk_kb.search.fit import ArticleFit, ArticleWords, as_written
 from tierdesk_kb.search.spelling import Spelling
+from tierdesk_kb.search.synonyms import Synonyms
 from tierdesk_kb.search.vocabulary import Vocabulary
 from tierdesk_kb.search.wording import MOST_WORDS, Wording
 
@@ -20,18 +22,10 @@ _WRITER_BYTES: Final = 15_000_000
 """The least that tantivy works with; it is given back after each update."""
 _TICKET_WORDS: Final = 64
 _CANDIDATES: Final = 10
-_SLIP_WEIGHT: Final = 0.7
-"""What a word counts that something unknown may have been meant as: it may as well be a name that nobody wrote of."""
-_MOST_SLIPS: Final = 16
-"""So many words of a question are taken for slips: looking for them holds up all other requests."""
-_MEANT: Final = 4
-"""Words that a slip may be meant as, the most frequent first."""
 _BEGUN: Final = 20
 """Words that what is typed may be the beginning of, the most frequent first."""
 _WORDS_KEPT: Final = 1_000
 """Articles whose words are remembered between matches."""
-_FIELDS: Final = (("stems", 1.0), ("title", 2.0), ("head", 1.5))
-"""Where a word is looked for, and what it counts there; a title's words stand in all three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +37,21 @@ class IndexedArticle:
     keywords: tuple[str, ...]
     body: str
     audience: str
+    kind: str = "faq"
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An article that was found, with its rank's weight (BM25); larger is better, and means nothing else."""
+    """An article that was found, with its rank's weight (BM25); larger is better, and means nothing else.
+
+    `stems` are all that was looked for, in `language`: by some of them it was found.
+    """
 
     article_id: str
     weight: float
+    stems: frozenset[str] = frozenset()
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,22 @@ class Known:
 
 
 class ArticleIndex:
-    """The published articles of one tenant.
+    """The published articles of one tenant in one language.
 
     `apply` blocks, and one thread at a time may call it; searches may run beside it and see all of an update or nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = ENGLISH) -> None:
+        self.synonyms = Synonyms()
+        self._language = language
+        self._stems = stems(language)
         self._schema = _schema()
         self._index = Index(self._schema)
-        self._index.register_tokenizer("stems", stems())
+        self._index.register_tokenizer("stems", self._stems)
         self._index.register_tokenizer("words", words())
         self._known = Known()
         self._spelt = Spelling()
+        self._conditions = Conditions()
 
     def apply(self, put: Iterable[IndexedArticle], remove: Iterable[str] = ()) -> None:
         """Add or replace articles, and remove others by identifier."""
@@ -82,7 +87,9 @@ class ArticleIndex:
             writer.delete_documents_by_term("article_id", article_id)
         for article in put:
             writer.delete_documents_by_term("article_id", article.article_id)
-            writer.add_document(_document(article))
+            document = _document(article)
+            self._conditions.describe(document, {"audience": article.audience, "kind": article.kind})
+            writer.add_document(document)
             # Words of articles that are gone stay: nobody is led to them, as no article has their stems.
             self._spelt.add(words().analyze(" ".join((article.title, *article.keywords, article.body))))
         writer.commit()
@@ -96,28 +103,48 @@ class ArticleIndex:
         """How many articles can be found."""
         return self._index.searcher().num_docs
 
-    def search(self, sought: Wording | str, *, limit: int, offset: int = 0, audience: str | None = None) -> list[Hit]:
-        """The articles that have words of the question, best first. Words that no article has are looked for with a slip.
+    def knows(self, typed: str) -> bool:
+        """Whether a word tells nothing here, stands in an article, or has another that means the same."""
+        return self._knows(self._index.searcher(), typed)
+
+    def search(
+        self,
+        sought: Wording | str,
+        *,
+        limit: int,
+        offset: int = 0,
+        audience: Condition = None,
+        kind: Condition = None,
+        knows: Callable[[str], bool] | None = None,
+    ) -> list[Hit]:
+        """The articles that have words of the question, best first. Words that no article has are looked for with a slip,
+        unless somebody else `knows` them.
 
         What was said before it counts less, and is not looked for with slips.
         """
-        searcher = self._index.searcher()
         wording = Wording(sought) if isinstance(sought, str) else sought
-        clauses = self._any_of(searcher, wording.weights())
-        clauses += self._any_slip_of(searcher, [wording.question])
-        return self._hits(searcher, clauses, limit, offset, audience)
+        searcher = self._index.searcher()
+        clauses = self._asked(searcher, wording, "", knows)
+        return self._hits(searcher, clauses, limit, offset, audience, kind)
 
-    def suggest(self, typed: str, *, limit: int, audience: str | None = None) -> list[Hit]:
+    def suggest(
+        self, typed: str, *, limit: int, audience: Condition = None, knows: Callable[[str], bool] | None = None
+    ) -> list[Hit]:
         """As `search`, for what is being typed: the last word may be the beginning of one, and is no slip then."""
         searcher = self._index.searcher()
         last = (distinct(words(), [typed], limit=MOST_WORDS) or [""])[-1]
-        found = searcher.terms_with_prefix("words", last, limit=_BEGUN) if len(last) > 1 else []
-        clauses = self._any_of(searcher, Wording(typed).weights())
-        clauses += self._any_slip_of(searcher, [typed], except_for=last if found else "")
-        if found:
-            begun = [Query.term_query(self._schema, "words", word) for word, _ in found]
-            clauses.append((Occur.Should, Query.const_score_query(Query.disjunction_max_query(begun), 1.0)))
-        return self._hits(searcher, clauses, limit, 0, audience)
+        begun = searcher.terms_with_prefix("words", last, limit=_BEGUN) if len(last) > 1 else []
+        clauses = self._asked(searcher, Wording(typed), last if begun else "", knows)
+        hits = self._hits(searcher, clauses, limit, 0, audience)
+        if not begun:
+            return hits
+        # Those with such a word by themselves, and not as one more clause: so both queries read a part of the index alone.
+        # What belongs into the first `limit` of all is among the first `limit` of one or the other.
+        either = Query.disjunction_max_query([Query.term_query(self._schema, "words", word) for word, _ in begun])
+        found = self._hits(searcher, clauses, limit, 0, audience, having=Query.const_score_query(either, 1.0))
+        better = {hit.article_id for hit in found}
+        found += (hit for hit in hits if hit.article_id not in better)
+        return sorted(found, key=lambda hit: hit.weight, reverse=True)[:limit]
 
     def match(
         self,
@@ -125,7 +152,7 @@ class ArticleIndex:
         text: str,
         *,
         category: str = "",
-        audience: str | None = None,
+        audience: Condition = None,
         exclude: Collection[str] = (),
     ) -> Match | None:
         """The article that fits a ticket best by `tierdesk_kb.domain.matching`, but for those excluded; None without any.
@@ -134,10 +161,12 @@ class ArticleIndex:
         """
         known = self._remembered()
         searcher = self._index.searcher()
-        title_words, text_words = words_of_ticket(title, text)
-        category_words = distinct(stems(), [category.replace("-", " ")], limit=_TICKET_WORDS)
+        title_words, text_words = words_of_ticket(title, text, self._language)
+        category_words = distinct(self._stems, [category.replace("-", " ")], limit=_TICKET_WORDS)
         sought = list(dict.fromkeys([*title_words, *category_words, *text_words]))[:_TICKET_WORDS]
-        clauses = self._any_of(searcher, dict.fromkeys(sought, 1.0)) + self._any_slip_of(searcher, [title, text])
+        clauses = Clauses(searcher, self._schema, self._language)
+        clauses.add_words(dict.fromkeys(sought, 1.0))
+        clauses.add_slips([title, text], self._spelt, lambda typed: self._knows(searcher, typed))
         hits = self._hits(searcher, clauses, _CANDIDATES + len(exclude), 0, audience)
         articles = {
             hit.article_id: self._words_of(searcher, hit.article_id, known)
@@ -185,75 +214,61 @@ class ArticleIndex:
         ((_, address),) = searcher.search(Query.term_query(self._schema, "article_id", article_id), 1).hits
         document = searcher.doc(address)
         title, head, whole = (str(document.get_first(name)) for name in ("title", "head", "stems"))
-        return ArticleWords(title, frozenset(stems().analyze(head)), frozenset(stems().analyze(whole)))
+        return ArticleWords(title, frozenset(self._stems.analyze(head)), frozenset(self._stems.analyze(whole)))
 
-    def _any_of(self, searcher: Searcher, weights: Mapping[str, float]) -> list[tuple[Occur, Query]]:
-        """That an article has any of these stems, each counting its weight; a title's and a keyword's more."""
-        clauses: list[tuple[Occur, Query]] = []
-        for word, weight in weights.items():
-            if searcher.doc_freq("stems", word):
-                for field_name, boost in _FIELDS:
-                    query = Query.term_query(self._schema, field_name, word)
-                    clauses.append((Occur.Should, Query.boost_query(query, boost * weight)))
+    def _asked(
+        self, searcher: Searcher, wording: Wording, unfinished: str, knows: Callable[[str], bool] | None
+    ) -> Clauses:
+        """What a question asks for; the `unfinished` word is no slip."""
+        clauses, weights = Clauses(searcher, self._schema, self._language), wording.weights(self._language)
+        clauses.add_words(weights)
+        synonyms = self.synonyms
+        if synonyms.words:
+            clauses.add_synonyms(self._stems.analyze(wording.question)[:MOST_WORDS], synonyms)
+
+        def is_known(typed: str) -> bool:
+            return typed == unfinished or self._knows(searcher, typed) or (knows is not None and knows(typed))
+
+        clauses.add_slips([wording.question], self._spelt, is_known)
         return clauses
 
-    def _any_slip_of(
-        self, searcher: Searcher, texts: Iterable[str], *, except_for: str = ""
-    ) -> list[tuple[Occur, Query]]:
-        """That an article has what an unknown word of these texts may have been meant as: of several, the one that fits best.
-
-        The words are compared as they are typed. A stem may be more than one slip away, for its ending was cut otherwise.
-        """
-        clauses: list[tuple[Occur, Query]] = []
-        unknown = (
-            typed
-            for typed in distinct(words(), texts, limit=MOST_WORDS)
-            if typed != except_for and self._is_unknown(searcher, typed)
-        )
-        for typed in islice(unknown, _MOST_SLIPS):
-            meant = {stem for near in self._spelt.near(typed) for stem in stems().analyze(near)}
-            frequencies = {stem: searcher.doc_freq("stems", stem) for stem in meant}
-            likeliest = sorted((-found, stem) for stem, found in frequencies.items() if found)[:_MEANT]
-            fits = [Query.boolean_query(self._any_of(searcher, {stem: _SLIP_WEIGHT})) for _, stem in likeliest]
-            if fits:
-                clauses.append((Occur.Should, Query.disjunction_max_query(fits)))
-        return clauses
-
-    def _is_unknown(self, searcher: Searcher, typed: str) -> bool:
-        """Whether a word says something and no article has it."""
-        found = stems().analyze(typed)
-        return bool(found) and not any(searcher.doc_freq("stems", stem) for stem in found)
+    def _knows(self, searcher: Searcher, typed: str) -> bool:
+        found, meant = self._stems.analyze(typed), self.synonyms.words
+        return not found or any(stem in meant or searcher.doc_freq("stems", stem) for stem in found)
 
     def _hits(
         self,
         searcher: Searcher,
-        clauses: list[tuple[Occur, Query]],
+        clauses: Clauses,
         limit: int,
         offset: int,
-        audience: str | None,
+        audience: Condition,
+        kind: Condition = None,
+        *,
+        having: Query | None = None,
     ) -> list[Hit]:
-        if not clauses:
+        query, sought = clauses.query(), clauses.stems
+        if having is not None:
+            query = having if query is None else Query.boolean_query([(Occur.Must, having), (Occur.Should, query)])
+        if query is None:
             return []
-        query = Query.boolean_query(clauses)
-        if audience is not None:
-            wanted = Query.const_score_query(Query.term_query(self._schema, "audience", audience), 0.0)
-            query = Query.boolean_query([(Occur.Must, query), (Occur.Must, wanted)])
-        found = searcher.search(query, limit, count=False, offset=offset)
+        best = self._conditions.best(searcher, self._schema, query, limit, offset, {"audience": audience, "kind": kind})
         return [
-            Hit(str(searcher.doc(address).get_first("article_id")), float(weight)) for weight, address in found.hits
+            Hit(str(searcher.doc(address).get_first("article_id")), float(weight), sought, self._language)
+            for weight, address in best
         ]
 
 
-def words_of_ticket(title: str, text: str) -> tuple[list[str], list[str]]:
+def words_of_ticket(title: str, text: str, language: str = ENGLISH) -> tuple[list[str], list[str]]:
     """The words of a ticket by which articles are matched with it: those of its title, and of its text."""
-    title_words, text_words = (distinct(stems(), [part], limit=_TICKET_WORDS) for part in (title, text))
+    title_words, text_words = (distinct(stems(language), [part], limit=_TICKET_WORDS) for part in (title, text))
     return title_words, text_words
 
 
 def _schema() -> Schema:
     builder = SchemaBuilder()
     builder.add_text_field("article_id", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("audience", tokenizer_name="raw", index_option="basic")
+    Conditions.declare(builder)
     builder.add_text_field("title", stored=True, tokenizer_name="stems", index_option="freq")
     builder.add_text_field("head", stored=True, tokenizer_name="stems", index_option="freq")
     builder.add_text_field("stems", stored=True, tokenizer_name="stems", index_option="freq")
@@ -265,7 +280,6 @@ def _document(article: IndexedArticle) -> Document:
     head = " ".join((article.title, *article.keywords))
     document = Document()
     document.add_text("article_id", article.article_id)
-    document.add_text("audience", article.audience)
     document.add_text("title", article.title)
     document.add_text("head", head)
     document.add_text("stems", f"{head}\n{article.body}")

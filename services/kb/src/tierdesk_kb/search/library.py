@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tierdesk_kb.domain.matching import Match
-from tierdesk_kb.search.fit import ArticleFit
-from tierdesk_kb.search.index import ArticleIndex, Hit, IndexedArticle, words_of_ticket
+from tierdesk_kb.search.conditions import Condition
+from tierdesk_kb.search.index import Hit, IndexedArticle, words_of_ticket
+from tierdesk_kb.search.languages import Groups, LanguageFit, TenantIndex
 from tierdesk_kb.search.wording import Wording
 
 
@@ -33,7 +34,7 @@ class Library:
 
     def __init__(self) -> None:
         self.ready = asyncio.Event()
-        self._indexes: dict[str, ArticleIndex] = {}
+        self._indexes: dict[str, TenantIndex] = {}
         self._positions: dict[str, int] = {}
 
     def note_position(self, tenant: str, position: int) -> None:
@@ -46,17 +47,32 @@ class Library:
 
     async def apply(self, tenant: str, put: Collection[IndexedArticle], remove: Collection[str] = ()) -> None:
         """Update the tenant's index in a thread. One caller at a time."""
-        index = self._indexes.get(tenant) or ArticleIndex()
+        index = self._indexes.get(tenant) or TenantIndex()
         await asyncio.to_thread(index.apply, put, remove)
         self._indexes[tenant] = index
 
-    def search(self, tenant: str, sought: Wording | str, *, limit: int, offset: int, audience: str | None) -> list[Hit]:
-        """As `ArticleIndex.search`. Raises `IndexNotReadyError`."""
-        index = self._index(tenant)
-        return [] if index is None else index.search(sought, limit=limit, offset=offset, audience=audience)
+    async def set_synonyms(self, tenant: str, groups: Mapping[str, Groups]) -> None:
+        """Have these groups of terms by language mean the same to the tenant. One caller at a time, `apply` included."""
+        index = self._indexes.get(tenant) or TenantIndex()
+        await asyncio.to_thread(index.set_synonyms, groups)
+        self._indexes[tenant] = index
 
-    def suggest(self, tenant: str, typed: str, *, limit: int, audience: str | None) -> list[Hit]:
-        """As `ArticleIndex.suggest`. Raises `IndexNotReadyError`."""
+    def search(
+        self,
+        tenant: str,
+        sought: Wording | str,
+        *,
+        limit: int,
+        offset: int,
+        audience: Condition,
+        kind: Condition = None,
+    ) -> list[Hit]:
+        """As `TenantIndex.search`. Raises `IndexNotReadyError`."""
+        index = self._index(tenant)
+        return [] if index is None else index.search(sought, limit=limit, offset=offset, audience=audience, kind=kind)
+
+    def suggest(self, tenant: str, typed: str, *, limit: int, audience: Condition) -> list[Hit]:
+        """As `TenantIndex.suggest`. Raises `IndexNotReadyError`."""
         index = self._index(tenant)
         return [] if index is None else index.suggest(typed, limit=limit, audience=audience)
 
@@ -66,16 +82,16 @@ class Library:
 
     async def read_words(self, tickets: Sequence[TicketText]) -> list[tuple[list[str], list[str]]]:
         """The words of each ticket's title and text, in order; worked out in a thread."""
-        return (
-            await asyncio.to_thread(lambda: [words_of_ticket(one.title, one.text) for one in tickets])
-            if tickets
-            else []
-        )
+        return await asyncio.to_thread(lambda: [self._words_of(one) for one in tickets]) if tickets else []
 
-    def fit(self, tenant: str, article_id: str) -> ArticleFit | None:
-        """As `ArticleIndex.fit`. Raises `IndexNotReadyError`."""
+    def fit(self, tenant: str, article_id: str) -> LanguageFit | None:
+        """As `TenantIndex.fit`. Raises `IndexNotReadyError`."""
         index = self._index(tenant)
         return None if index is None else index.fit(article_id)
+
+    def _words_of(self, ticket: TicketText) -> tuple[list[str], list[str]]:
+        index = self._indexes.get(ticket.tenant)
+        return (words_of_ticket if index is None else index.words_of_ticket)(ticket.title, ticket.text)
 
     def _match(self, ticket: TicketText) -> Match | None:
         index = self._index(ticket.tenant)
@@ -85,7 +101,7 @@ class Library:
             ticket.title, ticket.text, category=ticket.category, audience=ticket.audience, exclude=ticket.exclude
         )
 
-    def _index(self, tenant: str) -> ArticleIndex | None:
+    def _index(self, tenant: str) -> TenantIndex | None:
         if not self.ready.is_set():
             raise IndexNotReadyError
         return self._indexes.get(tenant)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tierdesk_kb.search.analysis import distinct, stems
+from tierdesk_kb.search.analysis import ENGLISH, distinct, stems
 
 MOST_WORDS: Final = 128
 """Different words that are looked for at a time; a page of text has as many."""
@@ -24,11 +24,11 @@ class Wording:
     asked: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
 
-    def weights(self) -> dict[str, float]:
-        """The stems that are looked for, each with the most that it counts anywhere."""
+    def weights(self, language: str = ENGLISH) -> dict[str, float]:
+        """The stems in this language that are looked for, each with the most that it counts anywhere."""
         weights: dict[str, float] = {}
         for texts, weight in (((self.question,), 1.0), (self.asked, ASKED_BEFORE), (self.told, TOLD_BEFORE)):
-            for word in _newest_first(texts):
+            for word in _newest_first(texts, language):
                 if word not in weights:
                     if len(weights) == MOST_WORDS:
                         return weights
@@ -36,6 +36,6 @@ class Wording:
         return weights
 
 
-def _newest_first(texts: Sequence[str]) -> Iterator[str]:
+def _newest_first(texts: Sequence[str], language: str) -> Iterator[str]:
     for text in reversed(texts):
-        yield from distinct(stems(), [text], limit=MOST_WORDS)
+        yield from distinct(stems(language), [text], limit=MOST_WORDS)

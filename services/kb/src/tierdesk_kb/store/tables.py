@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 
 SCHEMA = "kb"
-LOG_TABLES = ("revision", "policy")
+LOG_TABLES = ("revision", "review", "policy")
 """Append-only: what was written stays as it was written."""
 
 metadata = MetaData(schema=SCHEMA)
@@ -22,9 +22,18 @@ article = Table(
     Column("position", BigInteger),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("submitted_revision", Integer),
+    Column("owner", Text),
+    Column("review_at", DateTime(timezone=True)),
     Index("article_position", "tenant", "position", unique=True, postgresql_where=text("position IS NOT NULL")),
+    Index("article_submitted", "tenant", "id", postgresql_where=text("submitted_revision IS NOT NULL")),
+    Index("article_owner", "tenant", "owner", "id", postgresql_where=text("owner IS NOT NULL")),
+    Index("article_review_at", "tenant", "review_at", postgresql_where=text("review_at IS NOT NULL")),
 )
-"""`position` is that of the last change that readers can see, in the tenant's gapless order of commits."""
+"""`position` is that of the last change that readers can see, in the tenant's gapless order of commits.
+
+`state` is what readers see of it: a draft in review is a `draft` here, with the revision that was submitted.
+"""
 
 revision = Table(
     "revision",
@@ -36,9 +45,29 @@ revision = Table(
     Column("body", Text, nullable=False),
     Column("audience", Text, nullable=False),
     Column("keywords", ARRAY(Text), nullable=False),
+    Column("language", Text, nullable=False, server_default="en"),
     Column("author", Text, nullable=False),
     Column("written_at", DateTime(timezone=True), nullable=False),
+    Column("kind", Text, nullable=False, server_default="faq"),
+    Column("steps", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("attachments", JSONB, nullable=False, server_default="[]"),
+    Column("video", Text),
 )
+
+review = Table(
+    "review",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("article_id", Uuid, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("review_article", "tenant", "article_id", "position"),
+)
+"""What was done about revisions on their way to the readers, and by whom."""
 
 counter = Table(
     "counter",
@@ -107,3 +136,39 @@ publication = Table(
     Column("after", Uuid, nullable=False),
 )
 """Published revisions, by their position, for which the open tickets after this one are still to be looked at."""
+
+synonyms = Table(
+    "synonyms",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("groups", JSONB, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False),
+)
+"""Terms that mean the same, by language. Their `position` makes every process look, as that of an article does."""
+
+unanswered = Table(
+    "unanswered",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("question", Text, primary_key=True),
+    Column("searches", BigInteger, nullable=False),
+    Column("suggestions", BigInteger, nullable=False),
+    Column("first_at", DateTime(timezone=True), nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Index("unanswered_last_at", "last_at"),
+)
+"""Questions for which nothing was found, and how often."""
+
+deflection = Table(
+    "deflection",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("article_id", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("deflection_at", "tenant", "at"),
+)
+"""Problems that an article solved before they became tickets, by the identifier that the caller gave."""
