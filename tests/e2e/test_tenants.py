@@ -58,6 +58,8 @@ def first(whole_desk: WholeDesk) -> First:
             written = {name: text for name, text in ARTICLE.items() if name not in {"owner", "review_at"}}
             revised = written | {"body": f"Close the {CANARY} lid", "based_on": 1}
             assert client.put(f"/v1/articles/{article}", json=revised).status_code == 200
+        imported = client.post("/v1/articles/import", json={"articles": {"first": ARTICLE}, "publish": True}).json()
+        found.articles.append(imported["articles"]["first"]["id"])
         category = f"cat-{CANARY}"
         known = {"json": PROBLEM | {"category": category}}
         wait_until(lambda: client.post("/v1/events", **known).status_code == 202, "intake knows the policy")

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from tierdesk_contracts.notice import ArticlePublished
 from tierdesk_kb.domain.articles import Article, ArticleState, Content, publish
+from tierdesk_kb.domain.markdown_file import read_markdown
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.articles import add_article, lock_article, save_article
 from tierdesk_runtime.clock import Clock
@@ -47,8 +48,5 @@ async def load_samples(database: Database, clock: Clock, identifiers: Identifier
 
 
 def _parse(text: str) -> Content:
-    """The content of a file: `name: value` lines between two lines of three hyphens, then the body."""
-    _, head, body = text.split("---\n", 2)
-    fields = dict(line.split(": ", 1) for line in head.splitlines() if line)
-    keywords = tuple(word.strip() for word in fields["keywords"].split(","))
-    return Content(fields["title"], body.strip(), fields["audience"], keywords)
+    fields = read_markdown(text).fields
+    return Content(fields["title"], fields["body"], fields["audience"], tuple(fields["keywords"]))
