@@ -81,6 +81,11 @@ def as_line(body: bytes) -> bytes:
     return b'{"key": "' + secrets.token_hex(8).encode() + b'", "event": ' + body + b"}"
 
 
+def as_import(body: bytes) -> bytes:
+    """An import of this article."""
+    return b'{"articles": {"a": ' + body + b"}}"
+
+
 MORE_THAN_DOCUMENTED = frozenset({"an unknown field", "80,000 unknown fields", "__proto__", "__class__"})
 """Telephone systems send more fields than they document; what nobody knows is ignored."""
 TEXTS_IN_YAML = frozenset({"NaN", "Infinity", "1e400", "beyond 64 bits"})
@@ -96,6 +101,7 @@ POINTS = {
         Point("PUT", "/v1/policy", POLICY, "name", "application/yaml", takes=TEXTS_IN_YAML),
         Point("POST", "/v1/articles", ARTICLE, "title"),
         Point("PUT", "/v1/articles/{article_id}", ARTICLE | {"based_on": 1}, "title"),
+        Point("POST", "/v1/articles/import", ARTICLE, "title", wrap=as_import),
         Point("PATCH", "/v1/articles/{article_id}", {"owner": "ann"}, "owner"),
         Point("POST", "/v1/articles/{article_id}/send-back", {"reason": "Too short"}, "reason", read=NOT_IN_REVIEW),
         Point(

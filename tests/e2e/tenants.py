@@ -277,6 +277,13 @@ def _send_back(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield from (Call(f"/v1/articles/{article}/send-back", body, JSON, refused=True) for article in first.articles)
 
 
+def _import(_first: First, _desk: WholeDesk) -> Iterator[Call]:
+    mine = {"title": "Unjam", "body": "Open the lid"}
+    yield Call("/v1/articles/import", json.dumps({"articles": {"first": mine}, "publish": True}).encode(), JSON)
+    broken = {"articles": {"first": mine | {"title": ""}}}
+    yield Call("/v1/articles/import", json.dumps(broken).encode(), JSON)
+
+
 def _worklist(first: First, _desk: WholeDesk) -> Iterator[Call]:
     for query in ("", "?limit=500", "?state=draft", f"?owner={CANARY}", "?overdue=true", f"?tenant={OWN}"):
         yield Call(f"/v1/articles/worklist{query}")
@@ -382,6 +389,7 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("PUT", "/v1/articles/{article_id}"): _revise,
     ("PATCH", "/v1/articles/{article_id}"): _care,
     ("GET", "/v1/articles/worklist"): _worklist,
+    ("POST", "/v1/articles/import"): _import,
     ("GET", "/v1/articles/{article_id}/revisions"): _on_article("revisions"),
     ("GET", "/v1/articles/{article_id}/revisions/{revision}"): _on_article("revisions/1"),
     ("GET", "/v1/articles/{article_id}/diff"): _on_article("diff?from=1&to=2"),

@@ -63,6 +63,8 @@ def first(whole_desk: WholeDesk) -> First:
         solved = {"id": SOLVED_ID, "article_id": found.articles[0]}
         assert client.post("/v1/suggest/solved", json=solved).status_code == 201
         assert client.put("/v1/synonyms", json=SYNONYMS).status_code == 200
+        imported = client.post("/v1/articles/import", json={"articles": {"first": ARTICLE}, "publish": True}).json()
+        found.articles.append(imported["articles"]["first"]["id"])
         category = f"cat-{CANARY}"
         known = {"json": PROBLEM | {"category": category}}
         wait_until(lambda: client.post("/v1/events", **known).status_code == 202, "intake knows the policy")

@@ -7,16 +7,34 @@ from typing import Annotated
 
 import typer
 
+from tierdesk_cli.knowledge import importing
 from tierdesk_cli.knowledge.evaluation import evaluate
-from tierdesk_cli.options import console
+from tierdesk_cli.options import Data, Key, Url, console, wait_for
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM
 
 app = typer.Typer(help="The knowledge base. See docs/knowledge.md.", no_args_is_help=True)
 
 
-@app.callback()
-def knowledge() -> None:
-    """Have a name of its own for each command, though there is one alone."""
+@app.command("import")
+def kb_import(
+    data: Data,
+    source: Annotated[Path, typer.Argument(help="A folder of Markdown files, or JSON Lines (.jsonl).")],
+    *,
+    publish: Annotated[bool, typer.Option("--publish", help="Let readers see them at once.")] = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Import articles. Again, it writes what is new or has changed; cut off, it goes on where it was.
+
+    The path of a file in its folder, or the `id` of a line, names the article for ever. A file may begin with a head:
+    `title: …`, `audience: …`, `kind: …`, `keywords: a, b` and others between two lines of three hyphens.
+
+    What is no article is named, with its line, field and reason, and left out; the command ends with 2 then.
+    Needs a key with the scope articles:write.
+
+    Example: tierdesk kb import handbook --publish
+    """
+    wait_for(importing.run(data, url, key, source, console, publish=publish))
 
 
 @app.command("evaluate")

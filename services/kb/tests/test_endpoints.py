@@ -293,3 +293,25 @@ async def test_an_unknown_article_is_a_problem(client, key_of):
     ):
         answer = await client.get(path, headers=key_of())
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_an_article_is_shown_as_html_when_that_is_asked(client, key_of):
+    headers = key_of()
+    article = await write(
+        client, headers, body="Hold *both*.\n\n<script>x</script>", steps=["Wait [here](javascript:x)"]
+    )
+    path = f"/v1/articles/{article['id']}"
+    assert (await client.get(path, headers=headers)).json()["html"] is None
+    shown = (await client.get(path, params={"html": True}, headers=headers)).json()
+    assert shown["html"] == (
+        "<p>Hold <em>both</em>.</p>\n<p>&lt;script&gt;x&lt;/script&gt;</p>\n<ol><li>Wait [here](javascript:x)</li></ol>"
+    )
+    assert shown["body"] == article["body"]
+
+
+async def test_an_article_that_is_too_long_is_refused_as_a_whole_or_by_its_field(client, key_of):
+    for length, status, fields in ((300_000, 422, ["body"]), (5_000_000, 413, [])):
+        answer = await client.post("/v1/articles", json=DRAFT | {"body": "x" * length}, headers=key_of())
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        assert [fault["field"] for fault in answer.json().get("errors", [])] == fields
+    assert answer.json()["detail"] == "At most 1048576 bytes are taken."

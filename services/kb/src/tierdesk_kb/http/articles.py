@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from tierdesk_contracts.notice import ArticlePublished, ArticleRetired
 from tierdesk_kb.domain import articles
 from tierdesk_kb.domain.articles import Article, ArticleState, ReviewStep
 from tierdesk_kb.http.article_access import Reader, Writer, decide, lock_or_refuse, unknown_article, view_newest
+from tierdesk_kb.http.importing import add_import_route
 from tierdesk_kb.http.reviews import add_review_routes
 from tierdesk_kb.http.revisions import add_revision_routes, add_worklist_route
 from tierdesk_kb.http.views import ArticleCare, ArticleRevision, ArticleView, NewArticle, view_article
 from tierdesk_kb.publishing import Publisher
+from tierdesk_kb.rendering import render_article
 from tierdesk_kb.store.articles import add_article, add_revision, read_revision, save_article
 from tierdesk_kb.store.reviews import add_review, read_last_review
 from tierdesk_runtime.http import json_body
@@ -35,6 +38,7 @@ def article_routes(
     add_worklist_route(router, database, publisher)
     add_review_routes(router, database, publisher)
     add_revision_routes(router, database)
+    add_import_route(router, database, publisher, identifiers, poke)
     _add_reading(router, database)
     _add_writing(router, database, publisher, identifiers)
     _add_showing(router, database, publisher, poke)
@@ -43,14 +47,23 @@ def article_routes(
 
 def _add_reading(router: APIRouter, database: Database) -> None:
     @router.get(_ONE)
-    async def read(article_id: UUID, principal: Reader, *, published: bool = False) -> ArticleView:
+    async def read(
+        article_id: UUID,
+        principal: Reader,
+        *,
+        published: bool = False,
+        html: Annotated[bool, Query(description="Also as HTML, which nothing in it can make act.")] = False,
+    ) -> ArticleView:
         """The newest revision of an article, or with `published` the one that readers see."""
         async with database.read() as connection:
             written = await read_revision(connection, principal.tenant, article_id, published=published)
             if written is None or (published and written.article.state is not ArticleState.PUBLISHED):
                 raise unknown_article()
             review = await read_last_review(connection, principal.tenant, article_id)
-        return view_article(written, review)
+        view = view_article(written, review)
+        if html:
+            view = view.model_copy(update={"html": await asyncio.to_thread(render_article, written.content)})
+        return view
 
 
 def _add_writing(router: APIRouter, database: Database, publisher: Publisher, identifiers: Identifiers) -> None:

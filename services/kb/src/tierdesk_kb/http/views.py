@@ -147,6 +147,7 @@ class ArticleView(BaseModel):
     published_revision: int | None
     title: str
     body: str
+    html: Annotated[str | None, Field(description="The body and its steps as HTML, when it was asked for.")] = None
     audience: str
     keywords: tuple[str, ...]
     language: str = "en"

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from tierdesk_contracts.notice import ArticlePublished
 from tierdesk_kb.domain.articles import Article, ArticleState, Content, publish
+from tierdesk_kb.domain.markdown_file import read_markdown
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.articles import add_article, lock_article, save_article
 from tierdesk_kb.store.synonyms import Groups, read_synonyms, write_synonyms
@@ -66,8 +67,5 @@ async def load_sample_synonyms(database: Database, clock: Clock, *, tenant: str)
 
 
 def _parse(text: str) -> Content:
-    """The content of a file: `name: value` lines between two lines of three hyphens, then the body."""
-    _, head, body = text.split("---\n", 2)
-    fields = dict(line.split(": ", 1) for line in head.splitlines() if line)
-    keywords = tuple(word.strip() for word in fields["keywords"].split(","))
-    return Content(fields["title"], body.strip(), fields["audience"], keywords)
+    fields = read_markdown(text).fields
+    return Content(fields["title"], fields["body"], fields["audience"], tuple(fields["keywords"]))

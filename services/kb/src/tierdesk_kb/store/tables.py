@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 
 SCHEMA = "kb"
@@ -69,6 +82,17 @@ review = Table(
 )
 """What was done about revisions on their way to the readers, and by whom."""
 
+imported = Table(
+    "imported",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("article_id", Uuid, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+)
+"""Articles that came from elsewhere: by the key that their source gave them, as they were when they came last."""
+
 counter = Table(
     "counter",
     metadata,
@@ -134,6 +158,7 @@ publication = Table(
     Column("article_id", Uuid, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("after", Uuid, nullable=False),
+    Index("publication_position", "position", "tenant"),
 )
 """Published revisions, by their position, for which the open tickets after this one are still to be looked at."""
 
