@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, T
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 
 SCHEMA = "kb"
-LOG_TABLES = ("revision", "policy")
+LOG_TABLES = ("revision", "policy", "service_version", "post_log")
 """Append-only: what was written stays as it was written."""
 
 metadata = MetaData(schema=SCHEMA)
