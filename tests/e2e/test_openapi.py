@@ -66,8 +66,7 @@ checks.positive_data_acceptance.expected-statuses = [200, 404, 409, 412]
 
 # What the document calls a form is an object; whether it is one that can be taken, the answer says.
 [[operations]]
-include-path = "/v1/catalogue/{{item}}"
-include-method = "PUT"
+include-name = "PUT /v1/catalogue/{{item}}"
 checks.positive_data_acceptance.expected-statuses = [200, 201, 409, 422]
 
 # A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.

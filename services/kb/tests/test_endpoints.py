@@ -217,6 +217,6 @@ async def test_a_bad_question_gets_a_problem(client, key_of):
 
 
 async def test_an_unknown_article_is_a_problem(client, key_of):
-    for path, status in ((f"/v1/articles/{uuid4()}", 404), ("/v1/articles/nothing", 422)):
+    for path, status in ((f"/v1/articles/{uuid4()}", 404), ("/v1/articles/nothing", 404)):
         answer = await client.get(path, headers=key_of())
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

@@ -41,7 +41,7 @@ def article_routes(
         response.headers["Location"] = f"/v1/articles/{article.id}"
         return view
 
-    @router.get("/{article_id}")
+    @router.get("/{article_id:uuid}")
     async def read(article_id: UUID, principal: Reader, *, published: bool = False) -> ArticleView:
         """The newest revision of an article, or with `published` the one that readers see."""
         async with database.read() as connection:
@@ -50,7 +50,7 @@ def article_routes(
             raise _unknown()
         return view_article(written)
 
-    @router.put("/{article_id}")
+    @router.put("/{article_id:uuid}")
     async def revise(
         article_id: UUID, principal: Writer, text: Annotated[ArticleRevision, Depends(json_body(ArticleRevision))]
     ) -> ArticleView:
@@ -61,7 +61,7 @@ def article_routes(
             await save_article(tx.connection, article, publisher.now(), visible=False)
             return await _view(tx, article)
 
-    @router.post("/{article_id}/publish")
+    @router.post("/{article_id:uuid}/publish")
     async def publish(article_id: UUID, principal: Writer) -> ArticleView:
         """Let readers see the newest revision. Once more changes nothing."""
         async with database.transaction() as tx:
@@ -77,7 +77,7 @@ def article_routes(
         poke()
         return view.model_copy(update={"state": article.state, "published_revision": article.published_revision})
 
-    @router.post("/{article_id}/retire", status_code=204)
+    @router.post("/{article_id:uuid}/retire", status_code=204)
     async def retire(article_id: UUID, principal: Writer) -> None:
         """Withdraw an article for good: it is found no more. Once more changes nothing."""
         async with database.transaction() as tx:

@@ -8,10 +8,10 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from tierdesk_contracts.intake import Requester
-from tierdesk_contracts.vocabulary import Count, Identifier
+from tierdesk_contracts.vocabulary import Count, Identifier, Name, refuse_nul
 from tierdesk_kb.domain.catalogue import Service, word_order
 from tierdesk_kb.domain.forms import find_faults, read_form
 from tierdesk_kb.http.catalogue import unknown_service
@@ -35,12 +35,28 @@ _Key = Annotated[
 ]
 
 
+_Mail = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(refuse_nul)
+]
+
+
+class OrderingRequester(BaseModel):
+    """Who orders, and how to reach them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    party: Annotated[Name, Field(description="The requester's name in the client's own directory: stable, unique.")]
+    name: Name | None = None
+    email: _Mail | None = None
+    phone: Name | None = None
+
+
 class ServiceOrder(BaseModel):
     """An order of a service."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requester: Requester
+    requester: OrderingRequester
     answers: Annotated[dict[str, JsonValue], Field(description="To the form of the service.")]
     version: Annotated[
         Count | None, Field(description="Of the form that was filled in; refused with 409 when there is a newer one.")
@@ -126,7 +142,7 @@ def order_routes(database: Database, publisher: Publisher, identifiers: Identifi
         )
         async with database.transaction() as tx:
             if await add_order(tx.connection, made):
-                notice = word_order(service, told.requester, told.answers)
+                notice = word_order(service, Requester(**told.requester.model_dump()), told.answers)
                 publisher.send(tx, notice, tenant=who.tenant, subject=str(made.id), traceparent=traceparent_of(request))
                 return _answer(made, response, replayed=False)
             known = await find_order(tx.connection, who.tenant, key or "")

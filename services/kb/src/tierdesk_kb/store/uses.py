@@ -21,7 +21,7 @@ _FIND: Final = text("""
     FROM unnest(CAST(:tenants AS text[]), CAST(:tickets AS uuid[])) AS k(tenant, ticket)
     CROSS JOIN LATERAL (
         SELECT u.tenant, u.ticket, u.article_id, u.verdict, u.answered, u.confirmed FROM kb.article_use AS u
-        WHERE u.tenant = k.tenant AND u.ticket = k.ticket
+        WHERE u.tenant = k.tenant AND u.ticket = k.ticket OFFSET 0
     ) AS found
 """)
 _FIND_SENT: Final = text("""
@@ -30,13 +30,14 @@ _FIND_SENT: Final = text("""
     CROSS JOIN LATERAL (
         SELECT j.tenant, j.assignment_id, j.article_id FROM kb.job AS j
         WHERE j.tenant = k.tenant AND j.assignment_id = k.assignment_id AND j.article_id IS NOT NULL
+        LIMIT 1
     ) AS found
 """)
 _FIND_ARTICLES: Final = text("""
     SELECT found.*
     FROM unnest(CAST(:tenants AS text[]), CAST(:articles AS uuid[])) AS k(tenant, id)
     CROSS JOIN LATERAL (
-        SELECT a.tenant, a.id FROM kb.article AS a WHERE a.tenant = k.tenant AND a.id = k.id
+        SELECT a.tenant, a.id FROM kb.article AS a WHERE a.tenant = k.tenant AND a.id = k.id LIMIT 1
     ) AS found
 """)
 _SAVE: Final = text("""
