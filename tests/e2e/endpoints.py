@@ -34,10 +34,14 @@ POLICY: Document = {
     "categories": [{"id": "other", "tier": "l1", "group": "front"}],
     "default_category": "other",
 }
+SERVICE: Document = {"name": "Laptop", "form": {"type": "object"}, "category": "other"}
+ORDER: Document = {"requester": {"party": "ann"}, "answers": {}}
+QUESTION: Document = {"by": "ann", "title": "Which dock fits?", "body": "Any?"}
 OPENED: Document = {"title": "Mail is slow", "why": "Many say so"}
 PHONE = "/v1/phone/generic"
 BATCH = "/v1/events:batch"
 HOOK, OUTCOMES = "/v1/bridge/{vendor}", "/v1/bridge/{vendor}/outcomes"
+COMMUNITY = "/v1/community"
 SUPPLIER = "supplier"
 OUTCOME: Document = {
     "id": "01890000-0000-7000-8000-000000000001",
@@ -92,6 +96,7 @@ TEXTS_IN_YAML = frozenset({"NaN", "Infinity", "1e400", "beyond 64 bits"})
 """A policy is YAML, where a plain word is a text unless it is a number."""
 NO_SUCH_TICKET = frozenset({404})
 NOT_IN_REVIEW = frozenset({409})
+DONE = frozenset({204})
 POINTS = {
     f"{point.method} {point.path}": point
     for point in (
@@ -122,6 +127,18 @@ POINTS = {
         Point("POST", "/v1/problems/{problem}/announcement", {"text": "Mail is down"}, "text"),
         Point("DELETE", "/v1/problems/{problem}/announcement", {}, "", ignores_bodies=True),
         Point("POST", "/v1/problems/{problem}/resolution", {"how": "Restarted"}, "how"),
+        Point("POST", "/v1/articles/{article_id}/feedback", {"helpful": True, "by": "ann"}, "by", read=NO_SUCH_TICKET),
+        Point("PUT", "/v1/catalogue/{item}", SERVICE, "name"),
+        Point("POST", "/v1/catalogue/{item}/orders", ORDER, "requester"),
+        Point("POST", f"{COMMUNITY}/questions", QUESTION, "title"),
+        Point("POST", f"{COMMUNITY}/questions/{{question_id}}/answers", {"by": "bob", "body": "This one"}, "body"),
+        Point("PUT", f"{COMMUNITY}/questions/{{question_id}}/acceptance", {"by": "ann", "answer": None}, "by"),
+        Point("PUT", f"{COMMUNITY}/posts/{{post_id}}/vote", {"by": "zoe", "up": True}, "by"),
+        Point("POST", f"{COMMUNITY}/posts/{{post_id}}/reports", {"by": "zoe", "reason": "Rude"}, "reason", read=DONE),
+        Point("POST", f"{COMMUNITY}/posts/{{post_id}}/remove", {"reason": "Rude"}, "reason"),
+        Point("PUT", f"{COMMUNITY}/settings", {"hold_first": "none"}, "hold_first"),
+        Point("POST", f"{COMMUNITY}/posts/{{post_id}}/approve", {}, "", ignores_bodies=True),
+        Point("POST", f"{COMMUNITY}/questions/{{question_id}}/promote", {}, "", ignores_bodies=True),
         Point("PUT", HOOK, {"url": "https://vendor.example/hook"}, "url"),
         Point("POST", OUTCOMES, OUTCOME, "subject", "application/cloudevents+json", takes=MORE_THAN_DOCUMENTED),
         Point("POST", f"{HOOK}/enable", {}, "", ignores_bodies=True),
@@ -150,6 +167,12 @@ class Door:
         set_up = client.put(HOOK.replace("{vendor}", SUPPLIER), json={"url": "https://vendor.example/hook"})
         assert set_up.status_code == 201, set_up.text
         self._problem = client.post("/v1/problems", json=OPENED).json()["id"]
+        assert client.put("/v1/catalogue/laptop", json=SERVICE).status_code == 201
+        assert client.put(f"{COMMUNITY}/settings", json={"hold_first": "none"}).status_code == 200
+        self._question = client.post(f"{COMMUNITY}/questions", json=QUESTION).json()["id"]
+        answers = f"{COMMUNITY}/questions/{self._question}/answers"
+        self._posts = [client.post(answers, json={"by": "bob", "body": "Any"}).json()["id"] for _ in range(2)]
+        """An answer, and one that is removed."""
         self.write_article()
 
     def write_article(self) -> None:
@@ -176,6 +199,9 @@ class Door:
     def path(self, pattern: str) -> str:
         """A path without parameters."""
         path = pattern.replace("{article_id}", self._article).replace("{ticket}", "TD-0000-0000")
+        path = path.replace("{item}", "laptop").replace("{order_id}", OUTCOME["id"])
+        post = self._posts[pattern.endswith("/remove")]
+        path = path.replace("{question_id}", self._question).replace("{post_id}", post)
         path = path.replace(HOOK, HOOK.replace("{vendor}", SUPPLIER)).replace("{delivery}", OUTCOME["id"])
         reason = "?why=mistaken" if pattern in {UNLINK, WITHDRAW} else ""
         return path.replace("{problem}", self._problem) + reason

@@ -82,6 +82,10 @@ class First:
     tickets: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     articles: list[str] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
+    orders: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """A problem's identifier, and its reference."""
     deliveries: list[str] = field(default_factory=list)
@@ -104,6 +108,10 @@ class First:
             *self.tickets,
             *self.references,
             *self.articles,
+            *self.services,
+            *self.orders,
+            *self.questions,
+            *self.answers,
             *self.problems,
             *self.deliveries,
             self.policy_version,
@@ -320,6 +328,49 @@ def _synonyms(_first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call("/v1/synonyms", body, JSON)
 
 
+def _on_one(path: str, names: str, **body: Any) -> Plan:
+    """Something of what the first tenant has of this name; `{}` in the path stands for each."""
+
+    def plan(first: First, _desk: WholeDesk) -> Iterator[Call]:
+        content = json.dumps(body).encode() if body else b""
+        for name in getattr(first, names):
+            yield Call(path.replace("{}", name), content, JSON, refused=True)
+            yield Call(path.replace("{}", name.upper()), content, JSON | {"X-Tenant": OWN}, refused=True)
+
+    return plan
+
+
+def _own(path: str, **body: Any) -> Plan:
+    """A request of the other tenant's own, which may be taken."""
+
+    def plan(_first: First, _desk: WholeDesk) -> Iterator[Call]:
+        yield Call(path, json.dumps(body).encode(), JSON)
+
+    return plan
+
+
+def _accept(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"by": f"ann-{CANARY}", "answer": first.answers[0]}).encode()
+    for name in first.questions:
+        yield Call(f"/v1/community/questions/{name}/acceptance", body, JSON, refused=True)
+
+
+def _order(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    body = json.dumps({"requester": {"party": f"ann-{CANARY}"}, "answers": {}}).encode()
+    for name in first.services:
+        yield Call(f"/v1/catalogue/{name}/orders", body, JSON | {"Idempotency-Key": "first"}, refused=True)
+
+
+def _pages(path: str, names: str) -> Plan:
+    """Lists, from their beginning and from what the first tenant has."""
+
+    def plan(first: First, _desk: WholeDesk) -> Iterator[Call]:
+        for query in ("", "?limit=200", f"?after={getattr(first, names)[0]}", f"?tenant={OWN}"):
+            yield Call(f"{path}{query}")
+
+    return plan
+
+
 def _problem(tail: str = "", **body: Any) -> Plan:
     """Something of the first tenant's problem."""
 
@@ -403,11 +454,47 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/insight/deflection"): plain("/v1/insight/deflection"),
     ("GET", "/v1/synonyms"): plain("/v1/synonyms"),
     ("PUT", "/v1/synonyms"): _synonyms,
+    ("GET", "/v1/articles/attention"): _pages("/v1/articles/attention", "articles"),
+    ("GET", "/v1/articles/{article_id}/record"): _on_one("/v1/articles/{}/record", "articles"),
+    ("POST", "/v1/articles/{article_id}/feedback"): _on_one(
+        "/v1/articles/{}/feedback", "articles", helpful=False, by=f"ann-{CANARY}"
+    ),
+    ("GET", "/v1/catalogue"): _pages("/v1/catalogue", "services"),
+    ("GET", "/v1/catalogue/{item}"): _on_one("/v1/catalogue/{}", "services"),
+    ("PUT", "/v1/catalogue/{item}"): _own("/v1/catalogue/mine", name="Mine", form={"type": "object"}, category="other"),
+    ("POST", "/v1/catalogue/{item}/orders"): _order,
+    ("GET", "/v1/catalogue/orders/{order_id}"): _on_one("/v1/catalogue/orders/{}", "orders"),
+    ("GET", "/v1/community/questions"): _pages("/v1/community/questions", "questions"),
+    ("POST", "/v1/community/questions"): _own("/v1/community/questions", by="ann", title="Mine", body="Mine"),
+    ("GET", "/v1/community/questions/{question_id}"): _on_one("/v1/community/questions/{}", "questions"),
+    ("GET", "/v1/community/questions/{question_id}/answers"): _on_one(
+        "/v1/community/questions/{}/answers", "questions"
+    ),
+    ("POST", "/v1/community/questions/{question_id}/answers"): _on_one(
+        "/v1/community/questions/{}/answers", "questions", by="ann", body="Mine"
+    ),
+    ("PUT", "/v1/community/questions/{question_id}/acceptance"): _accept,
+    ("POST", "/v1/community/questions/{question_id}/promote"): _on_one(
+        "/v1/community/questions/{}/promote", "questions"
+    ),
+    ("PUT", "/v1/community/posts/{post_id}/vote"): _on_one("/v1/community/posts/{}/vote", "answers", by="zoe", up=True),
+    ("POST", "/v1/community/posts/{post_id}/reports"): _on_one(
+        "/v1/community/posts/{}/reports", "answers", by="zoe", reason="Mine"
+    ),
+    ("POST", "/v1/community/posts/{post_id}/approve"): _on_one("/v1/community/posts/{}/approve", "answers"),
+    ("POST", "/v1/community/posts/{post_id}/remove"): _on_one(
+        "/v1/community/posts/{}/remove", "answers", reason="Mine"
+    ),
+    ("GET", "/v1/community/posts/{post_id}/log"): _on_one("/v1/community/posts/{}/log", "questions"),
+    ("GET", "/v1/community/moderation"): _pages("/v1/community/moderation", "questions"),
+    ("GET", "/v1/community/settings"): plain("/v1/community/settings"),
+    ("PUT", "/v1/community/settings"): _own("/v1/community/settings", hold_first="none"),
 }
 SILENT = {
     ("GET", "/v1/tickets/summary"),
     ("GET", "/v1/clocks/summary"),
     ("GET", "/v1/bridge/{vendor}/deliveries"),
+    ("GET", "/v1/community/settings"),
 }
 """Counts and identifiers alone: their answers hold no canary even for the tenant itself."""
 SIGNED = {"/v1/phone/generic", "/v1/bridge/{vendor}/outcomes"}

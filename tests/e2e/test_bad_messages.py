@@ -33,6 +33,7 @@ QUEUES = {
     "kb.events": ("ticket.changed.v1", "events"),
     "intake.events": ("policy.applied.v1", "document"),
     "intake.tickets": ("ticket.added.v1", "reference"),
+    "intake.orders": ("service.ordered.v1", "title"),
 }
 """Each queue of the services, a type of message that is good there, and a field that it must have."""
 FLOOD = 1_000

@@ -64,6 +64,11 @@ include-path = "/v1/problems/{{problem}}"
 include-method = "PATCH"
 checks.positive_data_acceptance.expected-statuses = [200, 404, 409, 412]
 
+# What the document calls a form is an object; whether it is one that can be taken, the answer says.
+[[operations]]
+include-name = "PUT /v1/catalogue/{{item}}"
+checks.positive_data_acceptance.expected-statuses = [200, 201, 409, 422]
+
 # A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.
 [[operations]]
 include-path = "{batch}"

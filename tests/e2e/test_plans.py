@@ -19,7 +19,7 @@ from faults.processes import environment_of, run_command
 from tierdesk_intake.store import ledgers
 from tierdesk_intake.store.bulk import find_rows
 from tierdesk_intake.store.tables import idempotency_key, ticket
-from tierdesk_kb.store import open_tickets, publications
+from tierdesk_kb.store import catalogue, open_tickets, publications, uses
 from tierdesk_router.store import parties, tickets
 from tierdesk_sla.store import rebuilding, timelines, watch
 from tierdesk_sla.store.tables import clock
@@ -62,6 +62,10 @@ OF_KB: dict[str, Any] = {
     "open tickets are locked": open_tickets._LOCK,
     "what was tried is noted": open_tickets._ADD_TRIED,
     "what was told is noted": open_tickets._TELL,
+    "uses of tickets are found": uses._FIND,
+    "what level 0 sent is found": uses._FIND_SENT,
+    "articles are found": uses._FIND_ARTICLES,
+    "orders are followed": catalogue._FOLLOW,
     **{f"a ticket is {course}": statement for course, statement in open_tickets._FOLLOW.items()},
 }
 

@@ -65,6 +65,7 @@ def first(whole_desk: WholeDesk) -> First:
         assert client.put("/v1/synonyms", json=SYNONYMS).status_code == 200
         imported = client.post("/v1/articles/import", json={"articles": {"first": ARTICLE}, "publish": True}).json()
         found.articles.append(imported["articles"]["first"]["id"])
+        offer_and_ask(client, found)
         category = f"cat-{CANARY}"
         known = {"json": PROBLEM | {"category": category}}
         wait_until(lambda: client.post("/v1/events", **known).status_code == 202, "intake knows the policy")
@@ -93,12 +94,41 @@ def first(whole_desk: WholeDesk) -> First:
         told = OPENED | {"tickets": found.tickets[:1]}
         opened = client.post("/v1/problems", json=told, headers={"Idempotency-Key": "first"}).json()
         found.problems += [opened["id"], opened["reference"]]
+        wait_until(
+            lambda: whole_desk.query(
+                "SELECT 1 FROM kb.like_progress JOIN kb.counter USING (tenant, position) WHERE tenant = $1", OWN
+            ),
+            "the articles are compared",
+        )
         found.cursor = client.get("/v1/tickets?limit=1").json()["next"]
         wait_until(lambda: client.get(f"/v1/articles/search?q={CANARY}").json()["articles"], "the article is found")
         assert client.get(f"/v1/articles/search?q={CANARY}unanswered").json()["articles"] == []
         wait_until(lambda: client.get("/v1/articles/unanswered").json()["questions"], "the question is written down")
         wait_until(lambda: client.get(f"/v1/clocks/{found.tickets[-1]}").status_code == 200, "the clocks run")
     return found
+
+
+def offer_and_ask(client: httpx2.Client, found: First) -> None:
+    """The first tenant judges an article, offers a service, orders it, asks, answers and reports."""
+    for number in range(4):
+        told = {"helpful": False, "by": f"reader-{number}-{CANARY}", "comment": CANARY}
+        assert client.post(f"/v1/articles/{found.articles[0]}/feedback", json=told).status_code == 200
+    item = f"laptop-{CANARY}"
+    form = {"type": "object", "properties": {"why": {"title": CANARY}}}
+    service = {"name": f"Laptop {CANARY}", "form": form, "category": "other", "steps": [CANARY]}
+    assert client.put(f"/v1/catalogue/{item}", json=service).status_code == 201
+    found.services.append(item)
+    order = {"requester": {"party": f"ann-{CANARY}"}, "answers": {"why": CANARY}}
+    ordered = client.post(f"/v1/catalogue/{item}/orders", json=order, headers={"Idempotency-Key": "first"})
+    found.orders.append(ordered.json()["order"])
+    wait_until(lambda: client.get(f"/v1/catalogue/orders/{found.orders[0]}").json()["ticket"], "the ticket is opened")
+    assert client.put("/v1/community/settings", json={"hold_first": "none"}).status_code == 200
+    post = {"by": f"ann-{CANARY}", "body": CANARY}
+    found.questions.append(client.post("/v1/community/questions", json=post | {"title": CANARY}).json()["id"])
+    path = f"/v1/community/questions/{found.questions[0]}/answers"
+    found.answers.append(client.post(path, json=post).json()["id"])
+    told = {"by": f"bob-{CANARY}", "reason": CANARY}
+    assert client.post(f"/v1/community/posts/{found.questions[0]}/reports", json=told).status_code == 204
 
 
 def hook(desk: WholeDesk, client: httpx2.Client) -> list[str]:

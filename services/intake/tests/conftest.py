@@ -105,6 +105,10 @@ class RunningIntake(ServingThread):
         )  # fmt: skip
         asyncio.run(self._publish(envelope))
 
+    def publish(self, envelope: AnyEnvelope) -> None:
+        """Publish this on the bus."""
+        asyncio.run(self._publish(envelope))
+
     def wait_for_terms(self, tenants: int) -> None:
         """Wait until the policies of so many tenants are known, and what was read before them is forgotten."""
         deadline = time.monotonic() + 20

@@ -1,7 +1,7 @@
 """The knowledge base on a real database, with its sample articles."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,7 +23,12 @@ from tierdesk_kb.handlers.self_service import SelfServiceHandler
 from tierdesk_kb.handlers.tickets import TicketsHandler
 from tierdesk_kb.handlers.unanswered import UnansweredQuestions
 from tierdesk_kb.http.articles import article_routes
+from tierdesk_kb.http.catalogue import catalogue_routes
+from tierdesk_kb.http.community import community_routes
+from tierdesk_kb.http.feedback import feedback_routes
 from tierdesk_kb.http.insight import insight_routes
+from tierdesk_kb.http.moderation import moderation_routes
+from tierdesk_kb.http.orders import order_routes
 from tierdesk_kb.http.search import search_routes
 from tierdesk_kb.http.synonyms import synonym_routes
 from tierdesk_kb.publishing import Publisher
@@ -227,7 +232,12 @@ def app(base: Base, ring: KeyRing, postgres_url: str, tmp_path: Path) -> FastAPI
     app.include_router(search_routes(base.database, base.library, base.unanswered.note))
     app.include_router(insight_routes(base.database, base.publisher))
     app.include_router(synonym_routes(base.database, base.publisher, base.follower.poke))
+    app.include_router(feedback_routes(base.database, base.publisher.now, stale_after=timedelta(days=365)))
     app.include_router(article_routes(base.database, base.publisher, base.identifiers, base.follower.poke))
+    app.include_router(order_routes(base.database, base.publisher, base.identifiers))
+    app.include_router(catalogue_routes(base.database, base.shelf, base.publisher.now))
+    app.include_router(community_routes(base.database, base.identifiers, base.publisher.now))
+    app.include_router(moderation_routes(base.database, base.identifiers, base.publisher.now))
     return app
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
+from tierdesk_contracts.intake import ProblemReport
 from tierdesk_contracts.vocabulary import Contract, Count, Identifier, Instant, Line, Name
 
 
@@ -23,6 +24,13 @@ class TicketAdded(Contract):
     """`ticket.added.v1`: the desk itself opened a ticket, of which no event told: from now on there may be some."""
 
     reference: Name
+
+
+class ServiceOrdered(ProblemReport):
+    """`service.ordered.v1`: a service of the catalogue was ordered: the subject names the ticket that is to be opened for it."""
+
+    item: Identifier
+    version: Annotated[Count, Field(description="Of the service, as it was ordered.")]
 
 
 class ClockNotice(Contract):

@@ -76,6 +76,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
         MessageType("knowledge.matched.v1", notice.KnowledgeMatched, "events", "kb", ("router",)),
         MessageType("article.published.v1", notice.ArticlePublished, "events", "kb", ("kb",)),
         MessageType("article.retired.v1", notice.ArticleRetired, "events", "kb", ("kb",)),
+        MessageType("service.ordered.v1", notice.ServiceOrdered, "events", "kb", ("intake",)),
         MessageType("ticket.added.v1", notice.TicketAdded, "events", "router", ("intake",)),
     )
 }

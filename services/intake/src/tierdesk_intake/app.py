@@ -8,7 +8,7 @@ from typing import Final
 
 from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, event_pattern
-from tierdesk_intake.handlers import added_tickets
+from tierdesk_intake.handlers import added_tickets, ordered_services
 from tierdesk_intake.handlers.policy import PolicyHandler
 from tierdesk_intake.http.batch import batch_route
 from tierdesk_intake.http.events import EventCommit, event_route
@@ -24,10 +24,11 @@ from tierdesk_store import ServiceSchema
 QUEUE: Final = "intake.events"
 TOPOLOGY: Final = Topology(
     exchanges=(Exchange(EVENTS),),
-    queues=(Queue(QUEUE), Queue(added_tickets.QUEUE)),
+    queues=(Queue(QUEUE), Queue(added_tickets.QUEUE), Queue(ordered_services.QUEUE)),
     bindings=(
         Binding(QUEUE, EVENTS, event_pattern("policy.applied.v1")),
         Binding(added_tickets.QUEUE, EVENTS, event_pattern("ticket.added.v1")),
+        Binding(ordered_services.QUEUE, EVENTS, event_pattern("service.ordered.v1")),
     ),
 )
 
@@ -49,6 +50,8 @@ async def build(parts: Parts) -> Service:
     service = Service("intake", parts, app, topology=TOPOLOGY)
     service.add_consumption(PolicyHandler(), QUEUE)
     service.add_consumption(added_tickets.AddedTicketsHandler(), added_tickets.QUEUE)
+    orders = ordered_services.OrderedServicesHandler(parts.identifiers, now)
+    service.add_consumption(orders, ordered_services.QUEUE)
     service.add_task("event writer", events.run)
     service.add_task("phone writer", calls.run)
     return service

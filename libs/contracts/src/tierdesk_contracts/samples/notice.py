@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tierdesk_contracts.intake import Requester
 from tierdesk_contracts.notice import (
     ArticlePublished,
     ArticleRetired,
@@ -12,6 +13,7 @@ from tierdesk_contracts.notice import (
     ClockWarned,
     KnowledgeMatched,
     PolicyApplied,
+    ServiceOrdered,
     TicketAdded,
 )
 from tierdesk_contracts.samples.story import CLOCK, POLICY, REFERENCE, moment
@@ -46,5 +48,14 @@ def messages() -> tuple[Contract, ...]:
         KnowledgeMatched(article_id="KB-12", title="Streaks on paper", score=0.91, documented=True, new_article=True),
         ArticlePublished(article_id="KB-12", revision=3, title="Streaks on paper", audience="l1"),
         ArticleRetired(article_id="KB-12"),
+        ServiceOrdered(
+            item="laptop",
+            version=3,
+            requester=Requester(party="zmueller", name="Zoë Müller", email="zoe.mueller@example.org"),
+            title="Laptop for a new colleague",
+            text="To be done:\n1. Order it\n2. Install it\n\nOrdered with:\nScreen: 14 inch",
+            category="hardware",
+            location="Building B, floor 3",
+        ),
         TicketAdded(reference="TD-5HNE-2KQ8"),
     )

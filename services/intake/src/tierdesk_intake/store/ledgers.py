@@ -6,12 +6,12 @@ keys, each sorted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Table, Text, Uuid, bindparam, func, text, update
+from sqlalchemy import ARRAY, BigInteger, Table, Text, Uuid, bindparam, func, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from tierdesk_bus.port import HOME, Address
@@ -100,6 +100,23 @@ async def find_keys(tx: Transaction, names: Collection[KeyName]) -> dict[KeyName
         )
         for row in found
     }
+
+
+async def draw_references(
+    tx: Transaction, tickets: Collection[tuple[UUID, str]], draw: Callable[[], str]
+) -> dict[UUID, str]:
+    """A reference for each of these, given with its tenant, that no ticket of that tenant has."""
+    drawn: dict[UUID, str] = {}
+    missing = list(tickets)
+    while missing:
+        drawn |= {one: draw() for one, _ in missing}
+        names = [(tenant, drawn[one]) for one, tenant in missing]
+        known = select(ticket.c.tenant, ticket.c.reference).where(
+            tuple_(ticket.c.tenant, ticket.c.reference).in_(names)
+        )
+        taken = {(row.tenant, row.reference) for row in await tx.execute(known)}
+        missing = [(one, tenant) for one, tenant in missing if (tenant, drawn[one]) in taken]
+    return drawn
 
 
 async def lock_tickets(tx: Transaction, names: Collection[tuple[str, UUID]]) -> dict[tuple[str, UUID], Ticket]:

@@ -14,8 +14,10 @@ from tierdesk_contracts.vocabulary import Channel
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM, TOLD_FROM
 from tierdesk_kb.domain.open_tickets import Course, OpenTicket, TicketKey, articles_tried, course_of, is_kept
 from tierdesk_kb.handlers.finding import Found, find_matches
+from tierdesk_kb.handlers.uses import UsesOfBatch, load_uses
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library, TicketText
+from tierdesk_kb.store.catalogue import follow_orders
 from tierdesk_kb.store.open_tickets import add_open_tickets, add_tried, follow_courses
 from tierdesk_kb.store.policies import AppliedPolicy, PolicyKey, PolicyShelf, save_policy
 from tierdesk_kb.store.publications import hold_positions, look_again
@@ -40,11 +42,14 @@ class Batch:
     texts: dict[UUID, TicketText]
     words: dict[UUID, Words]
     indexed: dict[str, int]
+    uses: UsesOfBatch
     applied: list[AppliedPolicy] = field(default_factory=list)
     matched: list[tuple[Received, KnowledgeMatched]] = field(default_factory=list)
     opened: dict[TicketKey, OpenTicket] = field(default_factory=dict)
     courses: dict[TicketKey, tuple[Course, datetime]] = field(default_factory=dict)
     tried: dict[TicketKey, dict[UUID, None]] = field(default_factory=dict)
+    standing: dict[TicketKey, tuple[str, str]] = field(default_factory=dict)
+    """Reference and status of each ticket of the batch."""
     articles_changed: bool = False
 
 
@@ -80,7 +85,12 @@ class TicketsHandler:
         kept = [key for key, version in versions.items() if _may_be_kept(policies.get(version), opened[key])]
         words = await self._library.read_words([opened[key] for key in kept])
         return Batch(
-            policies, dict(zip(opened, found, strict=True)), opened, dict(zip(kept, words, strict=True)), indexed
+            policies,
+            dict(zip(opened, found, strict=True)),
+            opened,
+            dict(zip(kept, words, strict=True)),
+            indexed,
+            await load_uses(tx.connection, messages),
         )
 
     def decide(self, state: Batch, message: Received) -> None:
@@ -103,6 +113,8 @@ class TicketsHandler:
         await self._keep_opened(tx, state)
         await add_tried(tx.connection, state.tried)
         await follow_courses(tx.connection, state.courses)
+        await state.uses.save(tx.connection)
+        await follow_orders(tx.connection, state.standing)
         for message, notice in state.matched:
             self._publisher.send(
                 tx,
@@ -162,10 +174,12 @@ def _open(state: Batch, message: Received, data: TicketChanged) -> None:
 
 
 def _follow(state: Batch, message: Received, data: TicketChanged) -> None:
-    """Note whether the ticket is open after the message, and which articles were tried."""
+    """Note whether the ticket is open after the message, which articles were tried, and what became of them."""
     course = course_of(data)
     if course is not None:
         state.courses[_key(message)] = course
+    state.uses.follow(_key(message), data)
+    state.standing[_key(message)] = data.reference, data.status.value
     for event in data.events:
         steps = getattr(event, "steps_tried", ())
         if steps and (articles := articles_tried(steps)):

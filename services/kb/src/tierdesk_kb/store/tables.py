@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 
 SCHEMA = "kb"
-LOG_TABLES = ("revision", "review", "policy")
+LOG_TABLES = ("revision", "review", "policy", "service_version", "post_log")
 """Append-only: what was written stays as it was written."""
 
 metadata = MetaData(schema=SCHEMA)
