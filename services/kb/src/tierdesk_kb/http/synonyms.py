@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from tierdesk_kb.http.views import Language
 from tierdesk_kb.publishing import Publisher
-from tierdesk_kb.search.analysis import stems
+from tierdesk_kb.search.synonyms import read_term
 from tierdesk_kb.store.synonyms import Groups, WrittenSynonyms, read_synonyms, write_synonyms
 from tierdesk_runtime.http import Principal, json_body, require
-from tierdesk_runtime.problems import FieldFault, ProblemError
+from tierdesk_runtime.problems import ProblemError
 from tierdesk_store import Database
 
 Reader = Annotated[Principal, Depends(require("articles:read"))]
 Writer = Annotated[Principal, Depends(require("articles:write"))]
-MOST_WORDS = 5
+_MOST_TOLD = 100
 _Term = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\x00]+$")]
 _Group = Annotated[tuple[_Term, ...], Field(min_length=2, max_length=20)]
+
+
+def _refuse_truth(value: object) -> object:
+    """Pydantic would take false for 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number is expected")  # noqa: TRY004 - what Pydantic tells as a fault of the field
+    return value
 
 
 class SynonymText(BaseModel):
@@ -29,11 +37,17 @@ class SynonymText(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     based_on: Annotated[
-        int, Field(ge=0, description="The version that these take the place of, as it was read; 0 for none.")
+        int,
+        Field(ge=0, description="The version that these take the place of, as it was read; 0 for none."),
+        BeforeValidator(_refuse_truth),
     ]
     languages: Annotated[
         Mapping[Language, Annotated[tuple[_Group, ...], Field(max_length=2_000)]],
-        Field(max_length=20, description="By language, groups of two and more terms of up to five words each."),
+        Field(
+            max_length=20,
+            description="By language, groups of two and more terms of up to five words each.",
+            json_schema_extra={"additionalProperties": False},
+        ),
     ]
 
 
@@ -44,6 +58,12 @@ class SynonymView(BaseModel):
     languages: dict[str, Groups]
     author: str | None
     written_at: AwareDatetime | None
+
+
+class SynonymsWrittenView(SynonymView):
+    """The groups in force, and up to 100 terms that no question finds: without a word that tells something, or of more than five."""
+
+    ignored: tuple[str, ...]
 
 
 def synonym_routes(database: Database, publisher: Publisher, poke: Callable[[], None]) -> APIRouter:
@@ -58,14 +78,13 @@ def synonym_routes(database: Database, publisher: Publisher, poke: Callable[[], 
         return SynonymView(version=0, languages={}, author=None, written_at=None) if written is None else _view(written)
 
     @router.put("")
-    async def write(principal: Writer, text: Annotated[SynonymText, Depends(json_body(SynonymText))]) -> SynonymView:
+    async def write(
+        principal: Writer, text: Annotated[SynonymText, Depends(json_body(SynonymText))]
+    ) -> SynonymsWrittenView:
         """Put these groups in the place of all others. Every replica searches by them within a second.
 
         When somebody else wrote some meanwhile, the answer is 409.
         """
-        faults = _faults(text)
-        if faults:
-            raise ProblemError(422, "Invalid request", "See errors.", errors=faults)
         async with database.transaction() as tx:
             written = await write_synonyms(
                 tx.connection,
@@ -80,22 +99,20 @@ def synonym_routes(database: Database, publisher: Publisher, poke: Callable[[], 
                     409, "Synonyms conflict", f"version {written} was written meanwhile: read it, then write the next"
                 )
         poke()
-        return _view(written)
+        return SynonymsWrittenView(**_view(written).model_dump(), ignored=_ignored(text))
 
     return router
 
 
-def _faults(text: SynonymText) -> list[FieldFault]:
-    """Terms that could never be found, up to 100 of them."""
-    found: list[FieldFault] = []
-    for language, groups in text.languages.items():
-        for number, group in enumerate(groups):
-            for place, term in enumerate(group):
-                words = len(stems(language).analyze(term))
-                if not 1 <= words <= MOST_WORDS and len(found) < 100:
-                    message = "no word that is looked for" if not words else f"more than {MOST_WORDS} words"
-                    found.append({"field": f"languages.{language}.{number}.{place}", "message": message})
-    return found
+def _ignored(text: SynonymText) -> tuple[str, ...]:
+    terms = (
+        term
+        for language, groups in text.languages.items()
+        for group in groups
+        for term in group
+        if read_term(term, language) is None
+    )
+    return tuple(islice(terms, _MOST_TOLD))
 
 
 def _view(written: WrittenSynonyms) -> SynonymView:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Final
 
 from tierdesk_kb.search.analysis import ENGLISH, stems
 
+MOST_WORDS: Final = 5
 Term = tuple[str, ...]
 """The stems of one term, in order."""
 
@@ -20,14 +22,20 @@ class Meant:
     others: tuple[Term, ...]
 
 
+def read_term(text: str, language: str) -> Term | None:
+    """A term by its stems; None for one without a word that tells something, and for one of more than `MOST_WORDS`."""
+    term = tuple(stems(language).analyze(text))
+    return term if 1 <= len(term) <= MOST_WORDS else None
+
+
 class Synonyms:
     """Groups of terms of one language; each term of a group may stand for every other. Never changed once made."""
 
     def __init__(self, groups: Iterable[Sequence[str]] = (), language: str = ENGLISH) -> None:
-        """A term of which nothing is looked for, as it has words alone that tell nothing, is left out."""
+        """Terms that `read_term` does not take are left out."""
         self._others: dict[Term, dict[Term, None]] = {}
         for group in groups:
-            terms = dict.fromkeys(term for text in group if (term := tuple(stems(language).analyze(text))))
+            terms = dict.fromkeys(term for text in group if (term := read_term(text, language)))
             for term in terms:
                 self._others.setdefault(term, {}).update((other, None) for other in terms if other != term)
         self._longest = max(map(len, self._others), default=0)
