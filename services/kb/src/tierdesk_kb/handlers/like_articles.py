@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_kb.domain.articles import Content
 from tierdesk_kb.domain.likeness import likeness
-from tierdesk_kb.search.analysis import stems
+from tierdesk_kb.search.analysis import stems, words
 from tierdesk_kb.search.library import Library
 from tierdesk_kb.store.articles import read_published
 from tierdesk_kb.store.like_articles import (
@@ -35,8 +35,10 @@ CANDIDATES: Final = 10
 TOLD_FROM: Final = 0.3
 """The likeness from which it is kept."""
 LOOK_SECONDS: Final = 2.0
-_SOUGHT_LETTERS: Final = 3_000
-"""So much of an article is looked for: the index counts its rare words most."""
+_SOUGHT_WORDS: Final = 16
+"""So many words of an article's body are looked for, with its title and keywords: the longest, which are rare. To look for a frequent one costs
+most, and tells least.
+"""
 
 
 class LikeArticles:
@@ -51,17 +53,17 @@ class LikeArticles:
         self._page = page
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look every two seconds until `stop` is set."""
+        """Look every two seconds until `stop` is set. Where there is much to do, half of the time is left to others."""
+        loop = asyncio.get_running_loop()
         await wait_unless(_wait(self._library.ready), stop)
         while not stop.is_set():
-            more = False
+            more, began = False, loop.time()
             try:
                 more = await self.look()
             except Exception as error:
                 if not is_redo(error):
                     raise
-            if not more:
-                await wait_unless(asyncio.sleep(LOOK_SECONDS), stop)
+            await wait_unless(asyncio.sleep(loop.time() - began if more else LOOK_SECONDS), stop)
 
     async def look(self) -> bool:
         """Compare the next page of each tenant; answers whether there was anything to do."""
@@ -100,17 +102,18 @@ class LikeArticles:
     def _candidates(self, tenant: str, texts: Mapping[UUID, Content]) -> dict[UUID, list[UUID]]:
         found: dict[UUID, list[UUID]] = {}
         for article_id, content in texts.items():
-            sought = " ".join((content.title, *content.keywords, content.body))[:_SOUGHT_LETTERS]
+            rare = sorted(set(words().analyze(content.body)), key=lambda word: (-len(word), word))[:_SOUGHT_WORDS]
+            sought = " ".join((content.title, *content.keywords, *rare))
             hits = self._library.search(tenant, sought, limit=CANDIDATES + 1, offset=0, audience=None)
             found[article_id] = [one for hit in hits if (one := UUID(hit.article_id)) != article_id]
         return found
 
 
 def _find_best(texts: Mapping[UUID, Content], candidates: Mapping[UUID, Collection[UUID]]) -> list[Likeness]:
-    words = {article_id: _words_of(content) for article_id, content in texts.items()}
+    known = {article_id: _words_of(content) for article_id, content in texts.items()}
     best = []
     for article_id, others in candidates.items():
-        measured = [(likeness(words[article_id], words[other]), other) for other in others if other in words]
+        measured = [(likeness(known[article_id], known[other]), other) for other in others if other in known]
         share, other = max(measured, default=(0.0, article_id))
         if share >= TOLD_FROM:
             best += [Likeness(article_id, other, share), Likeness(other, article_id, share)]
