@@ -84,7 +84,7 @@ class Desk:
         """What is answered once the index is built."""
         async with asyncio.timeout(INDEX_SECONDS):
             while True:
-                answer = await client.get("/v1/articles", params={"q": word, "limit": 5})
+                answer = await client.get("/v1/articles/search", params={"q": word, "limit": 5})
                 if answer.status_code == 200:
                     return answer
                 assert answer.status_code == 503, answer.text

@@ -211,11 +211,11 @@ async def test_a_question_with_an_accepted_answer_becomes_a_draft_once(base, ope
     )
     assert (await opened.call("GET", f"/questions/{asked['id']}")).json()["article"] == article["id"]
     await base.index()
-    found = await client.get("/v1/articles", params={"q": "which dock fits"}, headers=headers)
+    found = await client.get("/v1/articles/search", params={"q": "which dock fits"}, headers=headers)
     assert article["id"] not in found.text
     await client.post(f"/v1/articles/{article['id']}/publish", headers=headers)
     await base.index()
-    found = await client.get("/v1/articles", params={"q": "which dock fits"}, headers=headers)
+    found = await client.get("/v1/articles/search", params={"q": "which dock fits"}, headers=headers)
     assert found.json()["articles"][0]["id"] == article["id"]
     await opened.call("POST", f"/questions/{answer['id']}/promote", status=404)
 
