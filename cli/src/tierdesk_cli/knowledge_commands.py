@@ -23,24 +23,32 @@ def knowledge() -> None:
 def kb_evaluate(
     *,
     corpus: Annotated[
-        Path, typer.Option(help="The documents: JSON Lines of `id`, `text` and perhaps `title`; .gz too.")
+        list[Path],
+        typer.Option(help="The documents: JSON Lines of `id`, `text` and perhaps `title`; .gz too. May be repeated."),
     ],
     queries: Annotated[
-        Path | None,
-        typer.Option(help="The questions: JSON Lines of `id` and `text`, or `last_turn` and `conversation`."),
+        list[Path] | None,
+        typer.Option(
+            help="The questions: JSON Lines of `id` and `text`, or `last_turn` and `conversation`; for each corpus in turn."
+        ),
     ] = None,
     qrels: Annotated[
-        Path | None, typer.Option(help="The judgments, tab-separated: question, document, relevance.")
+        list[Path] | None,
+        typer.Option(help="The judgments, tab-separated: question, document, relevance; for each corpus in turn."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Which slips of the pen are made.")] = 1,
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="From which score on a match counts as an answer.")
     ] = DOCUMENTED_FROM,
+    curve: Annotated[
+        Path | None, typer.Option("--curve", help="Also draw the reliability curve of the score into this SVG file.")
+    ] = None,
 ) -> None:
-    """Measure the search on judged questions, beside BM25: nDCG, recall and reciprocal rank of the first ten hits.
+    """Measure the search on judged questions, beside BM25: nDCG, recall and reciprocal rank of the first ten hits. Then how far
+    the match score can be trusted as a probability, and how much a threshold routes with at most 5 % wrong.
 
-    Needs no desk. Without --queries and --qrels the corpus is a file in which each question brings its answer.
+    Needs no desk. A corpus without --queries and --qrels is a file in which each question brings its answer.
 
     Example: tierdesk kb evaluate --corpus corpus.jsonl --queries queries.jsonl --qrels qrels.tsv
     """
-    evaluate(corpus, queries, qrels, console, seed=seed, threshold=threshold)
+    evaluate(corpus, queries or [], qrels or [], console, seed=seed, threshold=threshold, curve=curve)
