@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierdesk_kb.domain.evidence import ArticleWords, Evidence, Likeness, Rarity, TicketWords, compare
+from tierdesk_kb.domain.evidence import ArticleWords, Evidence, Likeness, Rarity, TicketWords, compare, expect
 from tierdesk_kb.domain.matching import COEFFICIENTS, choose, is_one_slip_away, limit, rank
 
 word = st.text("abcdef", min_size=1, max_size=3)
@@ -45,6 +45,14 @@ def test_no_score_is_above_its_limit(shelf, title, text):
     ticket, rarity = TicketWords.read(title, text), rarity_of(shelf)
     for match in ranked(shelf, title, text):
         assert match.score <= limit(ticket, shelf[match.article_id], rarity) + 1e-12
+
+
+@given(shelves, words, words)
+def test_what_may_be_expected_is_never_less_than_the_limit(shelf, title, text):
+    ticket, rarity = TicketWords.read(title, text), rarity_of(shelf)
+    for one in shelf.values():
+        expected = expect(ticket.counts.keys() & one.frequencies.keys(), one, rarity)
+        assert limit(ticket, one, rarity) <= COEFFICIENTS.probability(expected) + 1e-12
 
 
 @given(evidences, st.floats(0.01, 1))

@@ -8,9 +8,10 @@ means the same among twelve articles as among a hundred thousand. How much an ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -61,8 +62,7 @@ class ArticleWords:
 
     def has(self, pair: Pair) -> bool:
         """Whether the one word follows the other, but for words that say nothing."""
-        first, second = pair
-        return first in self.frequencies and second in self.frequencies and f" {first} {second} " in self.sequence
+        return f" {pair[0]} {pair[1]} " in self.sequence
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ class TicketWords:
         What such a word counts is parted: it may as well be a name that nobody wrote of.
         """
         meant = {
-            word: min(near & article.head, default=None) or min(near & article.frequencies.keys(), default=word)
+            word: min(near & article.head, default=None)
+            or min((one for one in near if one in article.frequencies), default=word)
             for word, near in slips.items()
         }
         if all(word == other for word, other in meant.items()):
@@ -105,22 +106,19 @@ class Rarity:
 
     def __init__(self, frequency: Callable[[str], int], articles: int) -> None:
         """`frequency` says how many of all `articles` have a word."""
-        self._frequency = frequency
+        self._frequency = cache(frequency)
         self._articles = articles
-        self._known: dict[str, float] = {}
-
-    def of(self, word: str) -> float:
-        """BM25's inverse document frequency, as a share of the logarithm of how many articles there are."""
-        found = self._known.get(word)
-        if found is None:
-            count = self._frequency(word)
-            weight = math.log(1 + (self._articles - count + 0.5) / (count + 0.5))
-            found = self._known[word] = weight / math.log(1 + max(1, self._articles))
-        return found
+        self._greatest = math.log(1 + max(1, articles))
+        self.of = cache(self._weigh)
 
     def is_known(self, word: str) -> bool:
         """Whether any article has the word."""
         return self._frequency(word) > 0
+
+    def _weigh(self, word: str) -> float:
+        """BM25's inverse document frequency, as a share of the logarithm of how many articles there are."""
+        count = self._frequency(word)
+        return math.log(1 + (self._articles - count + 0.5) / (count + 0.5)) / self._greatest
 
 
 @dataclass(frozen=True)
@@ -157,23 +155,43 @@ class Evidence:
     unknown: float
 
 
+def expect(words: Collection[str], article: ArticleWords, rarity: Rarity) -> Evidence:
+    """The most that may speak for the article, from those of a ticket's words alone that it has: as if each were a word of the
+    title, and all followed each other. It is quick.
+    """
+    rarities = [rarity.of(word) for word in words]
+    held = [rare * article.grasp(word) for rare, word in zip(rarities, words, strict=True)]
+    strange = sum(rare * (one + 2 * PAIR_COUNT) for rare, one in zip(rarities, held, strict=True))
+    return Evidence(max(held, default=0.0), 1.0, min(MOST_LEAD, strange), 0.0)
+
+
 def compare(ticket: TicketWords, article: ArticleWords, rarity: Rarity) -> Likeness:
     """What they have in common."""
     weight = rare_weight = strongest = unknown = 0.0
+    shared: set[str] = set()
     for word, count in ticket.counts.items():
         if word in article.frequencies:
-            held = rarity.of(word) * article.grasp(word)
+            shared.add(word)
+            rare = rarity.of(word)
+            held = rare * article.grasp(word)
             weight += count * held
-            rare_weight += count * held * rarity.of(word)
+            rare_weight += count * held * rare
             strongest = max(strongest, held * (SLIP_SHARE if word in ticket.doubtful else 1.0))
         elif not rarity.is_known(word):
             unknown += count
-    whole = shared = 0.0
+    whole = together = 0.0
     for pair in ticket.pairs:
-        rarer = min(rarity.of(pair[0]), rarity.of(pair[1]))
+        first, second = pair
+        rarer = min(rarity.of(first), rarity.of(second))
         whole += rarer
-        if article.has(pair):
-            shared += rarer
-            rare_weight += PAIR_COUNT * rarer * min(ticket.counts[pair[0]], ticket.counts[pair[1]])
+        if first in shared and second in shared and article.has(pair):
+            together += rarer
+            rare_weight += PAIR_COUNT * rarer * min(ticket.counts[first], ticket.counts[second])
     every = sum(ticket.counts.values())
-    return Likeness(weight, rare_weight, strongest, shared / whole if whole else 0.0, unknown / every if every else 0.0)
+    return Likeness(
+        weight,
+        rare_weight,
+        strongest,
+        order=together / whole if whole else 0.0,
+        unknown=unknown / every if every else 0.0,
+    )

@@ -169,7 +169,7 @@ def _score(
         policy = policies.get(_policy_of(ticket))
         if policy is None or policy.knowledge is None or not may_be_matched(audience, policy):
             continue
-        if fit.limit(ticket.title_words, ticket.text_words) >= policy.knowledge.threshold:
+        if fit.may_reach(policy.knowledge.threshold, ticket.title_words, ticket.text_words):
             tried = frozenset(map(str, ticket.tried))
             scores[ticket.id] = fit.score(
                 ticket.title_words, ticket.text_words, audiences=audiences_of(policy), exclude=tried

@@ -7,8 +7,8 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Protocol
 
-from tierdesk_kb.domain.evidence import ArticleWords, Rarity, TicketWords
-from tierdesk_kb.domain.matching import SLIPS_FROM, Match, limit
+from tierdesk_kb.domain.evidence import ArticleWords, Rarity, TicketWords, expect
+from tierdesk_kb.domain.matching import COEFFICIENTS, SLIPS_FROM, Match, limit
 from tierdesk_kb.search.vocabulary import Vocabulary
 
 
@@ -26,7 +26,7 @@ class ArticleFit:
 
     def __init__(self, article_id: str, article: ArticleWords, rarity: Rarity, rank: Ranking) -> None:
         """`rank` ranks all articles, this one always among them."""
-        self.words = article.frequencies.keys()
+        self.words = frozenset(article.frequencies)
         self._article_id = article_id
         self._article = article
         self._rarity = rarity
@@ -35,10 +35,20 @@ class ArticleFit:
         vocabulary.add(self.words)
         self._near = cache(vocabulary.near)
 
-    def limit(self, title: Sequence[str], text: Sequence[str]) -> float:
-        """The most that `score` can be: what it is where no other article has anything in common with the ticket."""
+    def may_reach(self, least: float, title: Sequence[str], text: Sequence[str]) -> bool:
+        """Whether `score` can be so much: whether it would be where no other article has anything in common with the ticket.
+
+        It takes a fraction of the time.
+        """
+        words = {word for part in (title, text) for word in part}
+        had = words & self.words
+        for word in words - had:
+            if len(word) >= SLIPS_FROM and not self._rarity.is_known(word):
+                had |= self._near(word)
+        if COEFFICIENTS.probability(expect(had, self._article, self._rarity)) < least:
+            return False
         ticket = TicketWords.read(title, text)
-        return limit(ticket.spelt(self._slips(ticket), self._article), self._article, self._rarity)
+        return limit(ticket.spelt(self._slips(ticket), self._article), self._article, self._rarity) >= least
 
     def score(
         self,
