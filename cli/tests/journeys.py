@@ -44,7 +44,7 @@ rules:
   - {id: water, when: text.contains("water"), group: platform, priority: 2}
   - {id: by-phone, channels: [phone], group: networks}
   - {id: wet, when: text.contains("wet") || text.contains("water"), group: networks, priority: 3}
-knowledge: {group: front, threshold: 0.6}
+knowledge: {group: front, threshold: 0.7}
 likeness:
   recurring: [{count: 3, within: 30d, by: [category, asset], tier: l3}]
 escalations:

@@ -30,7 +30,7 @@ POLICY = {
         {"id": "usage", "tier": "l1", "group": "front"},
     ],
     "default_category": "usage",
-    "knowledge": {"group": "front", "threshold": 0.6},
+    "knowledge": {"group": "front", "threshold": 0.7},
     "likeness": {"repeat": {"within": "1d"}},
 }
 PATIENCE_SECONDS = 60.0

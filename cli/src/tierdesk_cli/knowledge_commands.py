@@ -41,14 +41,18 @@ def kb_import(
 def kb_evaluate(
     *,
     corpus: Annotated[
-        Path, typer.Option(help="The documents: JSON Lines of `id`, `text` and perhaps `title`; .gz too.")
+        list[Path],
+        typer.Option(help="The documents: JSON Lines of `id`, `text` and perhaps `title`; .gz too. May be repeated."),
     ],
     queries: Annotated[
-        Path | None,
-        typer.Option(help="The questions: JSON Lines of `id` and `text`, or `last_turn` and `conversation`."),
+        list[Path] | None,
+        typer.Option(
+            help="The questions: JSON Lines of `id` and `text`, or `last_turn` and `conversation`; for each corpus in turn."
+        ),
     ] = None,
     qrels: Annotated[
-        Path | None, typer.Option(help="The judgments, tab-separated: question, document, relevance.")
+        list[Path] | None,
+        typer.Option(help="The judgments, tab-separated: question, document, relevance; for each corpus in turn."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Which slips of the pen are made.")] = 1,
     threshold: Annotated[
@@ -58,11 +62,17 @@ def kb_evaluate(
         Path | None,
         typer.Option(help="English terms that mean the same, JSON, to be measured beside: {en: [[term, …], …]}."),
     ] = None,
+    curve: Annotated[
+        Path | None, typer.Option("--curve", help="Also draw the reliability curve of the score into this SVG file.")
+    ] = None,
 ) -> None:
-    """Measure the search on judged questions, beside BM25: nDCG, recall and reciprocal rank of the first ten hits.
+    """Measure the search on judged questions, beside BM25: nDCG, recall and reciprocal rank of the first ten hits. Then how far
+    the match score can be trusted as a probability, and how much a threshold routes with at most 5 % wrong.
 
-    Needs no desk. Without --queries and --qrels the corpus is a file in which each question brings its answer.
+    Needs no desk. A corpus without --queries and --qrels is a file in which each question brings its answer.
 
     Example: tierdesk kb evaluate --corpus corpus.jsonl --queries queries.jsonl --qrels qrels.tsv
     """
-    evaluate(corpus, queries, qrels, console, seed=seed, threshold=threshold, synonyms=synonyms)
+    evaluate(
+        corpus, queries or [], qrels or [], console, seed=seed, threshold=threshold, synonyms=synonyms, curve=curve
+    )

@@ -55,7 +55,7 @@ edges: [[l0, l1], [l1, l2]]
 categories:
   - {id: how-to, tier: l0, group: self-service}
   - {id: hardware, tier: l2, group: engineers}
-knowledge: {group: front, threshold: 0.6}
+knowledge: {group: front, threshold: 0.7}
 """
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PASSWORD = "reset-a-forgotten-password"

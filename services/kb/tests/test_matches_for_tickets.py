@@ -15,23 +15,25 @@ async def test_a_documented_problem_is_matched_with_its_article(base, opened):
     (match,) = await base.sent("knowledge.matched")
     assert (match.subject, match.tenant) == (ticket.subject, "main")
     assert (match.data.title, match.data.documented) == ("Reset a forgotten password", True)
-    assert match.data.score >= 0.6
+    assert match.data.score >= 0.7
 
 
 async def test_a_weak_match_is_told_as_no_documentation_and_none_as_nothing(base, opened):
     await base.receive(
-        base.tickets, opened("Please delete the user account of John"), opened("Air conditioning is too loud")
+        base.tickets,
+        opened("Please delete the user account of John", "He left the company last week."),
+        opened("Air conditioning is too loud"),
     )
     (match,) = await base.sent("knowledge.matched")
     assert not match.data.documented
-    assert 0.2 <= match.data.score < 0.6
+    assert 0.2 <= match.data.score < 0.7
 
 
 async def test_the_threshold_is_that_of_the_policy_that_the_ticket_names(base, opened, applied, policy):
     document = policy.document()
     document["knowledge"]["threshold"] = 1
     strict = Policy.from_document(document)
-    ticket = opened("Need a new printer", "The old one made noise.", version=strict.version)
+    ticket = opened("VPN does not connect from home", version=strict.version)
     assert await base.receive(base.tickets, applied(strict), ticket) == []
     (match,) = await base.sent("knowledge.matched")
     assert not match.data.documented

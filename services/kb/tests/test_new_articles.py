@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from tierdesk_policy import Policy
 
 TITLE, TEXT = "Zebra plotter clogs", "The zebra plotter clogs its nozzle"
 CONTENT = Content("Zebra plotter clogs", "Clean the nozzle of the plotter.", keywords=("nozzle",))
-WEAKER = Content("Zebra plotter", "It clogs at the nozzle.")
+WEAKER = Content("Zebra plotter", "At the nozzle it clogs.")
 ANN = Actor(kind=ActorKind.WORKER, id="ann")
 
 
@@ -125,7 +126,7 @@ async def test_an_open_ticket_hears_of_an_article_that_is_published_later_once(b
     ((subject, told),) = await look()
     assert (subject, told.article_id, told.title) == (ticket.subject, str(article.id), CONTENT.title)
     assert (told.documented, told.new_article) == (True, True)
-    assert told.score >= 0.6
+    assert told.score >= 0.7
     assert await look() == []
 
 
@@ -148,8 +149,7 @@ async def test_a_better_article_is_told_and_a_worse_one_is_not(base, report, loo
     assert await look() == []
     await write(base, Content("The giraffe knows that I forgot my password", "Ask."))
     ((_, best),) = await look()
-    assert best.score == pytest.approx(1.0)
-    assert best.score > first.data.score
+    assert best.score > max(0.9, first.data.score)
 
 
 async def test_the_threshold_is_that_of_the_policy_that_the_ticket_names(base, report, look, applied, policy):
@@ -161,6 +161,15 @@ async def test_the_threshold_is_that_of_the_policy_that_the_ticket_names(base, r
     await write(base, WEAKER)
     ((_, told),) = await look()
     assert told.score < 1
+
+
+async def test_an_article_for_a_higher_tier_moves_no_ticket_down(base, report, look):
+    ticket = report()
+    await base.receive(base.tickets, ticket)
+    await write(base, replace(CONTENT, audience="l2"))
+    assert await look() == []
+    mine = await write(base, replace(CONTENT, audience="l1"))
+    assert [(subject, told.article_id) for subject, told in await look()] == [(ticket.subject, str(mine.id))]
 
 
 async def test_no_ticket_is_kept_that_knowledge_does_not_move(base, report, applied, policy):
@@ -300,7 +309,7 @@ async def test_several_replicas_tell_each_ticket_once(base, report, new_articles
     sent = [(match.subject, match.data.article_id) for match in await told_of_new(base)]
     assert len(sent) == len(set(sent))
     assert {subject for subject, _ in sent} == {ticket.subject for ticket in tickets}
-    assert {round(row["told_score"], 6) for row in await rows(base, open_ticket)} == {1.0}
+    assert len({round(row["told_score"], 6) for row in await rows(base, open_ticket)}) == 1
 
 
 async def test_a_replica_whose_index_is_behind_waits_for_it(base, report, new_articles):

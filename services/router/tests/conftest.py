@@ -57,7 +57,7 @@ vendors:
 targets:
   - {kind: first_response, within: 6h}
   - {kind: resolution, within: 2d}
-knowledge: {group: service-desk, threshold: 0.6}
+knowledge: {group: service-desk, threshold: 0.7}
 close_after: 5d
 reopen_within: 14d
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,18 +13,19 @@ from rich.console import Console
 from rich.table import Table
 
 from tierdesk_cli.errors import CommandError
+from tierdesk_cli.knowledge.calibration import make_index
 from tierdesk_cli.knowledge.figures import DEPTH, Figures, rate
-from tierdesk_cli.knowledge.judged import Collection, Question, read_collection, read_synonyms
+from tierdesk_cli.knowledge.judged import Collection, Question, read_collections, read_synonyms
 from tierdesk_cli.knowledge.slips import slip
+from tierdesk_cli.knowledge.trust import tell_trust
 from tierdesk_cli.knowledge.yardstick import Yardstick, YardstickMissingError
-from tierdesk_kb.search.index import ArticleIndex, IndexedArticle
+from tierdesk_kb.search.index import ArticleIndex
 from tierdesk_kb.search.synonyms import Synonyms
 from tierdesk_kb.search.wording import Wording
 
 OURS: Final = "tierdesk"
 WITH_SYNONYMS: Final = "tierdesk, synonyms"
 THEIRS: Final = "BM25"
-_AUDIENCE: Final = "requester"
 _MILLISECONDS: Final = 1_000
 _NO_SYNONYMS: Final = Synonyms()
 
@@ -32,25 +33,42 @@ Form = Callable[[Question], Wording]
 
 
 def evaluate(
-    corpus: Path,
-    queries: Path | None,
-    qrels: Path | None,
+    corpora: Sequence[Path],
+    queries: Sequence[Path],
+    qrels: Sequence[Path],
     console: Console,
     *,
     seed: int,
     threshold: float,
-    synonyms: Path | None = None,
+    synonyms: Path | None,
+    curve: Path | None,
 ) -> None:
-    """Print how well the search finds, beside BM25, and how it does without an answer. Raises `CommandError`."""
-    collection = read_collection(corpus, queries, qrels)
+    """Print how well the search finds, beside BM25, how it does without an answer, and how far its score can be trusted.
+
+    Raises `CommandError`.
+    """
+    collections = read_collections(corpora, queries, qrels)
     written = None if synonyms is None else Synonyms(read_synonyms(synonyms))
-    index = ArticleIndex()
-    with console.status(f"Indexing {len(collection.documents):,} documents …"):
-        index.apply(
-            IndexedArticle(name, one.title, (), one.text, _AUDIENCE) for name, one in collection.documents.items()
-        )
-        yardstick = _make_yardstick(collection, console)
-    table = Table(title=f"{len(collection.documents):,} documents, {len(collection.questions):,} questions")
+    indexes: dict[str, ArticleIndex] = {}
+    for name, collection in collections.items():
+        with console.status(f"Indexing {len(collection.documents):,} documents …"):
+            indexes[name] = make_index(collection)
+        _evaluate_one(name, collection, indexes[name], console, seed=seed, threshold=threshold, written=written)
+    tell_trust(collections, indexes, console, threshold=threshold, curve=curve)
+
+
+def _evaluate_one(
+    set_name: str,
+    collection: Collection,
+    index: ArticleIndex,
+    console: Console,
+    *,
+    seed: int,
+    threshold: float,
+    written: Synonyms | None,
+) -> None:
+    yardstick = _make_yardstick(collection, console)
+    table = Table(title=f"{set_name}: {len(collection.documents):,} documents, {len(collection.questions):,} questions")
     for heading in ("questions", "search"):
         table.add_column(heading)
     for heading in ("judged", f"nDCG@{DEPTH}", f"recall@{DEPTH}", "MRR", "p50 ms", "p99 ms"):

@@ -14,8 +14,9 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +51,27 @@ class Collection:
     documents: dict[str, Document] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
     judgments: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def read_collections(corpora: Sequence[Path], queries: Sequence[Path], qrels: Sequence[Path]) -> dict[str, Collection]:
+    """Several collections, by a name of each. Questions and judgments belong to the first corpora, in order; those that are left
+    over bring their own. Raises `CommandError`.
+    """
+    if not len(queries) == len(qrels) <= len(corpora):
+        raise CommandError("--queries and --qrels belong together, to one --corpus each", exit_code=2)
+    found: dict[str, Collection] = {}
+    for corpus, asked, judged in zip_longest(corpora, queries, qrels):
+        name = _name_of(corpus)
+        while name in found:
+            name += "'"
+        found[name] = read_collection(corpus, asked, judged)
+    return found
+
+
+def _name_of(corpus: Path) -> str:
+    """What the file is called, or its folder where the file has the name that all have."""
+    name = corpus.name.partition(".")[0]
+    return corpus.absolute().parent.name or name if name == "corpus" else name
 
 
 def read_collection(corpus: Path, queries: Path | None, qrels: Path | None) -> Collection:

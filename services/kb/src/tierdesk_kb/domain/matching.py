@@ -1,23 +1,19 @@
-"""How well an article fits a ticket: the share of what the ticket says that the article covers.
+"""How likely an article answers a ticket: a probability, from what `tierdesk_kb.domain.evidence` finds in common.
 
-Words count by how rare they are among the tenant's articles (`idf`, as in BM25), and words of the ticket's title twice.
-A word of the article's title or keywords covers fully, one that stands in its body alone by 70 %. A word that no article
-has counts half of the rarest: it may name something that the knowledge base does not know, or be chance. So the score
-is 1 when each word of the ticket is a title word of the article, and 0 when they share none. It is no probability. The
-three shares were chosen on the sample articles; `docs/knowledge.md` says how it did.
+The article that BM25 ranks first is the match, and the score is a logistic function of four figures on it. So a score of 0.8 says
+that of ten tickets whose match has such a score eight are answered by it. `docs/knowledge.md` shows how far that holds.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-TITLE_WEIGHT: Final = 2.0
-BODY_COVER: Final = 0.7
-UNKNOWN_WEIGHT: Final = 0.5
-DOCUMENTED_FROM: Final = 0.6
+from tierdesk_kb.domain.evidence import ArticleWords, Evidence, Likeness, Rarity, TicketWords, compare
+
+DOCUMENTED_FROM: Final = 0.7
 """The score from which an article documents a problem, where the policy names no threshold."""
 TOLD_FROM: Final = 0.2
 """The score from which a match is worth telling."""
@@ -26,43 +22,74 @@ SLIPS_FROM: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Coefficients:
+    """What each figure of the evidence adds to the logarithm of the odds; none speaks against its own meaning."""
+
+    intercept: float
+    strongest: float
+    order: float
+    lead: float
+    unknown: float
+
+    def probability(self, evidence: Evidence) -> float:
+        """How likely the article answers the ticket."""
+        odds = (
+            self.intercept
+            + self.strongest * evidence.strongest
+            + self.order * evidence.order
+            + self.lead * evidence.lead
+            - self.unknown * evidence.unknown
+        )
+        return 1 / (1 + math.exp(-odds))
+
+
+COEFFICIENTS: Final = Coefficients(intercept=-4.16, strongest=6.28, order=2.28, lead=2.93, unknown=4.83)
+"""Fitted by `tierdesk kb evaluate`; docs/decisions has on what, and why these four."""
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
-    """The article that fits a ticket best."""
+    """An article, the probability that it answers a ticket, and what that stands on."""
 
     article_id: str
     title: str
     score: float
+    evidence: Evidence
+    is_known_error: bool = False
 
 
-def rarity(frequency: int, articles: int) -> float:
-    """The weight of a word that so many of all articles have: BM25's inverse document frequency."""
-    return math.log(1 + (articles - frequency + 0.5) / (frequency + 0.5))
+def rank(candidates: Mapping[str, tuple[ArticleWords, TicketWords]], rarity: Rarity) -> list[Match]:
+    """Each article with the probability that it answers the ticket, best first: as BM25 ranks them.
+
+    The ticket comes with each article, as that spells it. Articles of equal weight are ranked by identifier.
+    """
+    found = {name: compare(ticket, article, rarity) for name, (article, ticket) in candidates.items()}
+    ranked = sorted(found, key=lambda name: (-found[name].weight, name))
+    first, second = _two_greatest(found)
+    matches = []
+    for name in ranked:
+        likeness, article = found[name], candidates[name][0]
+        evidence = likeness.evidence(second if likeness.rare_weight == first else first)
+        score = COEFFICIENTS.probability(evidence)
+        matches.append(Match(name, article.title, score, evidence, article.is_known_error))
+    return matches
 
 
-def weigh(
-    title: Sequence[str], text: Sequence[str], *, frequency: Callable[[str], int], articles: int
-) -> dict[str, float]:
-    """The weight of each word of a ticket, given how many articles have it."""
-    weights: dict[str, float] = {}
-    for words, factor in ((title, TITLE_WEIGHT), (text, 1.0)):
-        for word in words:
-            if word not in weights:
-                found = frequency(word)
-                weights[word] = factor * (rarity(found, articles) if found else UNKNOWN_WEIGHT * rarity(0, articles))
-    return weights
+def choose(ranked: list[Match], documented_from: float) -> Match | None:
+    """The first, or the likeliest known error that documents the problem by this threshold; None of none."""
+    known_errors = [match for match in ranked if match.is_known_error and match.score >= documented_from]
+    return max(known_errors, key=lambda match: match.score, default=ranked[0] if ranked else None)
 
 
-def score(weights: dict[str, float], head: Collection[str], body: Collection[str]) -> float:
-    """The share of `weights` that an article covers with the words of its head and body, 0 to 1."""
-    total = sum(weights.values())
-    if not total:
-        return 0.0
-    covered = sum(
-        weight * (1.0 if word in head else BODY_COVER)
-        for word, weight in weights.items()
-        if word in head or word in body
-    )
-    return min(1.0, covered / total)
+def limit(ticket: TicketWords, article: ArticleWords, rarity: Rarity) -> float:
+    """The most that the article's score can be, whatever other articles there are."""
+    return COEFFICIENTS.probability(compare(ticket, article, rarity).evidence(0.0))
+
+
+def _two_greatest(found: Mapping[str, Likeness]) -> tuple[float, float]:
+    """The greatest and the second greatest of the rare weights; 0 for what is not there."""
+    weights = sorted((one.rare_weight for one in found.values()), reverse=True)
+    return (weights[0] if weights else 0.0), (weights[1] if len(weights) > 1 else 0.0)
 
 
 def is_one_slip_away(word: str, other: str) -> bool:

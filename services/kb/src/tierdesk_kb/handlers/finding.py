@@ -27,9 +27,15 @@ async def find_matches(
     published = {
         tenant: await read_published(connection, tenant, article_ids) for tenant, article_ids in wanted.items()
     }
-    return [_found(match, published.get(ticket.tenant, {})) for ticket, match in zip(texts, matches, strict=True)]
+    return [
+        _found(ticket, match, published.get(ticket.tenant, {})) for ticket, match in zip(texts, matches, strict=True)
+    ]
 
 
-def _found(match: Match | None, published: dict[UUID, Written]) -> Found | None:
+def _found(ticket: TicketText, match: Match | None, published: dict[UUID, Written]) -> Found | None:
+    """The match, unless the article was retired meanwhile or is written for somebody else now."""
     written = None if match is None else published.get(UUID(match.article_id))
-    return None if match is None or written is None else (match, written)
+    if match is None or written is None:
+        return None
+    is_theirs = ticket.audiences is None or written.content.audience in ticket.audiences
+    return (match, written) if is_theirs else None

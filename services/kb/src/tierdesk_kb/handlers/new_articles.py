@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts.notice import KnowledgeMatched
+from tierdesk_kb.domain.audience import audiences_of, may_be_matched
 from tierdesk_kb.domain.open_tickets import OpenTicket
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.publishing import Publisher
@@ -85,7 +86,9 @@ class NewArticles:
                 await drop_publication(tx.connection, tenant, article_id)
                 return True
             page, until = await read_page(tx.connection, tenant, publication.after, rows=self._page, words=fit.words)
-            await self._tell(tx, publication, written, await self._fitting(tx.connection, publication, fit, page))
+            await self._tell(
+                tx, publication, written, await self._fitting(tx.connection, publication, written, fit, page)
+            )
             if until is None:
                 await drop_publication(tx.connection, tenant, article_id)
             else:
@@ -93,13 +96,16 @@ class NewArticles:
             return True
 
     async def _fitting(
-        self, connection: AsyncConnection, publication: Publication, fit: LanguageFit, page: Sequence[OpenTicket]
+        self,
+        connection: AsyncConnection,
+        publication: Publication,
+        written: Written,
+        fit: LanguageFit,
+        page: Sequence[OpenTicket],
     ) -> list[OpenTicket]:
         """Those of the page that want the article, as they are under lock, each with its score."""
-        scores = await asyncio.to_thread(
-            lambda: {ticket.id: fit.score(ticket.title_words, ticket.text_words) for ticket in page}
-        )
         policies = await self._shelf.fetch(connection, {_policy_of(ticket) for ticket in page})
+        scores = await asyncio.to_thread(lambda: _score(page, written.content.audience, fit, policies))
         wanting = _wanting(page, publication.article_id, scores, policies)
         if not wanting:
             return []
@@ -152,14 +158,34 @@ class Forgetting:
             return await forget_tickets(tx.connection, self._publisher.now(), limit=self._limit)
 
 
+def _score(
+    tickets: Sequence[OpenTicket], audience: str, fit: LanguageFit, policies: dict[PolicyKey, Policy]
+) -> dict[UUID, float]:
+    """The score of each ticket that the article may document, and whose knowledge group may read it. A policy that this
+    release cannot read has no threshold.
+    """
+    scores: dict[UUID, float] = {}
+    for ticket in tickets:
+        policy = policies.get(_policy_of(ticket))
+        if policy is None or policy.knowledge is None or not may_be_matched(audience, policy):
+            continue
+        if fit.may_reach(policy.knowledge.threshold, ticket.title_words, ticket.text_words):
+            tried = frozenset(map(str, ticket.tried))
+            scores[ticket.id] = fit.score(
+                ticket.title_words, ticket.text_words, audiences=audiences_of(policy), exclude=tried
+            )
+    return scores
+
+
 def _wanting(
     tickets: Collection[OpenTicket], article_id: UUID, scores: dict[UUID, float], policies: dict[PolicyKey, Policy]
 ) -> set[UUID]:
-    """Those that are to hear of the article. A policy that this release cannot read has no threshold."""
+    """Those that are to hear of the article."""
     return {
         ticket.id
         for ticket in tickets
-        if (policy := policies.get(_policy_of(ticket))) is not None
+        if ticket.id in scores
+        and (policy := policies.get(_policy_of(ticket))) is not None
         and ticket.wants(article_id, scores[ticket.id], policy)
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from tierdesk_contracts import work
 from tierdesk_contracts.outcome import Outcome
 from tierdesk_kb.domain import self_service
+from tierdesk_kb.domain.audience import REQUESTER
 from tierdesk_kb.domain.self_service import Job, Solution
 from tierdesk_kb.handlers.finding import Found, find_matches
 from tierdesk_kb.handlers.tickets import documented_from
@@ -21,7 +22,6 @@ from tierdesk_kb.store.policies import PolicyShelf
 from tierdesk_policy import Policy
 from tierdesk_store import Received, Transaction
 
-_AUDIENCE = "requester"
 log = structlog.get_logger(__name__)
 
 
@@ -57,7 +57,8 @@ class SelfServiceHandler:
                 offers[envelope.tenant, envelope.data.assignment_id] = _text_of(envelope.tenant, envelope.data)
         jobs = await lock_jobs(tx.connection, [_key(message) for message in messages])
         policies = await self._shelf.fetch_in_force(tx.connection) if offers else {}
-        found = await find_matches(tx.connection, self._library, list(offers.values()))
+        texts = [replace(text, documented_from=documented_from(policies.get(text.tenant))) for text in offers.values()]
+        found = await find_matches(tx.connection, self._library, texts)
         return Batch(jobs, policies, dict(zip(offers, found, strict=True)))
 
     def decide(self, state: Batch, message: Received) -> None:
@@ -106,7 +107,7 @@ def _key(message: Received) -> JobKey:
 def _text_of(tenant: str, offer: work.WorkOffered) -> TicketText:
     tried = frozenset(step.article_id for step in offer.steps_tried if step.article_id)
     case = offer.case
-    return TicketText(tenant, case.title, case.text, case.category, audience=_AUDIENCE, exclude=tried)
+    return TicketText(tenant, case.title, case.text, case.category, audiences=frozenset((REQUESTER,)), exclude=tried)
 
 
 def _solution(state: Batch, key: JobKey) -> Solution | None:

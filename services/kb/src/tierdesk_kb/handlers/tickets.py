@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from tierdesk_contracts.notice import ArticlePublished, ArticleRetired, KnowledgeMatched, PolicyApplied
 from tierdesk_contracts.ticket import Opened, SplitOff, TicketChanged, Triaged
 from tierdesk_contracts.vocabulary import Channel
+from tierdesk_kb.domain.audience import REQUESTER, audiences_of
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM, TOLD_FROM
 from tierdesk_kb.domain.open_tickets import Course, OpenTicket, TicketKey, articles_tried, course_of, is_kept
 from tierdesk_kb.handlers.finding import Found, find_matches
@@ -78,7 +80,8 @@ class TicketsHandler:
                 if text is not None:
                     opened[envelope.id] = text
                     versions[envelope.id] = envelope.tenant, envelope.data.policy_version
-        policies = await self._shelf.fetch(tx.connection, versions.values())
+        policies = await self._shelf.fetch(tx.connection, versions.values()) | _read_policies(messages)
+        opened = {key: _under(policies.get(versions[key]), text) for key, text in opened.items()}
         texts = list(opened.values())
         indexed = {tenant: self._library.position(tenant) for tenant in {text.tenant for text in texts}}
         found = await find_matches(tx.connection, self._library, texts)
@@ -211,6 +214,12 @@ def _may_be_kept(policy: Policy | None, text: TicketText) -> bool:
     return policy is None or is_kept(policy, text.category)
 
 
+def _under(policy: Policy | None, text: TicketText) -> TicketText:
+    """The ticket as it is matched under its policy. One whose policy is not known waits for it, whatever is found."""
+    audiences = frozenset((REQUESTER,)) if policy is None else audiences_of(policy)
+    return replace(text, audiences=audiences, documented_from=documented_from(policy))
+
+
 def _notice(found: Found | None, policy: Policy) -> KnowledgeMatched | None:
     if found is None or found[0].score < TOLD_FROM:
         return None
@@ -221,6 +230,17 @@ def _notice(found: Found | None, policy: Policy) -> KnowledgeMatched | None:
         score=match.score,
         documented=match.score >= documented_from(policy),
     )
+
+
+def _read_policies(messages: Sequence[Received]) -> dict[PolicyKey, Policy]:
+    """The policies that come with the batch; one that cannot be read is refused when its turn comes."""
+    found: dict[PolicyKey, Policy] = {}
+    for envelope in (message.envelope for message in messages):
+        if isinstance(envelope.data, PolicyApplied):
+            with contextlib.suppress(PolicyError):
+                key = envelope.tenant, envelope.data.version
+                found[key] = Policy.from_document(envelope.data.document, source=envelope.data.version)
+    return found
 
 
 def _applied(tenant: str, data: PolicyApplied, policies: dict[PolicyKey, Policy]) -> AppliedPolicy:

@@ -8,7 +8,7 @@ from typing import Final
 
 from tantivy import Occur, Query, Schema, Searcher
 
-from tierdesk_kb.domain.matching import rarity
+from tierdesk_kb.domain.evidence import rarity
 from tierdesk_kb.search.analysis import distinct, stems, words
 from tierdesk_kb.search.spelling import Spelling
 from tierdesk_kb.search.synonyms import Synonyms, Term

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
 
-from tierdesk_kb.domain.matching import SLIPS_FROM, Match, score, weigh
+from tierdesk_kb.domain.articles import Kind
+from tierdesk_kb.domain.evidence import ArticleWords, Rarity, TicketWords
+from tierdesk_kb.domain.matching import DOCUMENTED_FROM, SLIPS_FROM, Match, choose, rank
 from tierdesk_kb.search.analysis import ENGLISH, distinct, stems, words
 from tierdesk_kb.search.clauses import Clauses
 from tierdesk_kb.search.conditions import Condition, Conditions
-from tierdesk_kb.search.fit import ArticleFit, ArticleWords, as_written
+from tierdesk_kb.search.fit import ArticleFit
 from tierdesk_kb.search.spelling import Spelling
 from tierdesk_kb.search.synonyms import Synonyms
 from tierdesk_kb.search.vocabulary import Vocabulary
@@ -26,6 +28,9 @@ _BEGUN: Final = 20
 """Words that what is typed may be the beginning of, the most frequent first."""
 _WORDS_KEPT: Final = 1_000
 """Articles whose words are remembered between matches."""
+
+Audience = str | Collection[str] | None
+"""For whom articles are written: one, any of several, or None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,39 +157,24 @@ class ArticleIndex:
         text: str,
         *,
         category: str = "",
-        audience: Condition = None,
+        audiences: Collection[str] | None = None,
         exclude: Collection[str] = (),
+        documented_from: float = DOCUMENTED_FROM,
     ) -> Match | None:
-        """The article that fits a ticket best by `tierdesk_kb.domain.matching`, but for those excluded; None without any.
+        """The article that answers a ticket likeliest by `tierdesk_kb.domain.matching`, but for those excluded; None without any.
 
-        The words of the category help to find candidates; they do not count for the score.
+        The words of the category help to find candidates; they do not count for the score. A known error that documents
+        the problem, from the score `documented_from` on, comes before all others.
         """
-        known = self._remembered()
-        searcher = self._index.searcher()
         title_words, text_words = words_of_ticket(title, text, self._language)
-        category_words = distinct(self._stems, [category.replace("-", " ")], limit=_TICKET_WORDS)
-        sought = list(dict.fromkeys([*title_words, *category_words, *text_words]))[:_TICKET_WORDS]
-        clauses = Clauses(searcher, self._schema, self._language)
-        clauses.add_words(dict.fromkeys(sought, 1.0))
-        clauses.add_slips([title, text], self._spelt, lambda typed: self._knows(searcher, typed))
-        hits = self._hits(searcher, clauses, _CANDIDATES + len(exclude), 0, audience)
-        articles = {
-            hit.article_id: self._words_of(searcher, hit.article_id, known)
-            for hit in hits
-            if hit.article_id not in exclude
-        }
-        frequencies = {word: searcher.doc_freq("stems", word) for word in {*title_words, *text_words}}
-        weights = weigh(title_words, text_words, frequency=frequencies.__getitem__, articles=searcher.num_docs)
-        slips = {
-            word: near
-            for word, found in frequencies.items()
-            if not found and len(word) >= SLIPS_FROM and (near := known.vocabulary.near(word))
-        }
-        matches = [
-            Match(article_id, article.title, score(as_written(weights, slips, article), article.head, article.whole))
-            for article_id, article in articles.items()
-        ]
-        return max(matches, key=lambda match: match.score, default=None)
+        beside = distinct(self._stems, [category.replace("-", " ")], limit=_TICKET_WORDS)
+        searcher = self._index.searcher()
+        return choose(
+            self._rank(
+                searcher, title_words, text_words, [title, text], beside=beside, audiences=audiences, exclude=exclude
+            ),
+            documented_from,
+        )
 
     def fit(self, article_id: str) -> ArticleFit | None:
         """How well this article fits tickets, among those that are indexed now; None when it is not."""
@@ -192,8 +182,53 @@ class ArticleIndex:
         query = Query.term_query(self._schema, "article_id", article_id)
         if not searcher.search(query, 1).hits:
             return None
-        article = self._read(searcher, article_id)
-        return ArticleFit(article, lambda word: searcher.doc_freq("stems", word), searcher.num_docs)
+
+        def rank(
+            title: Sequence[str], text: Sequence[str], *, audiences: Collection[str] | None, exclude: Collection[str]
+        ) -> list[Match]:
+            typed = (" ".join(title), " ".join(text))  # what is kept of it: a slip is still one in most stems
+            return self._rank(searcher, title, text, typed, audiences=audiences, exclude=exclude, always=(article_id,))
+
+        rarity = Rarity(lambda word: searcher.doc_freq("stems", word), searcher.num_docs)
+        return ArticleFit(article_id, self._read(searcher, article_id), rarity, rank)
+
+    def _rank(
+        self,
+        searcher: Searcher,
+        title: Sequence[str],
+        text: Sequence[str],
+        typed: Sequence[str],
+        *,
+        beside: Sequence[str] = (),
+        audiences: Collection[str] | None,
+        exclude: Collection[str],
+        always: Sequence[str] = (),
+    ) -> list[Match]:
+        """The articles for the audiences that have most in common with a ticket, and those of `always`. `typed` are its texts, in which slips
+        are looked for. All others compete: where a better article is kept from the reader, a worse one is no answer.
+        """
+        known = self._remembered()
+        sought = list(dict.fromkeys([*title, *beside, *text]))[:_TICKET_WORDS]
+        clauses = Clauses(searcher, self._schema, self._language)
+        clauses.add_words(dict.fromkeys(sought, 1.0))
+        clauses.add_slips(typed, self._spelt, lambda word: self._knows(searcher, word))
+        limit = _CANDIDATES + len(exclude)
+        found = [hit.article_id for hit in self._hits(searcher, clauses, limit, 0, None)]
+        theirs = found
+        if audiences is not None:
+            theirs = [hit.article_id for hit in self._hits(searcher, clauses, limit, 0, audiences)]
+        wanted = {*always, *theirs}
+        names = dict.fromkeys([*always, *found, *theirs])
+        articles = {name: self._words_of(searcher, name, known) for name in names if name not in exclude}
+        ticket = TicketWords.read(title, text)
+        rarity = Rarity(lambda word: searcher.doc_freq("stems", word), searcher.num_docs)
+        slips = {
+            word: near
+            for word in ticket.counts
+            if len(word) >= SLIPS_FROM and not rarity.is_known(word) and (near := known.vocabulary.near(word))
+        }
+        ranked = rank({name: (article, ticket.spelt(slips, article)) for name, article in articles.items()}, rarity)
+        return [match for match in ranked if match.article_id in wanted]
 
     def _remembered(self) -> Known:
         """What is known, begun anew when it is much."""
@@ -206,15 +241,17 @@ class ArticleIndex:
         article = known.articles.get(article_id)
         if article is None:
             article = self._read(searcher, article_id)
-            known.vocabulary.add(article.whole)
+            known.vocabulary.add(article.frequencies)
             known.articles[article_id] = article
         return article
 
     def _read(self, searcher: Searcher, article_id: str) -> ArticleWords:
         ((_, address),) = searcher.search(Query.term_query(self._schema, "article_id", article_id), 1).hits
         document = searcher.doc(address)
-        title, head, whole = (str(document.get_first(name)) for name in ("title", "head", "stems"))
-        return ArticleWords(title, frozenset(self._stems.analyze(head)), frozenset(self._stems.analyze(whole)))
+        title, head, whole, kind = (str(document.get_first(name)) for name in ("title", "head", "stems", "kind"))
+        is_known_error = kind == Kind.KNOWN_ERROR.value
+        head_words, all_words = self._stems.analyze(head), self._stems.analyze(whole)
+        return ArticleWords.read(title, head_words, all_words, is_known_error=is_known_error)
 
     def _asked(
         self, searcher: Searcher, wording: Wording, unfinished: str, knows: Callable[[str], bool] | None

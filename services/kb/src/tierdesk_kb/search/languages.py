@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
-from tierdesk_kb.domain.matching import Match
+from tierdesk_kb.domain.matching import DOCUMENTED_FROM, Match, choose
 from tierdesk_kb.search.analysis import ENGLISH, analysed_as
 from tierdesk_kb.search.conditions import Condition
 from tierdesk_kb.search.fit import ArticleFit
@@ -91,14 +91,26 @@ class TenantIndex:
         return _best(chain.from_iterable(found))[:limit]
 
     def match(
-        self, title: str, text: str, *, category: str = "", audience: Condition = None, exclude: Collection[str] = ()
+        self,
+        title: str,
+        text: str,
+        *,
+        category: str = "",
+        audiences: Collection[str] | None = None,
+        exclude: Collection[str] = (),
+        documented_from: float = DOCUMENTED_FROM,
     ) -> Match | None:
-        """As `ArticleIndex.match`: the best of all languages, each scoring the ticket by its own words."""
+        """As `ArticleIndex.match`: the likeliest of all languages, each scoring the ticket by its own words."""
         found = (
-            index.match(title, text, category=category, audience=audience, exclude=exclude)
+            index.match(
+                title, text, category=category, audiences=audiences, exclude=exclude, documented_from=documented_from
+            )
             for index in self._indexes.values()
         )
-        return max((one for one in found if one is not None), key=lambda match: match.score, default=None)
+        return choose(
+            sorted((one for one in found if one is not None), key=lambda match: match.score, reverse=True),
+            documented_from,
+        )
 
     def fit(self, article_id: str) -> LanguageFit | None:
         """As `ArticleIndex.fit`, for the words that `words_of_ticket` here gives."""
@@ -132,9 +144,20 @@ class LanguageFit:
         words = self._fit.words
         return words if self._language == ENGLISH else {_mark(word, self._language) for word in words}
 
-    def score(self, title: Sequence[str], text: Sequence[str]) -> float:
-        """As `ArticleFit.score`."""
-        return self._fit.score(self._own(title), self._own(text))
+    def may_reach(self, least: float, title: Sequence[str], text: Sequence[str]) -> bool:
+        """As `ArticleFit.may_reach`."""
+        return self._fit.may_reach(least, self._own(title), self._own(text))
+
+    def score(
+        self,
+        title: Sequence[str],
+        text: Sequence[str],
+        *,
+        audiences: Collection[str] | None = None,
+        exclude: Collection[str] = (),
+    ) -> float:
+        """As `ArticleFit.score`, beside the articles of its language."""
+        return self._fit.score(self._own(title), self._own(text), audiences=audiences, exclude=exclude)
 
     def _own(self, words: Sequence[str]) -> Sequence[str]:
         if self._language != ENGLISH:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from tierdesk_kb.domain.matching import Match
+from tierdesk_kb.domain.matching import DOCUMENTED_FROM, Match
 from tierdesk_kb.search.conditions import Condition
 from tierdesk_kb.search.index import Hit, IndexedArticle, words_of_ticket
 from tierdesk_kb.search.languages import Groups, LanguageFit, TenantIndex
@@ -15,14 +15,17 @@ from tierdesk_kb.search.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class TicketText:
-    """What a ticket says, as it is looked for. `exclude` are articles that were tried."""
+    """What a ticket says, as it is looked for. `exclude` are articles that were tried; `audiences` those whose articles it may
+    be matched with, None for all. From the score `documented_from` on a known error comes before all others.
+    """
 
     tenant: str
     title: str
     text: str
     category: str = ""
-    audience: str | None = None
+    audiences: frozenset[str] | None = None
     exclude: frozenset[str] = frozenset()
+    documented_from: float = DOCUMENTED_FROM
 
 
 class IndexNotReadyError(Exception):
@@ -98,7 +101,12 @@ class Library:
         if index is None:
             return None
         return index.match(
-            ticket.title, ticket.text, category=ticket.category, audience=ticket.audience, exclude=ticket.exclude
+            ticket.title,
+            ticket.text,
+            category=ticket.category,
+            audiences=ticket.audiences,
+            exclude=ticket.exclude,
+            documented_from=ticket.documented_from,
         )
 
     def _index(self, tenant: str) -> TenantIndex | None:
