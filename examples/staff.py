@@ -1,4 +1,4 @@
-"""Simulated people for the groups in house: they think, ask, resolve, hand on and give back.
+"""Simulated people for the groups in house: they think, ask, resolve, hand on and give back, and write down what they found.
 
 python examples/staff.py --bus URL --group l1/service-desk --group l2/workplace --group l3/platform
 
@@ -17,7 +17,8 @@ from functools import partial
 from typing import TypedDict, Unpack
 
 from tierdesk_bus import connect
-from tierdesk_contracts.vocabulary import Mode, Role
+from tierdesk_contracts.knowledge import ArticleDraft
+from tierdesk_contracts.vocabulary import Mode, RejectReason, Role
 from tierdesk_contracts.work import WorkOffered
 from tierdesk_tier import Job, Options, TierConsumer, until_stopped
 
@@ -84,8 +85,8 @@ class Team:
         already_tried = len(job.steps_tried)
         moves = chance.random() * 2**already_tried  # the more was tried, the less it is passed around
         supplier = None if already_tried else self.suppliers.get(job.case.category)
-        if job.refused is not None:
-            await self.solve(job, chance, check)
+        if job.refused is not None or (job.internal is not None and job.internal.article_id is not None):
+            await self.solve(job, chance, check)  # an article at hand says how
         elif supplier is not None and job.mode is Mode.TIERED:
             await self.complete(job)
             await job.escalate("needs_vendor", findings=f"{check}: no change.", steps_tried=[check], to_tier=supplier)
@@ -137,7 +138,12 @@ class Team:
         await self.think(chance)
         article = job.internal.article_id if job.internal is not None else None
         number = chance.randrange(len(FIXES))
-        await job.resolve(f"{FIXES[number]}.", root_cause=CAUSES[number], article_id=article)
+        is_owed = job.refused is not None and job.refused.reason is RejectReason.UNDOCUMENTED
+        draft = None
+        if article is None and (is_owed or self.next_tier is None):
+            # Nobody in house stands above: what is found here is written down for those below.
+            draft = ArticleDraft(title=job.case.title, body=f"1. {check}.\n2. {FIXES[number]}.\n", audience="requester")
+        await job.resolve(f"{FIXES[number]}.", root_cause=CAUSES[number], article_id=article, draft=draft)
 
     async def ask(self, job: Job) -> None:
         """Ask the requester, and wait a little for the reply."""

@@ -64,6 +64,11 @@ include-path = "/v1/problems/{{problem}}"
 include-method = "PATCH"
 checks.positive_data_acceptance.expected-statuses = [200, 404, 409, 412]
 
+# A time that ends before it begins is well formed, and refused.
+[[operations]]
+include-path = "/v1/insight/shift-left"
+checks.positive_data_acceptance.expected-statuses = [200, 422]
+
 # A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.
 [[operations]]
 include-path = "{batch}"

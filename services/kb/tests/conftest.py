@@ -22,6 +22,8 @@ from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.self_service import SelfServiceHandler
 from tierdesk_kb.handlers.tickets import TicketsHandler
 from tierdesk_kb.http.articles import article_routes
+from tierdesk_kb.http.insight import insight_routes
+from tierdesk_kb.http.proposals import proposal_routes
 from tierdesk_kb.http.search import search_routes
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.samples import load_samples
@@ -221,6 +223,8 @@ def app(base: Base, ring: KeyRing, postgres_url: str, tmp_path: Path) -> FastAPI
     settings = Settings(database_url=postgres_url, secrets_file=tmp_path / "secrets.json")
     app = create_app(title="knowledge", ring=ring, settings=settings)
     app.include_router(search_routes(base.database, base.library))
+    app.include_router(proposal_routes(base.database))
+    app.include_router(insight_routes(base.database, base.shelf, base.clock))
     app.include_router(article_routes(base.database, base.publisher, base.identifiers, base.follower.poke))
     return app
 

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tierdesk_contracts import intake
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.knowledge import ArticleDraft
 from tierdesk_contracts.vocabulary import RejectReason, Status, StepTried
 from tierdesk_policy import Policy
 from tierdesk_router.domain.documentation import STEPS_TOLD
+from tierdesk_router.domain.requests import answer_request
 
 DRAFT = ArticleDraft(
     title="Dock shows nothing", body="Renew its firmware.", keywords=("docking",), audience="requester"
@@ -81,6 +83,17 @@ def test_a_vendor_owes_nothing_and_what_it_says_of_articles_is_left_out(owing):
     event = resolved(owing.act(outcomes.WorkResolved, "vic", how="New drum.", draft=DRAFT, waiver="Ours alone."))
     assert (event.draft, event.waiver, event.tier) == (None, "", "l4")
     assert event.dossier.title == "Broken"
+
+
+def test_what_was_drafted_reaches_no_vendor_who_has_the_ticket_later(desk):
+    desk.open_described(HIGH)
+    desk.act(outcomes.WorkResolved, how="Secret fix.", draft=DRAFT, article_id="KB-SECRET")
+    again = intake.Reopened(reason="It is back.")
+    desk.take(answer_request(desk.ticket, again, at=desk.ticket.last_at, policy=desk.policy, new_id=desk.new_id))
+    desk.act(outcomes.WorkEscalated, reason="needs_vendor", to_group="printer-vendor", override="in haste")
+    told = "".join(post.data.model_dump_json() for post in desk.posts if post.destination.namespace)
+    assert told
+    assert not [word for word in ("Secret", "SECRET", DRAFT.title, DRAFT.body) if word in told]
 
 
 def test_where_it_stands_counts_for_what_is_carried_through(owing):

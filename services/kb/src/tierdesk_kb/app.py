@@ -10,11 +10,15 @@ from typing import Final
 from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, WORK, event_pattern, work_key, work_queue
 from tierdesk_kb.domain.self_service import GROUP
+from tierdesk_kb.handlers.hindsight import Hindsight
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.new_articles import Forgetting, NewArticles
+from tierdesk_kb.handlers.patience import Patience
 from tierdesk_kb.handlers.self_service import SelfServiceHandler
 from tierdesk_kb.handlers.tickets import QUEUE, TicketsHandler
 from tierdesk_kb.http.articles import article_routes
+from tierdesk_kb.http.insight import insight_routes
+from tierdesk_kb.http.proposals import proposal_routes
 from tierdesk_kb.http.search import search_routes
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library
@@ -42,12 +46,16 @@ async def build(parts: Parts) -> Service:
     follower = IndexFollower(parts.database, library)
     app = create_app(title="Tierdesk knowledge", ring=parts.ring, settings=parts.settings)
     app.include_router(search_routes(parts.database, library))
+    app.include_router(proposal_routes(parts.database))
+    app.include_router(insight_routes(parts.database, shelf, parts.clock))
     app.include_router(article_routes(parts.database, publisher, parts.identifiers, follower.poke))
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
     service.add_task("index", follower.run)
     tickets = TicketsHandler(library, shelf, publisher, follower.poke)
     worker = SelfServiceHandler(library, shelf, publisher)
     service.add_task("new articles", NewArticles(parts.database, library, shelf, publisher, follower).run)
+    service.add_task("hindsight", Hindsight(parts.database, library, shelf, publisher, follower).run)
+    service.add_task("patience", Patience(parts.database, publisher).run)
     service.add_task("forgetting", Forgetting(parts.database, publisher).run)
     service.add_task("consumers", _Consumers(service, library, shelf, tickets, worker).run)
     return service
@@ -108,7 +116,7 @@ def tier_of_self_service(policy: Policy) -> str | None:
 DEFINITION: Final = ServiceDefinition(
     name=SCHEMA,
     schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations" / "versions", LOG_TABLES),
-    paths=("/v1/articles", "/v1/suggest"),
+    paths=("/v1/articles", "/v1/suggest", "/v1/insight/shift-left"),
     build=build,
     topology=TOPOLOGY,
 )

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts.notice import KnowledgeMatched
+from tierdesk_kb.domain.audience import is_readable_at
 from tierdesk_kb.domain.open_tickets import OpenTicket
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.publishing import Publisher
@@ -114,13 +115,15 @@ class NewArticles:
     async def _tell(
         self, tx: Transaction, publication: Publication, written: Written, tickets: Sequence[OpenTicket]
     ) -> None:
+        """Tell of the article. It sends tickets down alone that those may read who would get them; others hear of it all the same."""
         await save_told(tx.connection, tickets)
+        policies = await self._shelf.fetch(tx.connection, {_policy_of(ticket) for ticket in tickets})
         for ticket in tickets:
             notice = KnowledgeMatched(
                 article_id=str(publication.article_id),
                 title=written.content.title,
                 score=ticket.told_score,
-                documented=True,
+                documented=_takes(policies[_policy_of(ticket)], written.content.audience),
                 new_article=True,
             )
             self._publisher.send(tx, notice, tenant=ticket.tenant, subject=str(ticket.id))
@@ -162,6 +165,12 @@ def _wanting(
         if (policy := policies.get(_policy_of(ticket))) is not None
         and ticket.wants(article_id, scores[ticket.id], policy)
     }
+
+
+def _takes(policy: Policy, audience: str) -> bool:
+    """Whether those who take documented problems may read what is written for this audience."""
+    knowledge = policy.knowledge
+    return knowledge is not None and is_readable_at(policy.group(knowledge.group).tier, audience, policy)
 
 
 def _policy_of(ticket: OpenTicket) -> PolicyKey:
