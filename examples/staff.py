@@ -85,8 +85,8 @@ class Team:
         already_tried = len(job.steps_tried)
         moves = chance.random() * 2**already_tried  # the more was tried, the less it is passed around
         supplier = None if already_tried else self.suppliers.get(job.case.category)
-        if job.refused is not None or (job.internal is not None and job.internal.article_id is not None):
-            await self.solve(job, chance, check)  # an article at hand says how
+        if job.refused is not None or came_with_article(job):
+            await self.solve(job, chance, check)
         elif supplier is not None and job.mode is Mode.TIERED:
             await self.complete(job)
             await job.escalate("needs_vendor", findings=f"{check}: no change.", steps_tried=[check], to_tier=supplier)
@@ -160,6 +160,14 @@ class Team:
     async def think(self, chance: random.Random) -> None:
         """Take some time."""
         await asyncio.sleep(chance.uniform(*THINKING_SECONDS) / self.speed)
+
+
+def came_with_article(job: Job) -> bool:
+    """Whether the desk sent the ticket here because an article documents it."""
+    told = job.internal
+    if told is None or told.article_title is None:
+        return False
+    return any(told.article_title in sentence for sentence in told.explanation)
 
 
 def teams(groups: Sequence[str], *, suppliers: Sequence[str] = (), seed: int, speed: float) -> list[Team]:
