@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 
 from tierdesk_contracts.vocabulary import Instant
 from tierdesk_kb.domain.shift_left import KEPT_DAYS, Share, tell_shares
@@ -19,11 +19,20 @@ from tierdesk_store import Database
 
 DEFAULT_DAYS: Final = 30
 
+
+def refuse_number(value: object) -> object:
+    """Refuse what would be read as seconds since 1970. Raises `ValueError`."""
+    if isinstance(value, str) and value[4:5] != "-":
+        raise ValueError("not a moment: write it as 2026-11-23T09:00:00Z")
+    return value
+
+
 Reader = Annotated[Principal, Depends(require("articles:read"))]
+Moment = Annotated[Instant, BeforeValidator(refuse_number)]
 Since = Annotated[
-    Instant | None, Query(description=f"Resolved from then on; left out, {DEFAULT_DAYS} days before `until`.")
+    Moment | None, Query(description=f"Resolved from then on; left out, {DEFAULT_DAYS} days before `until`.")
 ]
-Until = Annotated[Instant | None, Query(description="Resolved before then; left out, now.")]
+Until = Annotated[Moment | None, Query(description="Resolved before then; left out, now.")]
 
 
 class ShiftLeft(BaseModel):

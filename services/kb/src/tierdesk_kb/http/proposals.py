@@ -12,6 +12,7 @@ from tierdesk_kb.domain.articles import ArticleState
 from tierdesk_kb.store.open_tickets import LAST
 from tierdesk_kb.store.proposals import Proposed, read_proposed
 from tierdesk_runtime.http import Principal, require
+from tierdesk_runtime.problems import ProblemError
 from tierdesk_store import Database
 
 Author = Annotated[Principal, Depends(require("articles:write"))]
@@ -62,6 +63,11 @@ def proposal_routes(database: Database) -> APIRouter:
                 connection, principal.tenant, before=LAST if after is None else after, limit=limit
             )
         return ProposedArticles(articles=tuple(_view(one) for one in found), next=last)
+
+    @router.api_route("/proposed", methods=["OPTIONS", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def refuse() -> None:
+        """Else it would be taken for an article of this name."""
+        raise ProblemError(405, headers={"Allow": "GET"})
 
     return router
 
