@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,14 +13,23 @@ from sqlalchemy import select
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.vocabulary import Actor, ActorKind, Status, StepTried
 from tierdesk_kb.domain.articles import Article, ArticleState, Content, publish, retire, revise
-from tierdesk_kb.domain.shift_left import KEPT_DAYS, Candidate, Count, ResolvedTicket, choose_article, tell_shares
+from tierdesk_kb.domain.shift_left import (
+    KEPT_DAYS,
+    Candidate,
+    Count,
+    ResolvedTicket,
+    choose_article,
+    count_changes,
+    tell_shares,
+)
 from tierdesk_kb.handlers.hindsight import Hindsight
 from tierdesk_kb.store.articles import add_article, add_revision, lock_article, save_article
-from tierdesk_kb.store.resolution_tables import documented_ticket, hindsight, resolution
+from tierdesk_kb.store.resolution_tables import documented_ticket, hindsight, resolution, shift_left
 
 TITLE, TEXT = "Zebra plotter clogs", "The zebra plotter clogs its nozzle"
 CONTENT = Content("Zebra plotter clogs", "Clean the nozzle of the plotter.", keywords=("nozzle",))
 OTHER = Content("Yak scanner jams", "Open the lid of the yak scanner.", keywords=("lid",))
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LEA = Actor(kind=ActorKind.WORKER, id="lea")
 
 
@@ -32,9 +43,24 @@ def look(base):
         number = 0
         while await worker.look():
             number += 1
+        await expect_true_counts(base)
         return number
 
     return look
+
+
+async def expect_true_counts(base):
+    """What is counted is what the rows say."""
+    counted = Counter(
+        (row["resolved_at"].date(), row["tier"], row["category"], row["article_id"] or UUID(int=0))
+        for row in await rows(base, resolution)
+        if row["counted"]
+    )
+    told = {
+        (one["day"], one["tier"], one["category"], one["article_id"]): one["tickets"]
+        for one in await rows(base, shift_left)
+    }
+    assert {cell: number for cell, number in told.items() if number} == counted
 
 
 @pytest.fixture
@@ -196,27 +222,49 @@ async def test_an_article_counts_for_the_ticket_that_it_was_drafted_from(base, s
 async def test_a_ticket_that_is_open_again_is_not_counted_and_resolved_again_it_is_once(base, solved, look, figures):
     first, ending = solved()
     await base.receive(base.tickets, first, ending)
+    await look()
     again = events.ReopenedAgain(sequence=3, at=first.time, actor=LEA, reason="It is back.")
     await base.receive(base.tickets, later(first, again, sequence=3))
+    await look()
     assert await figures() == []
+    await base.receive(base.tickets, solved(opening=first, tier="l1", sequence=4)[1])
     await base.receive(base.tickets, solved(opening=first, tier="l1", sequence=4)[1])
     await look()
     assert await figures() == [("l1", "hardware", 1, 0, 0)]
 
 
-async def test_the_window_is_of_when_they_were_resolved(base, solved, figures):
+async def test_what_is_resolved_reopened_and_resolved_before_anybody_looks_is_counted_once(base, solved, look, figures):
+    first, ending = solved()
+    again = events.ReopenedAgain(sequence=3, at=first.time, actor=LEA, reason="It is back.")
+    later_ending = solved(opening=first, tier="l1", sequence=4)[1]
+    both = (again, later_ending.data.events[0])
+    told = later(first, again, sequence=4, events=both, tier="l1", status=Status.RESOLVED)
+    await base.receive(base.tickets, first, ending)
+    await base.receive(base.tickets, told)
+    assert len(await rows(base, resolution)) == 2
+    await look()
+    assert await figures() == [("l1", "hardware", 1, 0, 0)]
+    assert len(await rows(base, resolution)) == 1
+
+
+async def test_the_window_is_of_the_days_on_which_they_were_resolved(base, solved, look, figures):
     now = base.clock.now()
-    for days in (1, 10, 40):
+    for days in (0, 1, 10, 40):
         await base.receive(base.tickets, *solved(at=now - timedelta(days=days)))
-    assert await figures() == [("l2", "hardware", 2, 0, 0)]
-    window = {"since": (now - timedelta(days=60)).isoformat(), "until": (now - timedelta(days=10)).isoformat()}
+    await look()
+    assert await figures() == [("l2", "hardware", 3, 0, 0)]
+    window = {"since": (now - timedelta(days=60)).date(), "until": (now - timedelta(days=10)).date()}
     assert await figures(**window) == [("l2", "hardware", 1, 0, 0)]
     assert await figures("other") == []
 
 
-async def test_a_window_that_is_reversed_is_refused_with_its_field(client, key_of):
-    answer = await client.get("/v1/insight/shift-left?since=2999-01-01T00:00:00Z", headers=key_of())
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "since")
+@pytest.mark.parametrize(
+    "since", ["2999-01-01", "2026-02-30", "0.5", "20260101", "2026-01-01T00:00:00Z", "0001-01-01", ""]
+)
+async def test_what_is_no_day_or_lies_after_the_end_is_refused_with_its_field(client, key_of, since):
+    answer = await client.get("/v1/insight/shift-left", params={"since": since}, headers=key_of())
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"].endswith("since")
 
 
 async def test_open_tickets_that_an_article_documents_are_told_where_they_stand(base, opened, figures, look):
@@ -254,9 +302,12 @@ async def test_open_tickets_that_an_article_documents_are_told_where_they_stand(
 
 
 async def test_what_is_long_past_is_forgotten(base, solved, look):
-    await base.receive(base.tickets, *solved(), *solved(at=base.clock.now() - timedelta(days=KEPT_DAYS, seconds=1)))
+    await base.receive(base.tickets, *solved(), *solved(at=base.clock.now() - timedelta(days=KEPT_DAYS + 1)))
     await look()
     assert len(await rows(base, resolution)) == 1
+    base.clock.advance_to(base.clock.now() + timedelta(days=KEPT_DAYS + 1))
+    await look()
+    assert (await rows(base, resolution), await rows(base, shift_left)) == ([], [])
 
 
 async def test_work_is_done_in_pages_and_goes_on_where_it_was(base, solved, look, figures):
@@ -304,7 +355,7 @@ async def test_one_whose_index_is_behind_waits_for_it(base, solved, figures):
 
 
 def ticket(**fields):
-    return ResolvedTicket("main", UUID(int=1), "l2", "hardware", "v", resolved_at=None, **fields)
+    return ResolvedTicket("main", UUID(int=1), 2, "l2", "hardware", "v", resolved_at=NOON, **fields)
 
 
 def test_the_best_is_chosen_and_what_did_not_change_stays(policy):
@@ -316,6 +367,17 @@ def test_the_best_is_chosen_and_what_did_not_change_stays(policy):
     lost = choose_article(chosen, [one], changed=frozenset({two.article_id}), threshold=0.75, policy=policy)
     assert (lost.article_id, lost.score) == (None, 0.0)
     assert choose_article(ticket(), [two], changed=frozenset(), threshold=0.6, policy=None).article_id is None
+
+
+def test_a_count_changes_by_what_a_ticket_was_and_is():
+    new = ticket()
+    counted = replace(new, fresh=False, counted=True)
+    moved = replace(counted, article_id=UUID(int=7))
+    nothing, seven = (date(2026, 3, 2), "l2", "hardware", None), (date(2026, 3, 2), "l2", "hardware", UUID(int=7))
+    assert list(count_changes(new, counted)) == [(nothing, 1)]
+    assert list(count_changes(counted, moved)) == [(nothing, -1), (seven, 1)]
+    assert list(count_changes(moved, None)) == [(seven, -1)]
+    assert list(count_changes(new, None)) == []
 
 
 def test_shares_of_tiers_that_the_policy_lacks_are_told_last_and_count_as_undocumented(policy):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from tierdesk_kb.domain.audience import is_readable_below
@@ -17,12 +17,22 @@ CERTAIN: Final = 1.0
 """The score of an article that was named by who resolved the ticket, or drafted from it."""
 
 
+def kept_since(now: datetime) -> date:
+    """The first day (UTC) of which resolved tickets are kept."""
+    return (now.astimezone(UTC) - timedelta(days=KEPT_DAYS)).date()
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedTicket:
-    """A ticket that was resolved, by its words, and the best article known that documents it for people below."""
+    """A ticket that was resolved, by its words, and the best article known that documents it for people below.
+
+    `sequence` is the place of the resolution in its log. One that is `fresh` is to be looked at; when it was `reopened`, it
+    is to be forgotten. `counted` says whether the figure has it.
+    """
 
     tenant: str
     id: UUID
+    sequence: int
     tier: str
     category: str
     policy_version: str
@@ -30,6 +40,8 @@ class ResolvedTicket:
     title_words: tuple[str, ...] = ()
     text_words: tuple[str, ...] = ()
     fresh: bool = True
+    counted: bool = False
+    reopened: bool = False
     article_id: UUID | None = None
     score: float = 0.0
 
@@ -66,7 +78,28 @@ def choose_article(
     best = max(good, key=lambda one: (one.score, one.article_id), default=None)
     if best is not None and best.score > kept.score:
         kept = replace(kept, article_id=best.article_id, score=best.score)
-    return replace(kept, fresh=False)
+    return replace(kept, fresh=False, counted=True)
+
+
+class Cell(NamedTuple):
+    """What is counted together: tickets resolved on a day (UTC) at a tier, of a category, documented by one article or by none."""
+
+    day: date
+    tier: str
+    category: str
+    article_id: UUID | None
+
+
+def count_changes(before: ResolvedTicket, after: ResolvedTicket | None) -> Iterator[tuple[Cell, int]]:
+    """What is to be added to which count when a ticket is no longer as before, but as after; None when it is forgotten."""
+    if before.counted:
+        yield _cell_of(before), -1
+    if after is not None and after.counted:
+        yield _cell_of(after), 1
+
+
+def _cell_of(ticket: ResolvedTicket) -> Cell:
+    return Cell(ticket.resolved_at.astimezone(UTC).date(), ticket.tier, ticket.category, ticket.article_id)
 
 
 @dataclass(frozen=True, slots=True)

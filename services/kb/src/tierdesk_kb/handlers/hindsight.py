@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tierdesk_kb.domain.shift_left import CERTAIN, KEPT_DAYS, Candidate, ResolvedTicket, choose_article
+from tierdesk_kb.domain.shift_left import CERTAIN, Candidate, ResolvedTicket, choose_article, kept_since
 from tierdesk_kb.handlers.finding import find_matches
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.tickets import documented_from
@@ -20,6 +20,7 @@ from tierdesk_kb.search.library import Library, TicketText
 from tierdesk_kb.store.articles import Written, read_published
 from tierdesk_kb.store.policies import PolicyShelf
 from tierdesk_kb.store.resolutions import (
+    Change,
     Progress,
     claim_progress,
     forget_resolutions,
@@ -28,7 +29,7 @@ from tierdesk_kb.store.resolutions import (
     read_changed,
     read_origins,
     read_tenants,
-    save_articles,
+    save_changes,
     save_progress,
 )
 from tierdesk_runtime.supervision import wait_unless
@@ -98,7 +99,9 @@ class Hindsight:
                 return False
             fresh = await lock_fresh(tx.connection, tenant, rows=self._page)
             if fresh:
-                await self._match(tx.connection, tenant, fresh, changed=frozenset())
+                await self._save(tx.connection, [(one, None) for one in fresh if one.reopened])
+                new = [one for one in fresh if not one.reopened]
+                await self._match(tx.connection, tenant, new, changed=frozenset())
                 return True
             if progress.target is not None:
                 await self._go_on(tx.connection, progress)
@@ -106,8 +109,13 @@ class Hindsight:
             if progress.newest > progress.position:
                 await save_progress(tx.connection, progress.begin())
                 return True
-            before = self._publisher.now() - timedelta(days=KEPT_DAYS)
-            return await forget_resolutions(tx.connection, tenant, before, limit=self._page) > 0
+            return await forget_resolutions(tx.connection, tenant, self._kept_since(), limit=self._page) > 0
+
+    def _kept_since(self) -> date:
+        return kept_since(self._publisher.now())
+
+    async def _save(self, connection: AsyncConnection, changes: Sequence[Change]) -> None:
+        await save_changes(connection, changes, kept_since=self._kept_since())
 
     async def _go_on(self, connection: AsyncConnection, progress: Progress) -> None:
         """Look at the next page for what has changed."""
@@ -153,7 +161,8 @@ class Hindsight:
             ]
         )
         policies = await self._shelf.fetch(connection, {(one.tenant, one.policy_version) for one in page})
-        chosen, lost = [], []
+        chosen: list[Change] = []
+        lost = []
         for ticket, by_article in zip(page, scores, strict=True):
             policy = policies.get((ticket.tenant, ticket.policy_version))
             if policy is None:
@@ -170,8 +179,8 @@ class Hindsight:
             if after.article_id is None and ticket.article_id is not None:
                 lost.append(ticket)
             elif after != ticket:
-                chosen.append(after)
-        await save_articles(connection, chosen)
+                chosen.append((ticket, after))
+        await self._save(connection, chosen)
         if lost:
             await self._match(connection, lost[0].tenant, lost, changed=changed)
 
@@ -187,7 +196,7 @@ class Hindsight:
         named = {one.article_id for one in tickets if one.article_id is not None and one.score >= CERTAIN}
         readable = await read_published(connection, tenant, named)
         policies = await self._shelf.fetch(connection, {(tenant, one.policy_version) for one in tickets})
-        chosen = []
+        chosen: list[Change] = []
         for ticket, match in zip(tickets, found, strict=True):
             policy = policies.get((tenant, ticket.policy_version))
             candidates = []
@@ -196,12 +205,10 @@ class Hindsight:
             if ticket.article_id in named and ticket.article_id in readable:
                 audience = readable[ticket.article_id].content.audience
                 candidates.append(Candidate(ticket.article_id, audience, CERTAIN))
-            chosen.append(
-                choose_article(
-                    ticket, candidates, changed=changed | named, threshold=documented_from(policy), policy=policy
-                )
-            )
-        await save_articles(connection, chosen)
+            threshold = documented_from(policy)
+            after = choose_article(ticket, candidates, changed=changed | named, threshold=threshold, policy=policy)
+            chosen.append((ticket, after))
+        await self._save(connection, chosen)
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -14,9 +14,9 @@ from tierdesk_kb.store.policies import PolicyKey
 from tierdesk_kb.store.resolutions import (
     Standing,
     add_resolutions,
-    drop_resolutions,
     drop_tried,
     follow_documented,
+    reopen_resolutions,
 )
 from tierdesk_store import Transaction
 
@@ -38,20 +38,21 @@ class Outlook:
         """Write it; an article that was `tried` documents its ticket no more. The words of tickets that were opened by the batch
         must be kept already.
         """
-        await drop_resolutions(tx.connection, self.reopened)
+        await reopen_resolutions(tx.connection, self.reopened)  # those of before the batch
         await add_resolutions(tx.connection, self.resolved.values())
         await follow_documented(tx.connection, self.standings)
         await drop_tried(tx.connection, tried)
 
     def _note_end(self, key: TicketKey, data: TicketChanged, named: UUID | None) -> None:
+        for event in data.events:
+            if isinstance(event, ReopenedAgain):
+                self.resolved.pop(key, None)
+                self.reopened[key] = None
         last = next((event for event in reversed(data.events) if isinstance(event, Resolved | ReopenedAgain)), None)
-        if isinstance(last, ReopenedAgain):
-            self.resolved.pop(key, None)
-            self.reopened[key] = None
-        elif last is not None:
-            self.reopened.pop(key, None)
+        if isinstance(last, Resolved):
             self.resolved[key] = ResolvedTicket(
                 *key,
+                sequence=last.sequence,
                 tier=last.tier or data.tier or "",
                 category=data.category or "",
                 policy_version=data.policy_version,

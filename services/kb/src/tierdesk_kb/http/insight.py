@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from tierdesk_contracts.vocabulary import Instant
-from tierdesk_kb.domain.shift_left import KEPT_DAYS, Share, tell_shares
+from tierdesk_kb.domain.shift_left import Share, kept_since, tell_shares
 from tierdesk_kb.store.policies import PolicyShelf
 from tierdesk_kb.store.resolutions import count_open, count_resolved
 from tierdesk_runtime.clock import Clock
@@ -19,20 +19,27 @@ from tierdesk_store import Database
 
 DEFAULT_DAYS: Final = 30
 
+_WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DAY: Final = {"type": "string", "format": "date"}
 
-def refuse_number(value: object) -> object:
-    """Refuse what would be read as seconds since 1970. Raises `ValueError`."""
-    if isinstance(value, str) and value[4:5] != "-":
-        raise ValueError("not a moment: write it as 2026-11-23T09:00:00Z")
+
+def _read_day(value: object) -> object:
+    """A date as it is written in a query. Raises `ValueError` for anything else, numbers too."""
+    if isinstance(value, str):
+        if _WRITTEN.fullmatch(value) is None:
+            raise ValueError("not a date: write it as 2026-11-23")
+        return date.fromisoformat(value)
     return value
 
 
 Reader = Annotated[Principal, Depends(require("articles:read"))]
-Moment = Annotated[Instant, BeforeValidator(refuse_number)]
-Since = Annotated[
-    Moment | None, Query(description=f"Resolved from then on; left out, {DEFAULT_DAYS} days before `until`.")
+Day = Annotated[
+    date, Field(strict=True, ge=date(1970, 1, 1), lt=date(3000, 1, 1)), BeforeValidator(_read_day), WithJsonSchema(_DAY)
 ]
-Until = Annotated[Moment | None, Query(description="Resolved before then; left out, now.")]
+Since = Annotated[
+    Day | None, Query(description=f"Counted from this day on (UTC); left out, {DEFAULT_DAYS} days before `until`.")
+]
+Until = Annotated[Day | None, Query(description="Counted until the end of the day before; left out, until now.")]
 
 
 class ShiftLeft(BaseModel):
@@ -50,9 +57,9 @@ class ShiftLeft(BaseModel):
 class ShiftLeftReport(BaseModel):
     """What a lower tier could have closed, by tier, the highest first, and category."""
 
-    since: AwareDatetime
-    until: AwareDatetime
-    kept_since: Annotated[AwareDatetime, Field(description="Of what was resolved before, nothing is known.")]
+    since: Annotated[date, Field(description="The first day that is counted, in UTC.")]
+    until: Annotated[date, Field(description="The day after the last that is counted.")]
+    kept_since: Annotated[date, Field(description="Of what was resolved before, nothing is known.")]
     resolved: int
     documented: int
     open_documented: int
@@ -76,7 +83,7 @@ def insight_routes(database: Database, shelf: PolicyShelf, clock: Clock) -> APIR
         return ShiftLeftReport(
             since=since,
             until=until,
-            kept_since=now - timedelta(days=KEPT_DAYS),
+            kept_since=kept_since(now),
             resolved=sum(one.resolved for one in shares),
             documented=sum(one.documented for one in shares),
             open_documented=sum(one.open_documented for one in shares),
@@ -96,10 +103,10 @@ def _view(one: Share) -> ShiftLeft:
     )
 
 
-def _window(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
-    """The window in UTC. Raises `ProblemError` 422 for one that is empty or reversed."""
-    until = (until or now).astimezone(UTC)
-    since = (since or until - timedelta(days=DEFAULT_DAYS)).astimezone(UTC)
+def _window(since: date | None, until: date | None, now: datetime) -> tuple[date, date]:
+    """The days from the first that is counted to the one after the last. Raises `ProblemError` 422 where there is none."""
+    until = until or now.astimezone(UTC).date() + timedelta(days=1)
+    since = since or until - timedelta(days=DEFAULT_DAYS)
     if since >= until:
         fault: FieldFault = {"field": "since", "message": "must lie before `until`"}
         raise ProblemError(422, "Invalid request", "See errors.", errors=[fault])

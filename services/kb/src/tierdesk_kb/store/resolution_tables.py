@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Index, Integer, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 
 from tierdesk_kb.store.tables import metadata
@@ -28,6 +28,7 @@ resolution = Table(
     metadata,
     Column("tenant", Text, primary_key=True),
     Column("ticket", Uuid, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("tier", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("policy_version", Text, nullable=False),
@@ -35,14 +36,31 @@ resolution = Table(
     Column("title_words", ARRAY(Text), nullable=False),
     Column("text_words", ARRAY(Text), nullable=False),
     Column("fresh", Boolean, nullable=False),
+    Column("counted", Boolean, nullable=False),
+    Column("reopened", Boolean, nullable=False),
     Column("article_id", Uuid),
     Column("score", DOUBLE_PRECISION, nullable=False),
-    Index("resolution_figures", "tenant", "resolved_at", postgresql_include=["tier", "category", "article_id"]),
+    Index("resolution_age", "tenant", "resolved_at"),
     Index("resolution_fresh", "tenant", "ticket", postgresql_where=text("fresh")),
 )
-"""Tickets that were resolved, and the best article that documents each now, for people below.
+"""Tickets that were resolved, each time by its place in the ticket's log, and the best article that documents each now, for people below.
 
-One that is `fresh` was not looked at yet.
+One that is `fresh` is still to be looked at: it is new, or the ticket was `reopened` and the row is to go. `counted` says whether `shift_left` has it.
+"""
+
+shift_left = Table(
+    "shift_left",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("tier", Text, primary_key=True),
+    Column("category", Text, primary_key=True),
+    Column("article_id", Uuid, primary_key=True),
+    Column("tickets", BigInteger, nullable=False),
+)
+"""How many tickets were resolved on a day (UTC), by what documents them: nil where nothing does.
+
+Whoever holds the tenant's row in `hindsight` writes it, and nobody else.
 """
 
 hindsight = Table(

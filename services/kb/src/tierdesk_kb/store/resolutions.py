@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,39 +12,45 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_kb.domain.open_tickets import TicketKey
-from tierdesk_kb.domain.shift_left import Count, ResolvedTicket
+from tierdesk_kb.domain.shift_left import Cell, Count, ResolvedTicket, count_changes
 from tierdesk_kb.store.open_tickets import LAST
 from tierdesk_kb.store.publications import FIRST
 
 _COLUMNS: Final = (
-    "ticket, tier, category, policy_version, resolved_at, title_words, text_words, fresh, article_id, score"
+    "ticket, sequence, tier, category, policy_version, resolved_at, title_words, text_words, fresh, counted, reopened, "
+    "article_id, score"
 )
+NO_ARTICLE: Final = UUID(int=0)
+"""Stands in a count where nothing documents its tickets."""
 
 _ADD: Final = text("""
     INSERT INTO kb.resolution (
-        tenant, ticket, tier, category, policy_version, resolved_at, title_words, text_words, fresh, article_id, score)
+        tenant, ticket, sequence, tier, category, policy_version, resolved_at, title_words, text_words,
+        fresh, counted, reopened, article_id, score)
     SELECT
-        k.tenant, k.ticket, k.tier, k.category, k.policy_version, k.resolved_at,
-        coalesce(o.title_words, '{}'), coalesce(o.text_words, '{}'), true, k.article_id, k.score
+        k.tenant, k.ticket, k.sequence, k.tier, k.category, k.policy_version, k.resolved_at,
+        coalesce(o.title_words, '{}'), coalesce(o.text_words, '{}'), true, false, false, k.article_id, k.score
     FROM unnest(
-        CAST(:tenant AS text[]), CAST(:ticket AS uuid[]), CAST(:tier AS text[]), CAST(:category AS text[]),
-        CAST(:policy_version AS text[]), CAST(:resolved_at AS timestamptz[]), CAST(:article_id AS uuid[]),
-        CAST(:score AS double precision[])
-    ) AS k(tenant, ticket, tier, category, policy_version, resolved_at, article_id, score)
+        CAST(:tenant AS text[]), CAST(:ticket AS uuid[]), CAST(:sequence AS bigint[]), CAST(:tier AS text[]),
+        CAST(:category AS text[]), CAST(:policy_version AS text[]), CAST(:resolved_at AS timestamptz[]),
+        CAST(:article_id AS uuid[]), CAST(:score AS double precision[])
+    ) AS k(tenant, ticket, sequence, tier, category, policy_version, resolved_at, article_id, score)
     LEFT JOIN LATERAL (
         SELECT t.title_words, t.text_words FROM kb.open_ticket AS t WHERE t.tenant = k.tenant AND t.id = k.ticket LIMIT 1
     ) AS o ON true
-    ON CONFLICT (tenant, ticket) DO UPDATE SET
-        tier = excluded.tier, category = excluded.category, policy_version = excluded.policy_version,
-        resolved_at = excluded.resolved_at, title_words = excluded.title_words, text_words = excluded.text_words,
-        fresh = true, article_id = excluded.article_id, score = excluded.score
+    ON CONFLICT DO NOTHING
 """)
 _BEGIN: Final = text("""
     INSERT INTO kb.hindsight (tenant, position, after)
     SELECT tenant, 0, CAST(:after AS uuid) FROM unnest(CAST(:tenants AS text[])) AS k(tenant) ORDER BY tenant
     ON CONFLICT DO NOTHING
 """)
-_DROP: Final = text("DELETE FROM kb.resolution WHERE tenant = :tenant AND ticket = :ticket")
+_REOPEN: Final = text("""
+    UPDATE kb.resolution SET reopened = true, fresh = true WHERE tenant = :tenant AND ticket = :ticket
+""")
+_DROP: Final = text("""
+    DELETE FROM kb.resolution WHERE tenant = :tenant AND ticket = :ticket AND sequence = :sequence
+""")
 _TENANTS: Final = text("SELECT tenant FROM kb.hindsight ORDER BY tenant")
 _CLAIM: Final = text("""
     SELECT h.position, h.target, h.after, coalesce(c.position, 0) AS newest
@@ -59,7 +65,7 @@ _CHANGED: Final = text("""
     WHERE tenant = :tenant AND position > :position AND position <= :target ORDER BY position LIMIT :limit
 """)
 _FRESH: Final = text(f"""
-    SELECT {_COLUMNS} FROM kb.resolution WHERE tenant = :tenant AND fresh ORDER BY ticket LIMIT :rows FOR UPDATE
+    SELECT {_COLUMNS} FROM kb.resolution WHERE tenant = :tenant AND fresh ORDER BY ticket, sequence LIMIT :rows FOR UPDATE
 """)  # noqa: S608 - our own columns
 _END_OF_PAGE: Final = text("""
     SELECT ticket FROM kb.resolution WHERE tenant = :tenant AND ticket > :after ORDER BY ticket OFFSET :rows - 1 LIMIT 1
@@ -69,27 +75,33 @@ _PAGE: Final = text(f"""
     WHERE tenant = :tenant AND ticket > :after AND ticket <= :until AND NOT fresh AND (
         CAST(:words AS text[]) IS NULL OR title_words && CAST(:words AS text[]) OR text_words && CAST(:words AS text[])
         OR article_id = ANY(CAST(:changed AS uuid[])) OR ticket = ANY(CAST(:origins AS uuid[])))
-    ORDER BY ticket FOR UPDATE
+    ORDER BY ticket, sequence FOR UPDATE
 """)  # noqa: S608 - our own columns
 _ORIGINS: Final = text("""
     SELECT ticket, article_id FROM kb.proposal WHERE tenant = :tenant AND article_id = ANY(CAST(:articles AS uuid[]))
 """)
 _DOCUMENT: Final = text("""
-    UPDATE kb.resolution SET article_id = :article_id, score = :score, fresh = false
-    WHERE tenant = :tenant AND ticket = :ticket
+    UPDATE kb.resolution SET article_id = :article_id, score = :score, fresh = false, counted = true
+    WHERE tenant = :tenant AND ticket = :ticket AND sequence = :sequence
 """)
+_CHANGE_COUNT: Final = text("""
+    INSERT INTO kb.shift_left (tenant, day, tier, category, article_id, tickets)
+    VALUES (:tenant, :day, :tier, :category, :article_id, :tickets)
+    ON CONFLICT (tenant, day, tier, category, article_id) DO UPDATE SET tickets = shift_left.tickets + excluded.tickets
+""")
+_FORGET_COUNTS: Final = text("DELETE FROM kb.shift_left WHERE tenant = :tenant AND (day < :before OR tickets = 0)")
 _FORGET: Final = text("""
-    DELETE FROM kb.resolution WHERE tenant = :tenant AND ticket = ANY(ARRAY(
-        SELECT ticket FROM kb.resolution WHERE tenant = :tenant AND resolved_at < :before
-        ORDER BY resolved_at LIMIT :limit
+    DELETE FROM kb.resolution WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM kb.resolution WHERE tenant = :tenant AND resolved_at < :before
+        ORDER BY resolved_at LIMIT :limit FOR UPDATE
     ))
 """)
 _COUNT: Final = text("""
     SELECT g.tier, g.category, r.audience, CAST(sum(g.tickets) AS bigint) AS tickets
     FROM (
-        SELECT tier, category, article_id, count(*) AS tickets FROM kb.resolution
-        WHERE tenant = :tenant AND resolved_at >= :since AND resolved_at < :until
-        GROUP BY tier, category, article_id
+        SELECT tier, category, article_id, sum(tickets) AS tickets FROM kb.shift_left
+        WHERE tenant = :tenant AND day >= :since AND day < :until
+        GROUP BY tier, category, article_id HAVING sum(tickets) <> 0
     ) AS g
     LEFT JOIN kb.article AS a ON a.tenant = :tenant AND a.id = g.article_id AND a.state = 'published'
     LEFT JOIN kb.revision AS r ON r.tenant = a.tenant AND r.article_id = a.id AND r.revision = a.published_revision
@@ -118,6 +130,9 @@ _DROP_TRIED: Final = text("""
     DELETE FROM kb.documented_ticket
     WHERE tenant = :tenant AND ticket = :ticket AND article_id = ANY(CAST(:articles AS uuid[]))
 """)
+
+Change = tuple[ResolvedTicket, ResolvedTicket | None]
+"""A ticket as it was, and as it is after it was looked at; None when it is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +176,17 @@ async def add_resolutions(connection: AsyncConnection, tickets: Iterable[Resolve
         return
     columns: dict[str, list[Any]] = {
         name: [getattr(row, name) for row in rows]
-        for name in ("tenant", "tier", "category", "policy_version", "resolved_at", "article_id", "score")
+        for name in ("tenant", "sequence", "tier", "category", "policy_version", "resolved_at", "article_id", "score")
     }
     await connection.execute(_ADD, columns | {"ticket": [row.id for row in rows]})
     await connection.execute(_BEGIN, {"tenants": sorted({row.tenant for row in rows}), "after": FIRST})
 
 
-async def drop_resolutions(connection: AsyncConnection, keys: Iterable[TicketKey]) -> None:
-    """Forget that tickets were resolved: they are open again."""
+async def reopen_resolutions(connection: AsyncConnection, keys: Iterable[TicketKey]) -> None:
+    """Have it forgotten that tickets were resolved: they are open again."""
     rows = [{"tenant": tenant, "ticket": ticket} for tenant, ticket in sorted(keys)]
     if rows:
-        await connection.execute(_DROP, rows)
+        await connection.execute(_REOPEN, rows)
 
 
 async def follow_documented(connection: AsyncConnection, standings: Mapping[TicketKey, Standing | None]) -> None:
@@ -269,25 +284,47 @@ async def lock_page(
     return [_ticket(progress.tenant, row) for row in found], until
 
 
-async def save_articles(connection: AsyncConnection, tickets: Sequence[ResolvedTicket]) -> None:
-    """Write what documents these tickets."""
-    if tickets:
-        await connection.execute(
-            _DOCUMENT,
-            [
-                {"tenant": one.tenant, "ticket": one.id, "article_id": one.article_id, "score": one.score}
+async def save_changes(connection: AsyncConnection, changes: Sequence[Change], *, kept_since: date) -> None:
+    """Write tickets that were looked at, as they are after, and what that makes of the counts of days from `kept_since` on.
+
+    The caller holds the tenant's progress.
+    """
+    after = [one for _, one in changes if one is not None]
+    gone = [before for before, one in changes if one is None]
+    for statement, tickets, fields in ((_DOCUMENT, after, ("article_id", "score")), (_DROP, gone, ())):
+        if tickets:
+            rows = [
+                {"tenant": one.tenant, "ticket": one.id, "sequence": one.sequence}
+                | {name: getattr(one, name) for name in fields}
                 for one in tickets
-            ],
-        )
+            ]
+            await connection.execute(statement, rows)
+    counts: dict[tuple[str, Cell], int] = {}
+    for before, one in changes:
+        for cell, number in count_changes(before, one):
+            if cell.day >= kept_since:
+                counts[before.tenant, cell] = counts.get((before.tenant, cell), 0) + number
+    changed = [
+        {"tenant": tenant, **cell._asdict(), "article_id": cell.article_id or NO_ARTICLE, "tickets": number}
+        for (tenant, cell), number in counts.items()
+        if number
+    ]
+    if changed:
+        await connection.execute(_CHANGE_COUNT, changed)
 
 
-async def forget_resolutions(connection: AsyncConnection, tenant: str, before: datetime, *, limit: int) -> int:
-    """Forget up to `limit` tickets that were resolved before; answers how many."""
+async def forget_resolutions(connection: AsyncConnection, tenant: str, kept_since: date, *, limit: int) -> int:
+    """Forget up to `limit` tickets that were resolved before that day, and the counts of such days; answers how many tickets.
+
+    The caller holds the tenant's progress.
+    """
+    await connection.execute(_FORGET_COUNTS, {"tenant": tenant, "before": kept_since})
+    before = datetime.combine(kept_since, time(), UTC)
     return (await connection.execute(_FORGET, {"tenant": tenant, "before": before, "limit": limit})).rowcount
 
 
-async def count_resolved(connection: AsyncConnection, tenant: str, since: datetime, until: datetime) -> list[Count]:
-    """The tickets resolved from `since` until before `until`, by tier, category, and whom what documents them is written for."""
+async def count_resolved(connection: AsyncConnection, tenant: str, since: date, until: date) -> list[Count]:
+    """The tickets resolved from the day `since` until before `until`, by tier, category, and whom what documents them is written for."""
     rows = await connection.execute(_COUNT, {"tenant": tenant, "since": since, "until": until})
     return [Count(*row) for row in rows]
 
@@ -301,6 +338,7 @@ def _ticket(tenant: str, row: Row[Any]) -> ResolvedTicket:
     return ResolvedTicket(
         tenant=tenant,
         id=row.ticket,
+        sequence=row.sequence,
         tier=row.tier,
         category=row.category,
         policy_version=row.policy_version,
@@ -308,6 +346,8 @@ def _ticket(tenant: str, row: Row[Any]) -> ResolvedTicket:
         title_words=tuple(row.title_words),
         text_words=tuple(row.text_words),
         fresh=row.fresh,
+        counted=row.counted,
+        reopened=row.reopened,
         article_id=row.article_id,
         score=row.score,
     )

@@ -27,6 +27,7 @@ _STATEMENTS = (
     CREATE TABLE kb.resolution (
         tenant text NOT NULL,
         ticket uuid NOT NULL,
+        sequence bigint NOT NULL,
         tier text NOT NULL,
         category text NOT NULL,
         policy_version text NOT NULL,
@@ -34,13 +35,26 @@ _STATEMENTS = (
         title_words text[] NOT NULL,
         text_words text[] NOT NULL,
         fresh boolean NOT NULL,
+        counted boolean NOT NULL,
+        reopened boolean NOT NULL,
         article_id uuid,
         score double precision NOT NULL,
-        PRIMARY KEY (tenant, ticket)
+        PRIMARY KEY (tenant, ticket, sequence)
     )
     """,
-    "CREATE INDEX resolution_figures ON kb.resolution (tenant, resolved_at) INCLUDE (tier, category, article_id)",
+    "CREATE INDEX resolution_age ON kb.resolution (tenant, resolved_at)",
     "CREATE INDEX resolution_fresh ON kb.resolution (tenant, ticket) WHERE fresh",
+    """
+    CREATE TABLE kb.shift_left (
+        tenant text NOT NULL,
+        day date NOT NULL,
+        tier text NOT NULL,
+        category text NOT NULL,
+        article_id uuid NOT NULL,
+        tickets bigint NOT NULL,
+        PRIMARY KEY (tenant, day, tier, category, article_id)
+    )
+    """,
     """
     CREATE TABLE kb.hindsight (
         tenant text PRIMARY KEY,
