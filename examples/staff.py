@@ -1,4 +1,4 @@
-"""Simulated people for the groups in house: they think, ask, resolve, hand on and give back.
+"""Simulated people for the groups in house: they think, ask, resolve, hand on and give back, and write down what they found.
 
 python examples/staff.py --bus URL --group l1/service-desk --group l2/workplace --group l3/platform
 
@@ -17,7 +17,8 @@ from functools import partial
 from typing import TypedDict, Unpack
 
 from tierdesk_bus import connect
-from tierdesk_contracts.vocabulary import Mode, Role
+from tierdesk_contracts.knowledge import ArticleDraft
+from tierdesk_contracts.vocabulary import Mode, RejectReason, Role
 from tierdesk_contracts.work import WorkOffered
 from tierdesk_tier import Job, Options, TierConsumer, until_stopped
 
@@ -84,7 +85,7 @@ class Team:
         already_tried = len(job.steps_tried)
         moves = chance.random() * 2**already_tried  # the more was tried, the less it is passed around
         supplier = None if already_tried else self.suppliers.get(job.case.category)
-        if job.refused is not None:
+        if job.refused is not None or came_with_article(job):
             await self.solve(job, chance, check)
         elif supplier is not None and job.mode is Mode.TIERED:
             await self.complete(job)
@@ -137,7 +138,12 @@ class Team:
         await self.think(chance)
         article = job.internal.article_id if job.internal is not None else None
         number = chance.randrange(len(FIXES))
-        await job.resolve(f"{FIXES[number]}.", root_cause=CAUSES[number], article_id=article)
+        is_owed = job.refused is not None and job.refused.reason is RejectReason.UNDOCUMENTED
+        draft = None
+        if article is None and (is_owed or self.next_tier is None):
+            # Nobody in house stands above: what is found here is written down for those below.
+            draft = ArticleDraft(title=job.case.title, body=f"1. {check}.\n2. {FIXES[number]}.\n", audience="requester")
+        await job.resolve(f"{FIXES[number]}.", root_cause=CAUSES[number], article_id=article, draft=draft)
 
     async def ask(self, job: Job) -> None:
         """Ask the requester, and wait a little for the reply."""
@@ -154,6 +160,14 @@ class Team:
     async def think(self, chance: random.Random) -> None:
         """Take some time."""
         await asyncio.sleep(chance.uniform(*THINKING_SECONDS) / self.speed)
+
+
+def came_with_article(job: Job) -> bool:
+    """Whether the desk sent the ticket here because an article documents it."""
+    told = job.internal
+    if told is None or told.article_title is None:
+        return False
+    return any(told.article_title in sentence for sentence in told.explanation)
 
 
 def teams(groups: Sequence[str], *, suppliers: Sequence[str] = (), seed: int, speed: float) -> list[Team]:

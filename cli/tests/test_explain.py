@@ -11,6 +11,7 @@ from tierdesk_cli.road import tell_now, tell_road
 from tierdesk_cli.together import tell_together
 from tierdesk_contracts import intake
 from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts.knowledge import ArticleDraft
 from tierdesk_router.domain.likeness import Recurrence
 from tierdesk_router.domain.triage import facts_of
 
@@ -55,6 +56,16 @@ def test_what_enters_and_is_solved_at_one_group_is_told_in_four_lines(journey):
         "closed: nobody works on it; Networks (l2) had it last.",
         "Hand-offs: 0.",
     ]
+
+
+def test_what_a_resolution_leaves_behind_is_told(journey):
+    journey.open()
+    journey.act("bob", outcomes.WorkResolved, how="Restarted it.", draft=ArticleDraft(title="Restart it", body="Do."))
+    journey.ask(intake.Reopened(reason="It is back."))
+    journey.act("bob", outcomes.WorkResolved, how="Replaced it.", waiver="The last of its kind.")
+    told = [line for line in read(journey) if "resolved by" in line]
+    assert told[0].endswith("“Restarted it.”; drafted an article: “Restart it”")
+    assert told[1].endswith("“Replaced it.”; no article is needed: “The last of its kind.”")
 
 
 def test_each_hand_off_has_who_how_long_and_why(journey):

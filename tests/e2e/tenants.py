@@ -313,6 +313,11 @@ def _found(path: str) -> Plan:
     return plan
 
 
+def _proposed(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for query in ("", "?limit=500", f"?after={first.tickets[-1]}", "?after=ffffffff-ffff-ffff-ffff-ffffffffffff"):
+        yield Call(f"/v1/articles/proposed{query}")
+
+
 def _write(_first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call("/v1/articles", json.dumps({"title": "Unjam", "body": "Open the lid"}).encode(), JSON)
 
@@ -436,6 +441,8 @@ PLANS: dict[tuple[str, str], Plan] = {
     ("GET", "/v1/clocks/{ticket}/timeline.svg"): _clocks("/timeline.svg"),
     ("GET", "/v1/articles/search"): _found("/v1/articles/search"),
     ("POST", "/v1/articles"): _write,
+    ("GET", "/v1/articles/proposed"): _proposed,
+    ("GET", "/v1/insight/shift-left"): plain("/v1/insight/shift-left"),
     ("GET", "/v1/articles/{article_id}"): _article,
     ("PUT", "/v1/articles/{article_id}"): _revise,
     ("PATCH", "/v1/articles/{article_id}"): _care,
@@ -493,6 +500,7 @@ PLANS: dict[tuple[str, str], Plan] = {
 SILENT = {
     ("GET", "/v1/tickets/summary"),
     ("GET", "/v1/clocks/summary"),
+    ("GET", "/v1/insight/shift-left"),
     ("GET", "/v1/bridge/{vendor}/deliveries"),
     ("GET", "/v1/community/settings"),
 }

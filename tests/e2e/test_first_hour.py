@@ -103,6 +103,16 @@ def test_the_printed_line_becomes_a_ticket_that_the_vendor_resolves_and_that_out
     assert not [entry for entry in desk.log_lines() if entry["level"] == "error"]
 
 
+CIRCLE = (
+    r"  1\. TD-\S+ The badge terminal .*: \w+ of .* \(l3\) solves it and drafts an article\.$",
+    r"     An author reads the draft and publishes it: “The badge terminal .*”",
+    r"  2\. TD-\S+ the same fault again: offered to .* \(l3\), and sent down at once, .* \(l1\), where \w+ of .* \(l1\) solves",
+    r"  3\. TD-\S+ asked as “How do I”: the knowledge base answers .* solved at tier l0\. Nobody was called\.$",
+    r"     Whoever types it into the portal now is shown the article before there is a ticket\.$",
+    r"  Of \d+ tickets on .* that tier l3 resolved, a lower tier could now close \d+\.$",
+)
+
+
 def test_the_demonstration_tells_the_journey_of_each_ticket_and_ends():
     done = tierdesk("demo", timeout_seconds=110)
     assert done.code == 0, done
@@ -119,6 +129,10 @@ def test_the_demonstration_tells_the_journey_of_each_ticket_and_ends():
     assert set(re.findall(r"enters at tier (l\d)", done.out)) == {"l0", "l1", "l2", "l3", "l4"}
     for journey in done.out.split("\nTD-")[1:]:
         assert re.search(r"\bopened\b.*\btriaged\b.*\boffered\b.*\baccepted\b.*\bclosed\b", journey, re.DOTALL), journey
+    circle = done.out[done.out.index("Knowledge: one fault three times, solved lower each time") :].splitlines()
+    for line, told in zip(circle[1:], CIRCLE, strict=False):
+        assert re.match(told, line), line
+    assert len(circle) == len(CIRCLE) + 2
     assert done.err == ""
 
 

@@ -69,6 +69,11 @@ checks.positive_data_acceptance.expected-statuses = [200, 404, 409, 412]
 include-name = "PUT /v1/catalogue/{{item}}"
 checks.positive_data_acceptance.expected-statuses = [200, 201, 409, 422]
 
+# A time that ends before it begins is well formed, and refused.
+[[operations]]
+include-path = "/v1/insight/shift-left"
+checks.positive_data_acceptance.expected-statuses = [200, 422]
+
 # A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.
 [[operations]]
 include-path = "{batch}"

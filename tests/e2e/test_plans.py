@@ -19,7 +19,7 @@ from faults.processes import environment_of, run_command
 from tierdesk_intake.store import ledgers
 from tierdesk_intake.store.bulk import find_rows
 from tierdesk_intake.store.tables import idempotency_key, ticket
-from tierdesk_kb.store import catalogue, open_tickets, publications, uses
+from tierdesk_kb.store import catalogue, open_tickets, publications, resolutions, uses
 from tierdesk_router.store import parties, tickets
 from tierdesk_sla.store import rebuilding, timelines, watch
 from tierdesk_sla.store.tables import clock
@@ -67,6 +67,18 @@ OF_KB: dict[str, Any] = {
     "articles are found": uses._FIND_ARTICLES,
     "orders are followed": catalogue._FOLLOW,
     **{f"a ticket is {course}": statement for course, statement in open_tickets._FOLLOW.items()},
+    "resolved tickets are noted": resolutions._ADD,
+    "tickets are open again": resolutions._REOPEN,
+    "what was reopened is forgotten": resolutions._DROP,
+    "a count is changed": resolutions._CHANGE_COUNT,
+    "where a ticket stands is noted": resolutions._MOVE_DOCUMENTED,
+    "that a ticket is over is noted": resolutions._DROP_DOCUMENTED,
+    "that an article did not help is noted": resolutions._DROP_TRIED,
+    "new resolved tickets are locked": resolutions._FRESH,
+    "a page of resolved tickets ends": resolutions._END_OF_PAGE,
+    "a page of resolved tickets is locked": resolutions._PAGE,
+    "what documents a ticket is noted": resolutions._DOCUMENT,
+    "resolved tickets are counted": resolutions._COUNT,
 }
 
 

@@ -33,9 +33,10 @@ from e2e.tenants import (
     First,
 )  # fmt: skip
 from e2e.whole_desk import OTHER, OWN, WholeDesk, wait_until
-from tierdesk_bus import Address, Message, connect
-from tierdesk_contracts import outcome, seal
-from tierdesk_contracts.names import VENDOR_INBOUND, event_key, vendor_namespace
+from tierdesk_bus import HOME, Address, Message, connect
+from tierdesk_contracts import AnyEnvelope, outcome, seal
+from tierdesk_contracts.knowledge import ArticleDraft
+from tierdesk_contracts.names import OUTCOMES, VENDOR_INBOUND, event_key, vendor_namespace
 
 OPEN = {
     "/healthz": "a probe has no key",
@@ -89,6 +90,7 @@ def first(whole_desk: WholeDesk) -> First:
         found.references.append(called["reference"])
         wait_until(lambda: len(client.get("/v1/tickets").json()["tickets"]) >= 5, "the tickets are opened")
         asyncio.run(answer_as_vendor(whole_desk.settings.bus))
+        found.tickets.append(solve_with_draft(whole_desk, client))
         wait_until(lambda: client.get(f"/v1/vendors/{VENDOR}/refusals").json()["refusals"], "it is refused")
         found.deliveries += hook(whole_desk, client)
         told = OPENED | {"tickets": found.tickets[:1]}
@@ -151,12 +153,36 @@ def test_every_endpoint_has_a_plan(whole_desk):
     assert set(described(whole_desk)) == set(PLANS), "say in PLANS how another tenant calls what is new"
 
 
+def solve_with_draft(desk: WholeDesk, client: httpx2.Client) -> str:
+    """A ticket of the first tenant that one of its people resolves with the draft of an article."""
+    ticket: str = client.post("/v1/events", json=PROBLEM | {"title": f"Squeaks {CANARY}"}).json()["ticket"]
+    query = "SELECT id, token FROM router.assignment WHERE ticket_id = $1"
+    (offer,) = wait_until(lambda: desk.query(query, ticket), "it is offered")
+    draft = ArticleDraft(title=f"Squeaks {CANARY}", body=f"Oil {CANARY}")
+    solved = outcome.WorkResolved(
+        assignment_id=offer["id"],
+        token=offer["token"],
+        worker=f"lea {CANARY}",
+        ordinal=1,
+        how=f"Oil {CANARY}",
+        draft=draft,
+    )
+    envelope = seal(solved, message_id=uuid4(), source="/test", subject=ticket, time=datetime.now(UTC), tenant=OWN)
+    asyncio.run(say(desk.settings.bus, envelope, Address(HOME, OUTCOMES, event_key(OWN, envelope.type))))
+    wait_until(lambda: client.get("/v1/articles/proposed").json()["articles"], "its draft is listed")
+    return ticket
+
+
 async def answer_as_vendor(bus_url: str) -> None:
     """What the first tenant's vendor says of work that it was never offered."""
     told = outcome.WorkResolved(assignment_id=uuid4(), token=1, worker=f"rob {CANARY}", ordinal=1, how="Mine")
     envelope = seal(told, message_id=uuid4(), source="/test", subject=str(uuid4()), time=datetime.now(UTC), tenant=OWN)
     address = Address(vendor_namespace(OWN, VENDOR), VENDOR_INBOUND, event_key(OWN, envelope.type))
-    bus = await connect(bus_url, name="vendor")
+    await say(bus_url, envelope, address)
+
+
+async def say(bus_url: str, envelope: AnyEnvelope, address: Address) -> None:
+    bus = await connect(bus_url, name="test")
     message = Message(str(envelope.id), envelope.type, address, envelope.to_bytes())
     assert await bus.publish([message], timeout_seconds=10) == ["confirmed"]
     await bus.close()

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from tierdesk_cli.circle import tell_circle
 from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import load_sample_articles, running, stand_up
 from tierdesk_cli.errors import CommandError
@@ -42,7 +43,9 @@ async def run(policy_file: Path | None, console: Console) -> None:
         async with stand_up(Home(folder), http_port=0) as ground:
             tenant = f"demo-{uuid.uuid4().hex[:8]}"
             key = KeyRing(ground.secrets).mint(
-                "demo", tenant, ("events:write", "tickets:read", "clocks:read", "policy:write")
+                "demo",
+                tenant,
+                ("events:write", "tickets:read", "clocks:read", "policy:write", "articles:read", "articles:write"),
             )
             secret = ground.secrets.add_webhook_secret(tenant, SOURCE)
             await load_sample_articles(ground, tenant, clock)
@@ -66,6 +69,7 @@ async def _tour(desk: DeskClient, policy: Policy, examples: Examples, *, secret:
             for sentence in tell_together(read_log(story), policy):
                 console.print(clean(sentence), style="bold", highlight=False, soft_wrap=True)
             console.print()
+        await tell_circle(desk, policy, examples, console)
     finally:
         stop.set()
         await asyncio.gather(people, return_exceptions=True)

@@ -79,6 +79,8 @@ class Examples:
         self._tenant = tenant
         self._now = now
         self._pace = pace
+        self.resting: str | None = None
+        """A tier whose people leave new offers alone, as others do who do not look at their queue every moment."""
         self._mails = folder / "mails"
         self._password_reset = _password_reset(folder, self._mails)
         self._staff = _load("staff")
@@ -101,6 +103,7 @@ class Examples:
                     suppliers=list(ways_to_suppliers(self._policy)),
                     speed=self._pace,
                     now=self._now,
+                    accept=lambda offer: offer.tier != self.resting,
                 )
             )
             for group in self._policy.groups:

@@ -225,7 +225,10 @@ def _reprioritised(place: Place, event: events.Reprioritised) -> str:
 def _resolved(place: Place, event: events.Resolved) -> str:
     told = f"resolved by {tell_actor(event.actor)} of {place.name(place.group)}, {place.after(event.at)}"
     place.since = event.at
-    return f"{told}: {quote(event.how)}" + (f"; cause: {quote(event.root_cause)}" if event.root_cause else "")
+    told += f": {quote(event.how)}" + (f"; cause: {quote(event.root_cause)}" if event.root_cause else "")
+    if event.draft is not None:
+        return f"{told}; drafted an article: {quote(event.draft.title)}"
+    return told + (f"; no article is needed: {quote(event.waiver)}" if event.waiver else "")
 
 
 def _closed(_: Place, event: events.Closed) -> str:

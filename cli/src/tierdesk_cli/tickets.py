@@ -15,7 +15,7 @@ from tierdesk_cli.client import connect
 
 _QUIET = {
     "sequence", "at", "actor", "kind", "assignment_id", "token", "explanation", "steps_tried", "requester_id",
-    "clock_id", "cycle", "problem_id", "older_id", "into", "ticket",
+    "clock_id", "cycle", "problem_id", "older_id", "into", "ticket", "dossier", "draft",
 }  # fmt: skip
 
 
@@ -115,6 +115,8 @@ def _tell(event: dict[str, Any]) -> str:
         if name not in _QUIET and value not in ("", None, False, [])
     ]
     parts += [f"tried: {step['step']}" for step in event.get("steps_tried", [])]
+    if event.get("draft"):
+        parts.append(f"drafted {_brief(event['draft']['title'])}")
     return ", ".join(parts)
 
 

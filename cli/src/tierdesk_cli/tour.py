@@ -103,3 +103,15 @@ CALLS: Final[tuple[tuple[dict[str, str], ...], ...]] = (
 
 PEOPLE: Final[tuple[str, ...]] = ("ann@example.org", *(report["requester"]["party"] for report in PORTAL))
 """Who is in the directory of the password reset bot, each by mail address."""
+
+FAULT: Final[dict[str, Any]] = {
+    "title": "The badge terminal at the gate shows a grey screen",
+    "text": "The screen of the terminal is grey.",
+    "impact": 2,
+    "urgency": 2,
+    "affected": "Everybody who comes in",
+    "location": "Main gate",
+    "steps_tried": [{"step": "Pulled its plug", "result": "Still grey"}],
+}
+"""A fault that happens more than once; its description lacks nothing."""
+FAULT_REPORTERS: Final = tuple(_person(name) for name in ("Jo Jones", "Kim King", "Lou Lane"))

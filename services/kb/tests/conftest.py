@@ -25,11 +25,13 @@ from tierdesk_kb.handlers.unanswered import UnansweredQuestions
 from tierdesk_kb.http.articles import article_routes
 from tierdesk_kb.http.catalogue import catalogue_routes
 from tierdesk_kb.http.community import community_routes
+from tierdesk_kb.http.deflection import deflection_routes
 from tierdesk_kb.http.feedback import feedback_routes
-from tierdesk_kb.http.insight import insight_routes
 from tierdesk_kb.http.moderation import moderation_routes
 from tierdesk_kb.http.orders import order_routes
+from tierdesk_kb.http.proposals import proposal_routes
 from tierdesk_kb.http.search import search_routes
+from tierdesk_kb.http.shift_left import shift_left_routes
 from tierdesk_kb.http.synonyms import synonym_routes
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.samples import load_samples
@@ -230,9 +232,11 @@ def app(base: Base, ring: KeyRing, postgres_url: str, tmp_path: Path) -> FastAPI
     settings = Settings(database_url=postgres_url, secrets_file=tmp_path / "secrets.json")
     app = create_app(title="knowledge", ring=ring, settings=settings)
     app.include_router(search_routes(base.database, base.library, base.unanswered.note))
-    app.include_router(insight_routes(base.database, base.publisher))
+    app.include_router(deflection_routes(base.database, base.publisher))
     app.include_router(synonym_routes(base.database, base.publisher, base.follower.poke))
     app.include_router(feedback_routes(base.database, base.publisher.now, stale_after=timedelta(days=365)))
+    app.include_router(proposal_routes(base.database))
+    app.include_router(shift_left_routes(base.database, base.shelf, base.clock))
     app.include_router(article_routes(base.database, base.publisher, base.identifiers, base.follower.poke))
     app.include_router(order_routes(base.database, base.publisher, base.identifiers))
     app.include_router(catalogue_routes(base.database, base.shelf, base.publisher.now))

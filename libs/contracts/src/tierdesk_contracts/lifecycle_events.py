@@ -12,6 +12,7 @@ from pydantic import Field
 
 from tierdesk_contracts.event import Explanation, TicketEvent
 from tierdesk_contracts.intake import CallOutcome
+from tierdesk_contracts.knowledge import ArticleDraft, Dossier, Waiver
 from tierdesk_contracts.vocabulary import (
     Channel,
     Count,
@@ -124,13 +125,25 @@ class Resumed(TicketEvent):
 
 
 class Resolved(TicketEvent):
-    """The tier says that it is solved."""
+    """The tier says that it is solved.
+
+    What it leaves behind is an article, the draft of one, or a waiver; nothing where nothing is owed.
+    """
 
     kind: Literal["resolved"] = "resolved"
     assignment_id: UUID
     how: Text
     root_cause: Text = ""
     article_id: Name | None = None
+    draft: ArticleDraft | None = None
+    waiver: Waiver = ""
+    tier: Annotated[Identifier | None, Field(description="Where it stood then.")] = None
+    dossier: Annotated[
+        Dossier | None,
+        Field(
+            description="For the draft that this resolution should have; absent where none is wanted, or it has one."
+        ),
+    ] = None
 
 
 class Closed(TicketEvent):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from tierdesk_contracts.knowledge import ArticleDraft, Waiver
 from tierdesk_contracts.vocabulary import (
     Contract,
     Count,
@@ -68,11 +69,17 @@ class WorkResumed(Outcome):
 
 
 class WorkResolved(Outcome):
-    """`outcome.resolved.v1`: solved, and how."""
+    """`outcome.resolved.v1`: solved, and how.
+
+    From the tier on that the policy names, it must leave one of these behind: the article that says how, the draft of
+    one, or the reason why nobody needs one. Vendors owe none of them.
+    """
 
     how: Annotated[Text, Field(min_length=1)]
     root_cause: Text = ""
-    article_id: Name | None = None
+    article_id: Annotated[Name | None, Field(description="The article that says how.")] = None
+    draft: Annotated[ArticleDraft | None, Field(description="An article that should say how from now on.")] = None
+    waiver: Waiver = ""
     steps_tried: Steps = ()
 
 

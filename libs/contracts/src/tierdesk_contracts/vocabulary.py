@@ -223,6 +223,8 @@ class RejectReason(OpenEnum):
     """The incident description lacks facts: tell them, or say why it is handed on without."""
     REPEATED = "repeated"
     """Another outcome was applied under this ordinal."""
+    UNDOCUMENTED = "undocumented"
+    """The resolution leaves nothing behind: name the article that says how, draft one, or say why nobody needs one."""
     UNKNOWN = "unknown"
 
 

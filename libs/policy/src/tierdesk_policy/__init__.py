@@ -9,6 +9,7 @@ from tierdesk_policy.loading import load_policy, load_policy_file, review_policy
 from tierdesk_policy.model import Policy
 from tierdesk_policy.parts import (
     ELAPSED,
+    WAIT_SECONDS,
     Calendar,
     Category,
     ClockKind,
@@ -30,6 +31,7 @@ from tierdesk_policy.rules import Decision, Facts, Judgement, Rule, RuleTable
 __all__ = [
     "CONTACT_OWNER",
     "ELAPSED",
+    "WAIT_SECONDS",
     "BusinessCalendar",
     "BusinessTimeError",
     "Calendar",

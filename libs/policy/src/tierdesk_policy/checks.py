@@ -81,9 +81,10 @@ def _references(view: View) -> Iterator[Found]:
             yield (field,), message
     knowledge = view.document.get("knowledge")
     if isinstance(knowledge, dict):
-        message = view.unknown("groups", knowledge.get("group"))
-        if message:
-            yield ("knowledge", "group"), message
+        for part, field in (("groups", "group"), ("tiers", "owed_from")):
+            message = view.unknown(part, knowledge.get(field))
+            if message:
+                yield ("knowledge", field), message
 
 
 def _edges(view: View) -> Iterator[Found]:

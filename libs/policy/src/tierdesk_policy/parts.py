@@ -279,8 +279,23 @@ class Vendor(Part):
         return f"v-{tenant}.{self.id}"
 
 
+WAIT_SECONDS: Final = 3 * 86_400
+"""How long self-service waits to hear whether an article helped, where a policy says nothing."""
+
+
+def is_usual_wait(seconds: int) -> bool:
+    """Whether it is the usual time, which a document need not name; see `is_empty`."""
+    return seconds == WAIT_SECONDS
+
+
 class Knowledge(Part):
-    """Documented problems go to `group` when the best article scores at least `threshold`."""
+    """Documented problems go to `group` when the best article scores at least `threshold`.
+
+    From the tier `owed_from` up, what is resolved leaves an article, the draft of one, or the reason why none is needed.
+    Self-service that has answered with an article waits for `wait_seconds` of its group's calendar.
+    """
 
     group: Identifier
     threshold: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.7
+    owed_from: Identifier | None = None
+    wait_seconds: Annotated[Seconds, Field(alias="wait", exclude_if=is_usual_wait)] = WAIT_SECONDS

@@ -27,6 +27,7 @@ def find_remarks(document: Mapping[str, Any], today: date | None = None) -> Iter
     if today is not None:
         yield from _contracts(view, today)
     yield from _narrowings(view)
+    yield from _owed_by_machines(view)
     yield from find_rule_remarks(view)
     yield from find_escalation_remarks(view)
     yield from find_likeness_remarks(view)
@@ -71,6 +72,18 @@ def _narrowings(view: View) -> Iterator[Found]:
             if target.get(field) is not None:
                 told = f"has no effect: a clock of kind {target['kind']!r} belongs to none of the {field}"
                 yield ("targets", i, field), told
+
+
+def _owed_by_machines(view: View) -> Iterator[Found]:
+    """Machines write no articles: what they resolve without one would be refused for ever."""
+    knowledge = view.document.get("knowledge")
+    tiers = [tier for _, tier in view.items("tiers")]
+    owed_from = knowledge.get("owed_from") if isinstance(knowledge, dict) else None
+    first = next((i for i, tier in enumerate(tiers) if tier["id"] == owed_from), len(tiers))
+    for tier in tiers[first:]:
+        if tier.get("hands_on_incomplete"):
+            told = f"tier {tier['id']!r} is worked by machine and would owe an article too: begin above it"
+            yield ("knowledge", "owed_from"), told
 
 
 def _rounds(document: Mapping[str, Any]) -> Iterator[Found]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from tierdesk_contracts.knowledge import ArticleDraft
 from tierdesk_contracts.outcome import (
     Outcome,
     WorkCarried,
@@ -158,11 +159,27 @@ class Job:
         await self._step(WorkResumed, note=note)
 
     async def resolve(
-        self, how: str, *, root_cause: str = "", article_id: str | None = None, steps_tried: Steps = ()
+        self,
+        how: str,
+        *,
+        root_cause: str = "",
+        article_id: str | None = None,
+        draft: ArticleDraft | None = None,
+        waiver: str = "",
+        steps_tried: Steps = (),
     ) -> None:
-        """Say that it is solved, and how. Ends the job."""
+        """Say that it is solved, and how. Ends the job.
+
+        Where the policy asks for it, name the article that says how, draft one, or waive it with the reason.
+        """
         await self._step(
-            WorkResolved, how=how, root_cause=root_cause, article_id=article_id, steps_tried=_steps(steps_tried)
+            WorkResolved,
+            how=how,
+            root_cause=root_cause,
+            article_id=article_id,
+            draft=draft,
+            waiver=waiver,
+            steps_tried=_steps(steps_tried),
         )
 
     async def escalate(

@@ -11,20 +11,24 @@ from typing import Final
 from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, WORK, event_pattern, work_key, work_queue
 from tierdesk_kb.domain.self_service import GROUP
+from tierdesk_kb.handlers.hindsight import Hindsight
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.like_articles import LikeArticles
 from tierdesk_kb.handlers.new_articles import Forgetting, NewArticles
+from tierdesk_kb.handlers.patience import Patience
 from tierdesk_kb.handlers.self_service import SelfServiceHandler
 from tierdesk_kb.handlers.tickets import QUEUE, TicketsHandler
 from tierdesk_kb.handlers.unanswered import UnansweredQuestions
 from tierdesk_kb.http.articles import article_routes
 from tierdesk_kb.http.catalogue import catalogue_routes
 from tierdesk_kb.http.community import community_routes
+from tierdesk_kb.http.deflection import deflection_routes
 from tierdesk_kb.http.feedback import feedback_routes
-from tierdesk_kb.http.insight import insight_routes
 from tierdesk_kb.http.moderation import moderation_routes
 from tierdesk_kb.http.orders import order_routes
+from tierdesk_kb.http.proposals import proposal_routes
 from tierdesk_kb.http.search import search_routes
+from tierdesk_kb.http.shift_left import shift_left_routes
 from tierdesk_kb.http.synonyms import synonym_routes
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library
@@ -54,10 +58,12 @@ async def build(parts: Parts) -> Service:
     app = create_app(title="Tierdesk knowledge", ring=parts.ring, settings=parts.settings)
     unanswered = UnansweredQuestions(parts.database, publisher)
     app.include_router(search_routes(parts.database, library, unanswered.note))
-    app.include_router(insight_routes(parts.database, publisher))
+    app.include_router(deflection_routes(parts.database, publisher))
     app.include_router(synonym_routes(parts.database, publisher, follower.poke))
     stale_after = timedelta(days=KbSettings().stale_article_days)
     app.include_router(feedback_routes(parts.database, parts.clock.now, stale_after=stale_after))
+    app.include_router(proposal_routes(parts.database))
+    app.include_router(shift_left_routes(parts.database, shelf, parts.clock))
     app.include_router(article_routes(parts.database, publisher, parts.identifiers, follower.poke))
     app.include_router(order_routes(parts.database, publisher, parts.identifiers))
     app.include_router(catalogue_routes(parts.database, shelf, parts.clock.now))
@@ -70,6 +76,8 @@ async def build(parts: Parts) -> Service:
     worker = SelfServiceHandler(library, shelf, publisher)
     service.add_task("new articles", NewArticles(parts.database, library, shelf, publisher, follower).run)
     service.add_task("like articles", LikeArticles(parts.database, library).run)
+    service.add_task("hindsight", Hindsight(parts.database, library, shelf, publisher, follower).run)
+    service.add_task("patience", Patience(parts.database, publisher).run)
     service.add_task("forgetting", Forgetting(parts.database, publisher).run)
     service.add_task("consumers", _Consumers(service, library, shelf, tickets, worker).run)
     return service
@@ -130,7 +138,15 @@ def tier_of_self_service(policy: Policy) -> str | None:
 DEFINITION: Final = ServiceDefinition(
     name=SCHEMA,
     schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations" / "versions", LOG_TABLES),
-    paths=("/v1/articles", "/v1/suggest", "/v1/synonyms", "/v1/insight/deflection", "/v1/catalogue", "/v1/community"),
+    paths=(
+        "/v1/articles",
+        "/v1/suggest",
+        "/v1/synonyms",
+        "/v1/insight/deflection",
+        "/v1/insight/shift-left",
+        "/v1/catalogue",
+        "/v1/community",
+    ),
     build=build,
     topology=TOPOLOGY,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from tierdesk_bus.port import HOME, Address
 from tierdesk_contracts import seal, type_of
@@ -27,6 +28,10 @@ class Publisher:
     def now(self) -> datetime:
         """The business time."""
         return self._clock.now()
+
+    def new_id(self) -> UUID:
+        """An identifier that nobody can guess."""
+        return self._identifiers.new()
 
     def send(
         self, tx: Transaction, data: Contract, *, tenant: str, subject: str, traceparent: str | None = None

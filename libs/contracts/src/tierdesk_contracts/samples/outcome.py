@@ -15,7 +15,7 @@ from tierdesk_contracts.outcome import (
     WorkReturned,
     WorkTransferred,
 )
-from tierdesk_contracts.samples.story import ASSIGNMENT, STEPS, identifier
+from tierdesk_contracts.samples.story import ASSIGNMENT, DRAFT, STEPS, identifier
 from tierdesk_contracts.vocabulary import Contract, EscalationReason, PauseParty, ReturnReason
 
 _TOKEN = 5
@@ -58,6 +58,7 @@ def messages() -> tuple[Contract, ...]:
             how="Drum unit replaced.",
             root_cause="Worn drum",
             article_id="KB-12",
+            draft=DRAFT,
             steps_tried=STEPS,
         ),
         WorkEscalated(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from tierdesk_contracts.knowledge import ArticleDraft, Dossier
 from tierdesk_contracts.vocabulary import Actor, ActorKind, StepTried
 from tierdesk_contracts.work import Case, Deadline, Internal
 
@@ -47,6 +48,16 @@ CASE: Final = Case(
     category="printer-machine",
     priority=2,
     asset="PRN-0311",
+)
+DRAFT: Final = ArticleDraft(
+    title="Streaks after the toner was replaced",
+    body="1. Print the drum's test page.\n2. Replace the drum when the streaks stand at the same place.",
+    keywords=("smears", "drum"),
+    kind="how-to",
+    audience="l1",
+)
+DOSSIER: Final = Dossier(
+    title=TITLE, text=CASE.text, asset=CASE.asset, affected="Accounts, 14 people", steps_tried=STEPS
 )
 INTERNAL: Final = Internal(
     requester_name="Zoë Müller",

@@ -10,6 +10,8 @@ from tierdesk_contracts.samples.story import (
     CASE,
     CLOCK,
     DESK,
+    DOSSIER,
+    DRAFT,
     PARTY,
     POLICY,
     REFERENCE,
@@ -175,7 +177,7 @@ def _ending() -> tuple[TicketEvent, ...]:
     return (
         Resolved(
             sequence=17, at=moment(200), actor=VENDOR, assignment_id=identifier(8), how="Drum unit replaced.",
-            root_cause="Worn drum", article_id="KB-12",
+            root_cause="Worn drum", article_id="KB-12", draft=DRAFT, tier="l4", dossier=DOSSIER,
         ),
         ReopenedAgain(sequence=18, at=moment(300), actor=REQUESTER, reason="Streaks are back."),
         Closed(sequence=19, at=moment(400), actor=REQUESTER, comment="Prints like new."),

@@ -1,13 +1,13 @@
-"""Whose articles a ticket may be matched with: those that the group to which a match sends it may read."""
+"""Who may read an article: requesters, or a tier and all that stand above it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from tierdesk_policy import Policy
+from tierdesk_policy import Policy, UnknownNameError
 
 REQUESTER: Final = "requester"
-"""The audience of what everybody may read."""
+"""The audience of articles that requesters read, and so everybody."""
 
 
 def audiences_of(policy: Policy) -> frozenset[str] | None:
@@ -25,3 +25,15 @@ def may_be_matched(audience: str, policy: Policy) -> bool:
     """Whether an article that is written for this audience may be matched with tickets under the policy."""
     audiences = audiences_of(policy)
     return audiences is None or audience in audiences
+
+
+def is_readable_below(tier: str, audience: str, policy: Policy) -> bool:
+    """Whether people of a tier lower than this one may read what is written for `audience`.
+
+    What requesters read can be solved at the lowest tier, so that there nothing is below.
+    """
+    try:
+        height = policy.height(tier)
+        return height > 0 and (audience == REQUESTER or policy.height(audience) < height)
+    except UnknownNameError:
+        return False

@@ -1,13 +1,16 @@
 """Level 0: the knowledge base works the queue of its group by the protocol of the tiers.
 
 It takes each offer. With an article that documents the problem it answers the requester and waits; a reply that
-confirms resolves the ticket, any other hands it on with the article as a step tried. Without one it hands on at once.
+confirms resolves the ticket, any other hands it on with the article as a step tried, and so does none in time. Without
+one it hands on at once.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +19,7 @@ from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.outcome import Outcome
 from tierdesk_contracts.vocabulary import MAX_RESULT, EscalationReason, PauseParty, StepTried
 from tierdesk_contracts.work import WorkOffered
+from tierdesk_policy import ELAPSED, WAIT_SECONDS, BusinessTimeError, Policy
 
 WORKER: Final = "knowledge-base"
 GROUP: Final = "self-service"
@@ -56,15 +60,18 @@ class Job:
     ordinal: int = 0
     article_id: str | None = None
     article_title: str | None = None
+    due_at: datetime | None = None
+    """While it waits: until when."""
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A published article that documents the problem."""
+    """A published article that documents the problem. Whether it helps is waited for until `wait_until`."""
 
     article_id: str
     title: str
     body: str
+    wait_until: datetime | None = None
 
 
 Step = tuple[Job, tuple[Outcome, ...]]
@@ -84,7 +91,13 @@ def take(offer: WorkOffered, solution: Solution | None, *, tenant: str, ticket: 
             steps_tried=(StepTried(step="Searched the knowledge base", result="Nothing that fits."),),
         )
         return job, (accepted, escalated)
-    job = replace(job, state=JobState.WAITING, article_id=solution.article_id, article_title=solution.title)
+    job = replace(
+        job,
+        state=JobState.WAITING,
+        article_id=solution.article_id,
+        article_title=solution.title,
+        due_at=solution.wait_until,
+    )
     job, answered = _say(job, outcomes.WorkProgressed, answer=answer(solution))
     job, paused = _say(
         job, outcomes.WorkPaused, party=PauseParty.REQUESTER, note="Waits to hear whether the article solves it."
@@ -96,7 +109,7 @@ def hear(job: Job, reply: str) -> Step:
     """Act on what the requester says. Nothing follows when the work is done."""
     if job.state is JobState.DONE:
         return job, ()
-    job = replace(job, state=JobState.DONE)
+    job = drop(job)
     if is_confirmation(reply):
         job, resolved = _say(
             job,
@@ -117,9 +130,38 @@ def hear(job: Job, reply: str) -> Step:
     return job, (escalated,)
 
 
+def give_up(job: Job, now: datetime) -> Step:
+    """Hand on what was waited for until now without a word of the requester. Nothing follows before, or when the work is done."""
+    if job.state is JobState.DONE or job.due_at is None or job.due_at > now:
+        return job, ()
+    job, escalated = _say(
+        drop(job),
+        outcomes.WorkEscalated,
+        reason=EscalationReason.OVERDUE,
+        override=ASKS_NOBODY,
+        findings=f"The article {job.article_title!r} was sent; the requester has not said whether it solved it.",
+        steps_tried=(_tried(job, "The requester was sent it, and has not said whether it solved the problem."),),
+    )
+    return job, (escalated,)
+
+
+def wait_until(now: datetime, policy: Policy | None) -> datetime:
+    """Until when to wait for the requester, by the policy in force, in the hours of the group that the knowledge base works.
+
+    Hours that come in a hundred years alone count as every hour.
+    """
+    knowledge = None if policy is None else policy.knowledge
+    seconds = WAIT_SECONDS if knowledge is None else knowledge.wait_seconds
+    if policy is not None:
+        calendar = next((group.calendar for group in policy.groups if group.id == GROUP), ELAPSED)
+        with suppress(BusinessTimeError):
+            return policy.calendar(calendar).add(now, seconds)
+    return now + timedelta(seconds=seconds)
+
+
 def drop(job: Job) -> Job:
-    """The work was taken back, or an outcome was refused: nothing more is done about it."""
-    return replace(job, state=JobState.DONE)
+    """The work is over for the knowledge base, or was taken back, or an outcome was refused: nothing more is done about it."""
+    return replace(job, state=JobState.DONE, due_at=None)
 
 
 def answer(solution: Solution) -> str:

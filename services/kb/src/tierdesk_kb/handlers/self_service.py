@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -12,7 +13,7 @@ from tierdesk_contracts import work
 from tierdesk_contracts.outcome import Outcome
 from tierdesk_kb.domain import self_service
 from tierdesk_kb.domain.audience import REQUESTER
-from tierdesk_kb.domain.self_service import Job, Solution
+from tierdesk_kb.domain.self_service import Job, Solution, wait_until
 from tierdesk_kb.handlers.finding import Found, find_matches
 from tierdesk_kb.handlers.tickets import documented_from
 from tierdesk_kb.publishing import Publisher
@@ -67,7 +68,7 @@ class SelfServiceHandler:
         job = state.jobs.get(key)
         if isinstance(data, work.WorkOffered):
             if job is None:
-                solution = _solution(state, key)
+                solution = _solution(state, key, self._publisher.now())
                 step = self_service.take(data, solution, tenant=key[0], ticket=message.envelope.subject)
                 self._go_on(state, step, message)
             return
@@ -110,9 +111,9 @@ def _text_of(tenant: str, offer: work.WorkOffered) -> TicketText:
     return TicketText(tenant, case.title, case.text, case.category, audiences=frozenset((REQUESTER,)), exclude=tried)
 
 
-def _solution(state: Batch, key: JobKey) -> Solution | None:
-    found = state.found.get(key)
-    if found is None or found[0].score < documented_from(state.policies.get(key[0])):
+def _solution(state: Batch, key: JobKey, now: datetime) -> Solution | None:
+    found, policy = state.found.get(key), state.policies.get(key[0])
+    if found is None or found[0].score < documented_from(policy):
         return None
     match, written = found
-    return Solution(match.article_id, written.content.title, written.content.answer)
+    return Solution(match.article_id, written.content.title, written.content.answer, wait_until(now, policy))

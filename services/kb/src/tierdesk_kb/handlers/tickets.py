@@ -1,4 +1,4 @@
-"""Follows tickets and policies: tells which article fits each ticket that is opened, and keeps the words of open ones."""
+"""Follows tickets and policies: tells which article fits each ticket that is opened, keeps the words of open ones, and what resolutions leave."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tierdesk_kb.domain.audience import REQUESTER, audiences_of
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM, TOLD_FROM
 from tierdesk_kb.domain.open_tickets import Course, OpenTicket, TicketKey, articles_tried, course_of, is_kept
 from tierdesk_kb.handlers.finding import Found, find_matches
+from tierdesk_kb.handlers.outlook import Outlook, named_policy
+from tierdesk_kb.handlers.proposals import Proposals, find_resolutions, resolution_of
 from tierdesk_kb.handlers.uses import UsesOfBatch, load_uses
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library, TicketText
@@ -52,6 +54,8 @@ class Batch:
     tried: dict[TicketKey, dict[UUID, None]] = field(default_factory=dict)
     standing: dict[TicketKey, tuple[str, str]] = field(default_factory=dict)
     """Reference and status of each ticket of the batch."""
+    proposals: Proposals = field(default_factory=Proposals)
+    outlook: Outlook = field(default_factory=Outlook)
     articles_changed: bool = False
 
 
@@ -73,6 +77,7 @@ class TicketsHandler:
     async def load(self, tx: Transaction, messages: Sequence[Received]) -> Batch:
         """Read the policies that the tickets name, and find articles for those that are opened."""
         versions: dict[UUID, PolicyKey] = {}
+        resolutions = list(find_resolutions(messages))
         opened: dict[UUID, TicketText] = {}
         for envelope in (message.envelope for message in messages):
             if isinstance(envelope.data, TicketChanged):
@@ -80,7 +85,9 @@ class TicketsHandler:
                 if text is not None:
                     opened[envelope.id] = text
                     versions[envelope.id] = envelope.tenant, envelope.data.policy_version
-        policies = await self._shelf.fetch(tx.connection, versions.values()) | _read_policies(messages)
+        others = {version for message in messages if (version := named_policy(message.envelope)) is not None}
+        stored = await self._shelf.fetch(tx.connection, {*versions.values(), *others})
+        policies = stored | _read_policies(messages)
         opened = {key: _under(policies.get(versions[key]), text) for key, text in opened.items()}
         texts = list(opened.values())
         indexed = {tenant: self._library.position(tenant) for tenant in {text.tenant for text in texts}}
@@ -94,6 +101,7 @@ class TicketsHandler:
             dict(zip(kept, words, strict=True)),
             indexed,
             await load_uses(tx.connection, messages),
+            proposals=await Proposals.load(tx.connection, resolutions),
         )
 
     def decide(self, state: Batch, message: Received) -> None:
@@ -104,6 +112,7 @@ class TicketsHandler:
                 if envelope.id in state.found:
                     _open(state, message, envelope.data)
                 _follow(state, message, envelope.data)
+                self._follow_resolution(state, message, envelope.data)
             case PolicyApplied():
                 state.applied.append(_applied(envelope.tenant, envelope.data, state.policies))
             case ArticlePublished() | ArticleRetired():
@@ -114,6 +123,8 @@ class TicketsHandler:
         for applied in state.applied:
             await save_policy(tx.connection, applied)
         await self._keep_opened(tx, state)
+        await state.proposals.save(tx, self._publisher.now())
+        await state.outlook.save(tx, state.tried)
         await add_tried(tx.connection, state.tried)
         await follow_courses(tx.connection, state.courses)
         await state.uses.save(tx.connection)
@@ -128,6 +139,16 @@ class TicketsHandler:
             )
         if state.articles_changed:
             self._poke()
+
+    def _follow_resolution(self, state: Batch, message: Received, data: TicketChanged) -> None:
+        """Note what the message says of articles on the ticket, and what a resolution leaves behind."""
+        key = _key(message)
+        policy = state.policies.get((key[0], data.policy_version))
+        resolution = resolution_of(*key, data)
+        if resolution is not None:
+            state.proposals.follow(resolution, policy, self._publisher)
+        named = None if resolution is None else state.proposals.find_named(resolution)
+        state.outlook.follow(key, data, named=named, documented_from=documented_from(policy))
 
     async def _keep_opened(self, tx: Transaction, state: Batch) -> None:
         """Keep the tickets that were opened; what was published meanwhile and not searched is looked at for them later.

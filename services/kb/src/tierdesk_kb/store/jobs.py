@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
@@ -31,6 +32,15 @@ async def lock_jobs(connection: AsyncConnection, keys: Iterable[JobKey]) -> dict
     rows = (await connection.execute(statement)).mappings()
     found = [Job(**{**row, "state": JobState(row["state"])}) for row in rows]
     return {(job.tenant, job.assignment_id): job for job in found}
+
+
+async def claim_due_jobs(connection: AsyncConnection, now: datetime, *, limit: int) -> list[Job]:
+    """Up to `limit` jobs that wait no longer and that no other process is at, locked, those first that were due first."""
+    statement = (
+        select(jobs).where(jobs.c.due_at <= now).order_by(jobs.c.due_at).limit(limit).with_for_update(skip_locked=True)
+    )
+    rows = (await connection.execute(statement)).mappings()
+    return [Job(**{**row, "state": JobState(row["state"])}) for row in rows]
 
 
 async def save_jobs(connection: AsyncConnection, changed: Collection[Job]) -> None:

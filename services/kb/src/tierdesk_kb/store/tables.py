@@ -128,8 +128,10 @@ job = Table(
     Column("ordinal", Integer, nullable=False),
     Column("article_id", Text),
     Column("article_title", Text),
+    Column("due_at", DateTime(timezone=True)),
+    Index("job_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )
-"""Work of level 0 that the knowledge base accepted."""
+"""Work of level 0 that the knowledge base accepted. While it waits for the requester, `due_at` is when it waits no longer."""
 
 open_ticket = Table(
     "open_ticket",

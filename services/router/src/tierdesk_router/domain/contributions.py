@@ -109,12 +109,16 @@ def _finish(draft: Draft, part: Assignment, outcome: outcomes.WorkContributed, p
 
 
 def _solve(draft: Draft, part: Assignment, outcome: outcomes.WorkResolved, policy: Policy) -> None:
-    """To a worker who knows of no contributions its part is the whole; whether that solves the ticket, its owner says."""
+    """To a worker who knows of no contributions its part is the whole; whether that solves the ticket, its owner says.
+
+    So it is with an article that it drafts: the owner reads it, and may propose it with the resolution.
+    """
     cause = f"\nRoot cause: {outcome.root_cause}" if outcome.root_cause else ""
+    drafted = f"\nProposed article: {outcome.draft.title}\n{outcome.draft.body}" if outcome.draft else ""
     draft.record(
         events.Contributed,
         assignment_id=part.id,
-        findings=f"{outcome.how}{cause}"[:MAX_TEXT],
+        findings=f"{outcome.how}{cause}{drafted}"[:MAX_TEXT],
         steps_tried=outcome.steps_tried,
     )
     describe_by_steps(draft, policy, outcome.steps_tried)

@@ -13,6 +13,7 @@ from tierdesk_contracts.vocabulary import Actor, ActorKind, OfferReason, RejectR
 from tierdesk_policy import Mode, Policy
 from tierdesk_router.domain.contributions import contribute, find_invited, invite
 from tierdesk_router.domain.description import FACTS_IN_HOUSE, check_description, describe_by, describe_by_steps
+from tierdesk_router.domain.documentation import check_documented, documentation
 from tierdesk_router.domain.escalation import check_mode, find_target, find_transfer
 from tierdesk_router.domain.lifecycle import Draft, IllegalMoveError
 from tierdesk_router.domain.offers import NewId, offer, release_contributions
@@ -107,6 +108,7 @@ def _resume(draft: Draft, outcome: outcomes.WorkResumed, policy: Policy, new_id:
 
 def _resolve(draft: Draft, outcome: outcomes.WorkResolved, policy: Policy, new_id: NewId) -> None:
     del new_id
+    check_documented(draft.ticket, outcome, policy)
     _note_steps(draft, outcome, policy)
     release_contributions(draft)
     draft.record(
@@ -114,7 +116,7 @@ def _resolve(draft: Draft, outcome: outcomes.WorkResolved, policy: Policy, new_i
         assignment_id=outcome.assignment_id,
         how=outcome.how,
         root_cause=outcome.root_cause,
-        article_id=outcome.article_id,
+        **documentation(draft.ticket, outcome, policy),
     )
 
 

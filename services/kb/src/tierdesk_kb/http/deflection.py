@@ -79,7 +79,7 @@ class UnansweredQuestionsView(BaseModel):
     questions: tuple[UnansweredView, ...]
 
 
-def insight_routes(database: Database, publisher: Publisher) -> APIRouter:
+def deflection_routes(database: Database, publisher: Publisher) -> APIRouter:
     """The endpoints. All of them see the tenant of the key alone."""
     router = APIRouter(prefix="/v1", tags=["articles"])
 

@@ -1,0 +1,223 @@
+"""Looks at resolved tickets in hindsight: which of them a published article documents by now, for people below."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tierdesk_kb.domain.shift_left import CERTAIN, Candidate, ResolvedTicket, choose_article, kept_since
+from tierdesk_kb.handlers.finding import find_matches
+from tierdesk_kb.handlers.index_follower import IndexFollower
+from tierdesk_kb.handlers.tickets import documented_from
+from tierdesk_kb.publishing import Publisher
+from tierdesk_kb.search.languages import LanguageFit
+from tierdesk_kb.search.library import Library, TicketText
+from tierdesk_kb.store.articles import Written, read_published
+from tierdesk_kb.store.policies import PolicyShelf
+from tierdesk_kb.store.resolutions import (
+    Change,
+    Progress,
+    claim_progress,
+    forget_resolutions,
+    lock_fresh,
+    lock_page,
+    read_changed,
+    read_origins,
+    read_tenants,
+    save_changes,
+    save_progress,
+)
+from tierdesk_runtime.supervision import wait_unless
+from tierdesk_store import Database, is_redo
+
+PAGE: Final = 500
+"""So many resolved tickets are looked at in one transaction."""
+MOST_ARTICLES: Final = 20
+"""When more have changed, each ticket is matched with all articles, not each of these articles with the tickets."""
+LOOK_SECONDS: Final = 1.0
+
+
+class Hindsight:
+    """Keeps what documents resolved tickets up to date. Of any number of replicas one at a time is at a tenant.
+
+    How far it has got is a row, written with the tickets of its page: after a crash the next page follows.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        library: Library,
+        shelf: PolicyShelf,
+        publisher: Publisher,
+        follower: IndexFollower,
+        *,
+        page: int = PAGE,
+        most_articles: int = MOST_ARTICLES,
+    ) -> None:
+        self._database = database
+        self._library = library
+        self._shelf = shelf
+        self._publisher = publisher
+        self._follower = follower
+        self._page = page
+        self._most_articles = most_articles
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look each second until `stop` is set."""
+        await wait_unless(_wait(self._library.ready), stop)
+        while not stop.is_set():
+            more = False
+            try:
+                more = await self.look()
+            except Exception as error:
+                if not is_redo(error):
+                    raise
+            if not more:
+                await wait_unless(asyncio.sleep(LOOK_SECONDS), stop)
+
+    async def look(self) -> bool:
+        """Look at the next page of each tenant; answers whether there was anything to do."""
+        async with self._database.read() as connection:
+            tenants = await read_tenants(connection)
+        more = False
+        for tenant in tenants:
+            more |= await self._look_at(tenant)
+        return more
+
+    async def _look_at(self, tenant: str) -> bool:
+        async with self._database.transaction() as tx:
+            progress = await claim_progress(tx.connection, tenant)
+            if progress is None:
+                return False
+            if self._library.position(tenant) < progress.newest:
+                self._follower.poke()
+                return False
+            fresh = await lock_fresh(tx.connection, tenant, rows=self._page)
+            if fresh:
+                await self._save(tx.connection, [(one, None) for one in fresh if one.reopened])
+                new = [one for one in fresh if not one.reopened]
+                await self._match(tx.connection, tenant, new, changed=frozenset())
+                return True
+            if progress.target is not None:
+                await self._go_on(tx.connection, progress)
+                return True
+            if progress.newest > progress.position:
+                await save_progress(tx.connection, progress.begin())
+                return True
+            return await forget_resolutions(tx.connection, tenant, self._kept_since(), limit=self._page) > 0
+
+    def _kept_since(self) -> date:
+        return kept_since(self._publisher.now())
+
+    async def _save(self, connection: AsyncConnection, changes: Sequence[Change]) -> None:
+        await save_changes(connection, changes, kept_since=self._kept_since())
+
+    async def _go_on(self, connection: AsyncConnection, progress: Progress) -> None:
+        """Look at the next page for what has changed."""
+        tenant = progress.tenant
+        ids = await read_changed(connection, progress, limit=self._most_articles + 1)
+        changed = frozenset(ids)
+        if not changed:  # what changed has changed again since: the next time is for that
+            await save_progress(connection, progress.move(None))
+            return
+        if len(ids) > self._most_articles:
+            page, until = await lock_page(connection, progress, rows=self._page, words=None, changed=(), origins=())
+            everything = frozenset(one.article_id for one in page if one.article_id is not None)
+            await self._match(connection, tenant, page, changed=everything)
+        else:
+            published = await read_published(connection, tenant, changed)
+            fits = {
+                article_id: fit
+                for article_id in published
+                if (fit := self._library.fit(tenant, str(article_id))) is not None
+            }
+            words = {word for fit in fits.values() for word in fit.words}
+            origins = await read_origins(connection, tenant, published)
+            page, until = await lock_page(
+                connection, progress, rows=self._page, words=words, changed=changed, origins=origins
+            )
+            await self._compare(connection, page, changed, published, fits, origins)
+        await save_progress(connection, progress.move(until))
+
+    async def _compare(
+        self,
+        connection: AsyncConnection,
+        page: Sequence[ResolvedTicket],
+        changed: frozenset[UUID],
+        published: dict[UUID, Written],
+        fits: dict[UUID, LanguageFit],
+        origins: dict[UUID, UUID],
+    ) -> None:
+        """Compare tickets with the articles that have changed; what loses its article is matched with all."""
+        policies = await self._shelf.fetch(connection, {(one.tenant, one.policy_version) for one in page})
+        scores = await asyncio.to_thread(
+            lambda: [
+                _score(ticket, fits, documented_from(policies.get((ticket.tenant, ticket.policy_version))))
+                for ticket in page
+            ]
+        )
+        chosen: list[Change] = []
+        lost = []
+        for ticket, by_article in zip(page, scores, strict=True):
+            policy = policies.get((ticket.tenant, ticket.policy_version))
+            if policy is None:
+                continue
+            certain = {origins.get(ticket.id), ticket.article_id if ticket.score >= CERTAIN else None}
+            candidates = [
+                Candidate(
+                    article_id, published[article_id].content.audience, CERTAIN if article_id in certain else score
+                )
+                for article_id, score in by_article.items()
+            ]
+            threshold = documented_from(policy)
+            after = choose_article(ticket, candidates, changed=changed, threshold=threshold, policy=policy)
+            if after.article_id is None and ticket.article_id is not None:
+                lost.append(ticket)
+            elif after != ticket:
+                chosen.append((ticket, after))
+        await self._save(connection, chosen)
+        if lost:
+            await self._match(connection, lost[0].tenant, lost, changed=changed)
+
+    async def _match(
+        self, connection: AsyncConnection, tenant: str, tickets: Sequence[ResolvedTicket], *, changed: frozenset[UUID]
+    ) -> None:
+        """Match tickets with all articles, by the words that are kept of them.
+
+        An article that was named, as good as certain, is kept while it can be read; so is any that did not change.
+        """
+        texts = [TicketText(tenant, " ".join(one.title_words), " ".join(one.text_words)) for one in tickets]
+        found = await find_matches(connection, self._library, texts)
+        named = {one.article_id for one in tickets if one.article_id is not None and one.score >= CERTAIN}
+        readable = await read_published(connection, tenant, named)
+        policies = await self._shelf.fetch(connection, {(tenant, one.policy_version) for one in tickets})
+        chosen: list[Change] = []
+        for ticket, match in zip(tickets, found, strict=True):
+            policy = policies.get((tenant, ticket.policy_version))
+            candidates = []
+            if match is not None:
+                candidates.append(Candidate(UUID(match[0].article_id), match[1].content.audience, match[0].score))
+            if ticket.article_id in named and ticket.article_id in readable:
+                audience = readable[ticket.article_id].content.audience
+                candidates.append(Candidate(ticket.article_id, audience, CERTAIN))
+            threshold = documented_from(policy)
+            after = choose_article(ticket, candidates, changed=changed | named, threshold=threshold, policy=policy)
+            chosen.append((ticket, after))
+        await self._save(connection, chosen)
+
+
+def _score(ticket: ResolvedTicket, fits: dict[UUID, LanguageFit], threshold: float) -> dict[UUID, float]:
+    """The score of each article; 0 for those that cannot reach the threshold."""
+    words = ticket.title_words, ticket.text_words
+    return {
+        article_id: fit.score(*words) if fit.may_reach(threshold, *words) else 0.0 for article_id, fit in fits.items()
+    }
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
