@@ -130,6 +130,14 @@ async def test_an_open_ticket_hears_of_an_article_that_is_published_later_once(b
     assert await look() == []
 
 
+@pytest.mark.parametrize(("audience", "goes_down"), [("requester", True), ("l1", True), ("l2", False), ("l9", False)])
+async def test_it_sends_tickets_down_alone_that_those_below_may_read(base, report, look, audience, goes_down):
+    await base.receive(base.tickets, report())
+    await write(base, replace(CONTENT, audience=audience))
+    ((_, told),) = await look()
+    assert (told.documented, told.new_article) == (goes_down, True)
+
+
 async def test_a_revision_is_told_where_it_fits_better_than_what_was_told_before(base, report, look):
     await base.receive(base.tickets, report())
     article = await write(base, WEAKER)
