@@ -177,3 +177,23 @@ def test_on_public_judgments_the_search_is_at_or_above_bm25(tierdesk, capsys, fi
 
 def _lines(rows):
     return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def test_synonyms_are_measured_beside_the_search_without_them(tierdesk, tmp_path, collection):
+    corpus, queries, qrels = collection
+    queries.write_text(_lines([{"_id": "q1", "text": "copier"}, {"_id": "q2", "text": "password"}]))
+    groups = tmp_path / "synonyms.json"
+    groups.write_text('{"en": [["copier", "printer"]]}')
+    given = ("kb", "evaluate", "--corpus", corpus, "--queries", queries, "--qrels", qrels, "--synonyms", groups)
+    done = tierdesk(*given)
+    assert (done.code, done.err) == (0, "")
+    without, beside = (
+        [cell.strip() for cell in line.split("│")]
+        for line in done.out.splitlines()
+        if "alone" in line and "tierdesk" in line
+    )
+    assert (without[2], without[5], beside[2], beside[5]) == ("tierdesk", "0.5000", "tierdesk, synonyms", "1.0000")
+    for bad in ("[]", '{"en": ["copier"]}', '{"de": []}', "{"):
+        groups.write_text(bad)
+        refused = tierdesk(*given)
+        assert (refused.code, len(refused.err.splitlines())) == (2, 1), bad

@@ -54,8 +54,13 @@ class Author:
         return [" ".join(self._draw.sample(_all(self._draw.choice(articles)).split(), 5)) for _ in range(count)]
 
     def pair(self, count: int) -> list[list[str]]:
-        """So many pairs of words to mean the same, as frequent as in a text."""
-        return [self._text(2).split() for _ in range(count)]
+        """So many pairs of words to mean the same: each another word, the more likely the more frequent it is."""
+        drawn: dict[str, None] = {}
+        while len(drawn) < 2 * count:
+            drawn[self._text(1)] = None
+        words = list(drawn)
+        self._draw.shuffle(words)
+        return [words[2 * number : 2 * number + 2] for number in range(count)]
 
     def _text(self, words: int) -> str:
         return " ".join(self._draw.choices(self._words, cum_weights=self._shares, k=words))

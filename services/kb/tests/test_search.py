@@ -187,13 +187,13 @@ def test_a_better_article_that_the_reader_may_not_see_is_a_reason_to_doubt():
     assert beside.score < alone.score
 
 
-@pytest.mark.parametrize("looked_through", [1, 20, 50])
+@pytest.mark.parametrize("looked_through", [1, 20, 100, 1_000])
 def test_a_condition_leaves_out_what_does_not_meet_it_and_no_more(monkeypatch, looked_through):
     index = ArticleIndex()
     index.apply(
         [article(f"a{n}", "Printer", "x " * (n % 7), audience=("requester", "l1", "l2")[n % 3]) for n in range(90)]
     )
-    monkeypatch.setattr("tierdesk_kb.search.conditions._LOOKED_THROUGH", looked_through)
+    monkeypatch.setattr("tierdesk_kb.search.conditions._MOST_LOOKED_THROUGH", looked_through)
     of = {f"a{n}": ("requester", "l1", "l2")[n % 3] for n in range(90)}
     whole = index.search("printer", limit=90)
     for audience in ("requester", ("l1",), ["l1", "l2"], {"l2", "unheard-of"}, "unheard-of"):

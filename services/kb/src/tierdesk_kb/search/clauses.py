@@ -22,7 +22,7 @@ nobody wrote of. docs/knowledge.md says how it did."""
 _SYNONYM_WEIGHT: Final = 0.5
 """What a term counts that means the same as one of the question. docs/knowledge.md says how it did."""
 _MOST_SYNONYMS: Final = 16
-"""So many terms of a question are looked for by what means the same."""
+"""So many terms are looked for that mean the same as those of a question."""
 _MOST_SLIPS: Final = 16
 """So many words of a question are taken for slips: looking for them holds up all other requests."""
 
@@ -57,16 +57,14 @@ class Clauses:
 
         However rare it is, it counts as the term would that was said; together its words count as one.
         """
-        for meant in synonyms.find(question)[:_MOST_SYNONYMS]:
-            asked = self._rarity(meant.said)
-            for term in meant.others:
-                if all(self._searcher.doc_freq("stems", word) for word in term):
-                    rarer = self._rarity(term) / asked if asked else 1.0
-                    weight = _SYNONYM_WEIGHT / max(1.0, rarer)
-                    if len(term) == 1:
-                        self.add_words({term[0]: weight})
-                    else:
-                        self._together.append((term, weight / len(term)))
+        pairs = ((meant.said, term) for meant in synonyms.find(question) for term in meant.others)
+        for said, term in islice(filter(lambda pair: self._has(pair[1]), pairs), _MOST_SYNONYMS):
+            asked = self._rarity(said)
+            weight = _SYNONYM_WEIGHT / max(1.0, self._rarity(term) / asked if asked else 1.0)
+            if len(term) == 1:
+                self.add_words({term[0]: weight})
+            else:
+                self._together.append((term, weight / len(term)))
 
     def add_slips(self, texts: Iterable[str], spelt: Spelling, is_known: Callable[[str], bool]) -> None:
         """That an article has what an unknown word of these texts may have been meant as.
@@ -97,6 +95,9 @@ class Clauses:
         return [
             Query.boost_query(Query.term_query(self._schema, field, word), boost * weight) for field, boost in _FIELDS
         ]
+
+    def _has(self, term: Term) -> bool:
+        return all(self._searcher.doc_freq("stems", word) for word in term)
 
     def _rarity(self, term: Term) -> float:
         """How rare the words of a term are, on an average; 0 when none of them stands anywhere."""

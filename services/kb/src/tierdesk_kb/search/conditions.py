@@ -9,8 +9,8 @@ from tantivy import DocAddress, Document, Occur, Query, Schema, SchemaBuilder, S
 
 FIELDS: Final = ("audience", "kind")
 """What conditions are about."""
-_LOOKED_THROUGH: Final = 50
-"""Hits among which those that meet a condition are looked for, before all articles are."""
+_MOST_LOOKED_THROUGH: Final = 100
+"""Hits among which those that meet a condition are looked for, before all articles are: as many again as are wanted, and ten."""
 
 Condition = str | Collection[str] | None
 """One value, any of several, or None for all."""
@@ -48,10 +48,11 @@ class Conditions:
         if not asked:
             return searcher.search(query, limit, count=False, offset=offset).hits
         enough = offset + limit
-        if enough <= _LOOKED_THROUGH:
-            found = searcher.search(query, _LOOKED_THROUGH, count=False).hits
+        looked_through = 2 * enough + 10
+        if looked_through <= _MOST_LOOKED_THROUGH:
+            found = searcher.search(query, looked_through, count=False).hits
             meeting = self._meeting(searcher, found, asked)
-            if len(meeting) >= enough or len(found) < _LOOKED_THROUGH:
+            if len(meeting) >= enough or len(found) < looked_through:
                 return meeting[offset:enough]
         clauses = [(Occur.Must, query)]
         for field, values in asked.items():

@@ -145,7 +145,7 @@ class ArticleIndex:
             return hits
         # Those with such a word by themselves, and not as one more clause: so both queries read a part of the index alone.
         # What belongs into the first `limit` of all is among the first `limit` of one or the other.
-        either = Query.disjunction_max_query([Query.term_query(self._schema, "words", word) for word, _ in begun])
+        either = Query.term_set_query(self._schema, "words", [word for word, _ in begun])
         found = self._hits(searcher, clauses, limit, 0, audience, having=Query.const_score_query(either, 1.0))
         better = {hit.article_id for hit in found}
         found += (hit for hit in hits if hit.article_id not in better)
