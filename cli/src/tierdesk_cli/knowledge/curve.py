@@ -11,7 +11,7 @@ from tierdesk_sla.domain.drawing import Drawing
 
 _WIDTH: Final = 760
 _LEFT: Final = 70
-_TOP: Final = 76
+_TOP: Final = 86
 _SIDE: Final = 460
 _BAR: Final = 60
 _BOTTOM: Final = _TOP + _SIDE
@@ -26,7 +26,7 @@ def draw_curve(sets: Mapping[str, Sequence[Judged]]) -> str:
     drawing = Drawing(_WIDTH, title="Reliability of the match score")
     drawing.height = _BOTTOM + _BAR + 100
     drawing.text(_LEFT, 30, "Reliability of the match score", size=18, bold=True)
-    drawing.text(_LEFT, 50, "On the broken line the score is the share of matches that are right.", fill=_GREY)
+    drawing.text(_LEFT, 48, "On the broken line the score is the share of matches that are right.", fill=_GREY)
     _draw_axes(drawing)
     shown = {name: bins for name, judged in sets.items() if (bins := bin_up(judged))}
     for place, (name, bins) in enumerate(shown.items()):

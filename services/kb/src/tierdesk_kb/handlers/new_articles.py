@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts.notice import KnowledgeMatched
-from tierdesk_kb.domain.audience import audiences_of, may_be_matched
+from tierdesk_kb.domain.audience import may_be_matched
 from tierdesk_kb.domain.open_tickets import OpenTicket
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.publishing import Publisher
@@ -171,9 +171,7 @@ def _score(
             continue
         if fit.may_reach(policy.knowledge.threshold, ticket.title_words, ticket.text_words):
             tried = frozenset(map(str, ticket.tried))
-            scores[ticket.id] = fit.score(
-                ticket.title_words, ticket.text_words, audiences=audiences_of(policy), exclude=tried
-            )
+            scores[ticket.id] = fit.score(ticket.title_words, ticket.text_words, exclude=tried)
     return scores
 
 

@@ -15,10 +15,8 @@ from tierdesk_kb.search.vocabulary import Vocabulary
 class Ranking(Protocol):
     """Ranks the articles for a ticket by its words, among them the one that is asked for."""
 
-    def __call__(
-        self, title: Sequence[str], text: Sequence[str], *, audiences: Collection[str] | None, exclude: Collection[str]
-    ) -> list[Match]:
-        """The matches, best first."""
+    def __call__(self, title: Sequence[str], text: Sequence[str], *, exclude: Collection[str]) -> list[Match]:
+        """The matches, best first, but for those excluded."""
 
 
 class ArticleFit:
@@ -50,16 +48,9 @@ class ArticleFit:
         ticket = TicketWords.read(title, text)
         return limit(ticket.spelt(self._slips(ticket), self._article), self._article, self._rarity) >= least
 
-    def score(
-        self,
-        title: Sequence[str],
-        text: Sequence[str],
-        *,
-        audiences: Collection[str] | None = None,
-        exclude: Collection[str] = (),
-    ) -> float:
-        """The score of `ArticleIndex.match` for this article, beside those that the audiences may read, but for some."""
-        ranked = self._rank(title, text, audiences=audiences, exclude=exclude)
+    def score(self, title: Sequence[str], text: Sequence[str], *, exclude: Collection[str] = ()) -> float:
+        """The score of `ArticleIndex.match` for this article, beside all others but for those excluded."""
+        ranked = self._rank(title, text, exclude=exclude)
         return next((match.score for match in ranked if match.article_id == self._article_id), 0.0)
 
     def _slips(self, ticket: TicketWords) -> dict[str, AbstractSet[str]]:

@@ -183,11 +183,9 @@ class ArticleIndex:
         if not searcher.search(query, 1).hits:
             return None
 
-        def rank(
-            title: Sequence[str], text: Sequence[str], *, audiences: Collection[str] | None, exclude: Collection[str]
-        ) -> list[Match]:
+        def rank(title: Sequence[str], text: Sequence[str], *, exclude: Collection[str]) -> list[Match]:
             typed = (" ".join(title), " ".join(text))  # what is kept of it: a slip is still one in most stems
-            return self._rank(searcher, title, text, typed, audiences=audiences, exclude=exclude, always=(article_id,))
+            return self._rank(searcher, title, text, typed, exclude=exclude, always=(article_id,))
 
         rarity = Rarity(lambda word: searcher.doc_freq("stems", word), searcher.num_docs)
         return ArticleFit(article_id, self._read(searcher, article_id), rarity, rank)
@@ -200,7 +198,7 @@ class ArticleIndex:
         typed: Sequence[str],
         *,
         beside: Sequence[str] = (),
-        audiences: Collection[str] | None,
+        audiences: Collection[str] | None = None,
         exclude: Collection[str],
         always: Sequence[str] = (),
     ) -> list[Match]:
