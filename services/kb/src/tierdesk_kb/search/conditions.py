@@ -14,6 +14,8 @@ _MOST_LOOKED_THROUGH: Final = 100
 
 Condition = str | Collection[str] | None
 """One value, any of several, or None for all."""
+Place = tuple[float, DocAddress]
+"""What a hit weighs, and where the index has it."""
 
 
 class Conditions:
@@ -38,7 +40,7 @@ class Conditions:
 
     def best(
         self, searcher: Searcher, schema: Schema, query: Query, limit: int, offset: int, wanted: Mapping[str, Condition]
-    ) -> list[tuple[float, DocAddress]]:
+    ) -> list[Place]:
         """The best hits of the query that have a wanted value in each field.
 
         With conditions, the engine reads all that has any of the words. Without, it reads what may come into the best hits
@@ -60,9 +62,7 @@ class Conditions:
             clauses.append((Occur.Must, Query.const_score_query(condition, 0.0)))
         return searcher.search(Query.boolean_query(clauses), limit, count=False, offset=offset).hits
 
-    def _meeting(
-        self, searcher: Searcher, found: list[tuple[float, DocAddress]], asked: Mapping[str, Collection[str]]
-    ) -> list[tuple[float, DocAddress]]:
+    def _meeting(self, searcher: Searcher, found: list[Place], asked: Mapping[str, Collection[str]]) -> list[Place]:
         for field, values in asked.items():
             numbers = {self._numbers[field].get(value) for value in values} - {None}
             stored = searcher.fast_field_values(_number_of(field), [address for _, address in found])

@@ -13,7 +13,7 @@ from tierdesk_kb.domain.evidence import ArticleWords, Rarity, TicketWords
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM, SLIPS_FROM, Match, choose, rank
 from tierdesk_kb.search.analysis import ENGLISH, distinct, stems, words
 from tierdesk_kb.search.clauses import Clauses
-from tierdesk_kb.search.conditions import Condition, Conditions
+from tierdesk_kb.search.conditions import Condition, Conditions, Place
 from tierdesk_kb.search.fit import ArticleFit
 from tierdesk_kb.search.spelling import Spelling
 from tierdesk_kb.search.synonyms import Synonyms
@@ -130,7 +130,9 @@ class ArticleIndex:
         wording = Wording(sought) if isinstance(sought, str) else sought
         searcher = self._index.searcher()
         clauses = self._asked(searcher, wording, "", knows)
-        return self._hits(searcher, clauses, limit, offset, audience, kind)
+        query = clauses.query()
+        places = [] if query is None else self._best(searcher, query, limit, offset, audience, kind)
+        return self._hits(searcher, clauses, places)
 
     def suggest(
         self, typed: str, *, limit: int, audience: Condition = None, knows: Callable[[str], bool] | None = None
@@ -140,16 +142,17 @@ class ArticleIndex:
         last = (distinct(words(), [typed], limit=MOST_WORDS) or [""])[-1]
         begun = searcher.terms_with_prefix("words", last, limit=_BEGUN) if len(last) > 1 else []
         clauses = self._asked(searcher, Wording(typed), last if begun else "", knows)
-        hits = self._hits(searcher, clauses, limit, 0, audience)
-        if not begun:
-            return hits
-        # Those with such a word by themselves, and not as one more clause: so both queries read a part of the index alone.
-        # What belongs into the first `limit` of all is among the first `limit` of one or the other.
-        either = Query.term_set_query(self._schema, "words", [word for word, _ in begun])
-        found = self._hits(searcher, clauses, limit, 0, audience, having=Query.const_score_query(either, 1.0))
-        better = {hit.article_id for hit in found}
-        found += (hit for hit in hits if hit.article_id not in better)
-        return sorted(found, key=lambda hit: hit.weight, reverse=True)[:limit]
+        query = clauses.query()
+        found = [] if query is None else self._best(searcher, query, limit, 0, audience)
+        if begun:
+            # Those with such a word by themselves, and not as one more clause: so both queries read a part of the index alone.
+            # What belongs into the first `limit` of all is among the first `limit` of one or the other.
+            either = Query.disjunction_max_query([Query.term_query(self._schema, "words", word) for word, _ in begun])
+            having = Query.const_score_query(either, 1.0)
+            if query is not None:
+                having = Query.boolean_query([(Occur.Must, having), (Occur.Should, query)])
+            found += self._best(searcher, having, limit, 0, audience)
+        return self._hits(searcher, clauses, _once(found)[:limit])
 
     def match(
         self,
@@ -210,11 +213,14 @@ class ArticleIndex:
         clauses = Clauses(searcher, self._schema, self._language)
         clauses.add_words(dict.fromkeys(sought, 1.0))
         clauses.add_slips(typed, self._spelt, lambda word: self._knows(searcher, word))
-        limit = _CANDIDATES + len(exclude)
-        found = [hit.article_id for hit in self._hits(searcher, clauses, limit, 0, None)]
-        theirs = found
-        if audiences is not None:
-            theirs = [hit.article_id for hit in self._hits(searcher, clauses, limit, 0, audiences)]
+        query, limit = clauses.query(), _CANDIDATES + len(exclude)
+
+        def candidates(audience: Condition) -> list[str]:
+            places = [] if query is None else self._best(searcher, query, limit, 0, audience)
+            return [hit.article_id for hit in self._hits(searcher, clauses, places)]
+
+        found = candidates(None)
+        theirs = found if audiences is None else candidates(audiences)
         wanted = {*always, *theirs}
         names = dict.fromkeys([*always, *found, *theirs])
         articles = {name: self._words_of(searcher, name, known) for name in names if name not in exclude}
@@ -271,27 +277,26 @@ class ArticleIndex:
         found, meant = self._stems.analyze(typed), self.synonyms.words
         return not found or any(stem in meant or searcher.doc_freq("stems", stem) for stem in found)
 
-    def _hits(
-        self,
-        searcher: Searcher,
-        clauses: Clauses,
-        limit: int,
-        offset: int,
-        audience: Condition,
-        kind: Condition = None,
-        *,
-        having: Query | None = None,
-    ) -> list[Hit]:
-        query, sought = clauses.query(), clauses.stems
-        if having is not None:
-            query = having if query is None else Query.boolean_query([(Occur.Must, having), (Occur.Should, query)])
-        if query is None:
-            return []
-        best = self._conditions.best(searcher, self._schema, query, limit, offset, {"audience": audience, "kind": kind})
+    def _best(
+        self, searcher: Searcher, query: Query, limit: int, offset: int, audience: Condition, kind: Condition = None
+    ) -> list[Place]:
+        wanted = {"audience": audience, "kind": kind}
+        return self._conditions.best(searcher, self._schema, query, limit, offset, wanted)
+
+    def _hits(self, searcher: Searcher, clauses: Clauses, places: Iterable[Place]) -> list[Hit]:
+        sought = clauses.stems
         return [
             Hit(str(searcher.doc(address).get_first("article_id")), float(weight), sought, self._language)
-            for weight, address in best
+            for weight, address in places
         ]
+
+
+def _once(places: Iterable[Place]) -> list[Place]:
+    """The places by weight; of several of one article the best."""
+    found: dict[tuple[int, int], Place] = {}
+    for weight, address in sorted(places, key=lambda place: place[0], reverse=True):
+        found.setdefault((address.segment_ord, address.doc), (weight, address))
+    return [*found.values()]
 
 
 def words_of_ticket(title: str, text: str, language: str = ENGLISH) -> tuple[list[str], list[str]]:

@@ -148,16 +148,9 @@ class LanguageFit:
         """As `ArticleFit.may_reach`."""
         return self._fit.may_reach(least, self._own(title), self._own(text))
 
-    def score(
-        self,
-        title: Sequence[str],
-        text: Sequence[str],
-        *,
-        audiences: Collection[str] | None = None,
-        exclude: Collection[str] = (),
-    ) -> float:
+    def score(self, title: Sequence[str], text: Sequence[str], *, exclude: Collection[str] = ()) -> float:
         """As `ArticleFit.score`, beside the articles of its language."""
-        return self._fit.score(self._own(title), self._own(text), audiences=audiences, exclude=exclude)
+        return self._fit.score(self._own(title), self._own(text), exclude=exclude)
 
     def _own(self, words: Sequence[str]) -> Sequence[str]:
         if self._language != ENGLISH:
