@@ -11,7 +11,7 @@ from tierdesk_kb.search.analysis import pieces, stems_of
 
 SNIPPET_LETTERS: Final = 240
 """How much of a body is shown, about."""
-_LETTERS_READ: Final = 20_000
+_LETTERS_READ: Final = 6_000
 """How much of a body is looked through for the piece that is shown: the rest of a page of hits waits meanwhile."""
 _LONG_WORD: Final = 40
 _LEFT_OUT: Final = "…"
