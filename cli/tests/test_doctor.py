@@ -94,20 +94,25 @@ def test_parked_messages_a_stuck_outbox_and_an_old_schema_are_ill(findings, exec
         " VALUES ($1, 'c', 't', 's', 'm', 'x', '', 'q', 'x', 'r')", parked,
     )  # fmt: skip
     execute(
+        "WITH written AS ("
         "INSERT INTO kb.outbox (partition, id, tenant, subject, namespace, exchange, key, type, body, created_at)"
-        " VALUES (0, $1, 't', 's', '', 'no such exchange', 'k', 'x', 'x', now() - interval '5 minutes')", parked,
+        " VALUES (0, $1, 't', 's', '', 'no such exchange', 'k', 'x', 'x', now() - interval '5 minutes')"
+        " RETURNING partition, position) INSERT INTO kb.dispatch SELECT * FROM written", parked,
     )  # fmt: skip
     execute("UPDATE intake.alembic_version SET version_num = 'older'")
     try:
         found = findings(without={"schema sla", "schema kb", "schema intake", UNWORKED})
         assert "`tierdesk parked list --service sla`" in found["schema sla"]["cure"]
         assert "relay" in found["schema kb"]["cure"]
-        assert found["schema intake"]["seen"] == "at revision older, this release needs 0001_intake"
+        assert found["schema intake"]["seen"] == "at revision older, this release needs 0002_dispatch"
         assert "`tierdesk migrate`" in found["schema intake"]["cure"]
     finally:
-        execute("UPDATE intake.alembic_version SET version_num = '0001_intake'")
+        execute("UPDATE intake.alembic_version SET version_num = '0002_dispatch'")
         execute("DELETE FROM sla.parked WHERE id = $1", parked)
-        execute("DELETE FROM kb.outbox WHERE id = $1", parked)
+        execute(
+            "WITH gone AS (DELETE FROM kb.outbox WHERE id = $1 RETURNING position)"
+            " DELETE FROM kb.dispatch WHERE position IN (SELECT position FROM gone)", parked,
+        )  # fmt: skip
 
 
 def test_the_business_clock_is_told_and_one_that_cannot_be_read_is_ill(findings, tmp_path):

@@ -291,7 +291,7 @@ async def _await_flood(desk: Desk, due_at: datetime, alerts: int) -> tuple[float
         said = await _await_none(
             connection, "SELECT FROM sla.clock WHERE next_at <= $1 ORDER BY next_at LIMIT 1", due_at, since=due_at
         )
-        published = await _await_none(connection, "SELECT FROM sla.outbox WHERE published_at IS NULL", since=due_at)
+        published = await _await_none(connection, "SELECT FROM sla.dispatch WHERE published_at IS NULL", since=due_at)
         if (found := await connection.fetchval("SELECT count(*) FROM sla.alert")) != alerts:
             raise RuntimeError(f"{found} words were said instead of {alerts}")
         return said, published

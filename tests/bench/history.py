@@ -91,12 +91,15 @@ _STATEMENTS: Final = (
     ),
     *(
         f"""
-        WITH t AS MATERIALIZED (SELECT * FROM {schema}.outbox WHERE subject = ANY($1::uuid[]::text[]))
-        INSERT INTO {schema}.outbox (partition, id, tenant, subject, namespace, exchange, key, type, body, created_at,
-            published_at)
-        SELECT t.partition, {_TICKET}, t.tenant, md5(t.subject || k), t.namespace, t.exchange, t.key, t.type, t.body, t.created_at,
-            t.published_at
-        FROM t, generate_series($2::int, $3::int) k
+        WITH t AS MATERIALIZED (SELECT * FROM {schema}.outbox WHERE subject = ANY($1::uuid[]::text[])),
+        written AS (
+            INSERT INTO {schema}.outbox (partition, id, tenant, subject, namespace, exchange, key, type, body, created_at)
+            SELECT t.partition, {_TICKET}, t.tenant, md5(t.subject || k), t.namespace, t.exchange, t.key, t.type, t.body,
+                t.created_at
+            FROM t, generate_series($2::int, $3::int) k
+            RETURNING partition, position, created_at
+        )
+        INSERT INTO {schema}.dispatch (partition, position, published_at) SELECT * FROM written
         """
         for schema in ("intake", "router")
     ),

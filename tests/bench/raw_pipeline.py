@@ -50,10 +50,13 @@ def columns(rows: Sequence[Row]) -> list[list[Any]]:
 
 
 def outbox(schema: str) -> str:
-    """Writes the rows of an outbox and answers their positions."""
-    names = "partition, id, tenant, subject, namespace, exchange, key, type, body"
+    """Writes the rows of an outbox, those that say what is to be published too, and answers their positions."""
+    names = "partition, id, tenant, subject, namespace, exchange, key, type, body, created_at"
+    rows = insert(f"{schema}.outbox", names, "smallint uuid text text text text text text bytea")
     return (
-        insert(f"{schema}.outbox", names, "smallint uuid text text text text text text bytea") + " RETURNING position"
+        f"WITH written AS ({rows.replace('SELECT *', 'SELECT *, now()')} RETURNING partition, position), "
+        f"dispatched AS (INSERT INTO {schema}.dispatch (partition, position) SELECT * FROM written) "
+        "SELECT position FROM written"
     )
 
 
@@ -118,7 +121,7 @@ class Publishing:
         self._exchanges = exchanges
         self._pool = pool
         self._mark = (
-            f"UPDATE {schema}.outbox o SET published_at = now() FROM unnest($1::smallint[], $2::bigint[]) r(p, n) "
+            f"UPDATE {schema}.dispatch o SET published_at = now() FROM unnest($1::smallint[], $2::bigint[]) r(p, n) "
             "WHERE o.partition = r.p AND o.position = r.n"
         )
         self._waiting: asyncio.Queue[list[tuple[int, Row]]] = asyncio.Queue()

@@ -25,9 +25,15 @@ COUNTED = """
         (SELECT count(*) FROM router.ticket_log) AS logged, (SELECT count(*) FROM router.assignment) AS assigned,
         (SELECT count(*) FROM sla.clock) AS clocks, (SELECT count(*) FROM kb.applied) AS known,
         (SELECT count(*) FROM intake.outbox) AS told,
-        (SELECT count(*) FROM router.outbox WHERE type <> 'policy.applied.v1') AS sent
+        (SELECT count(*) FROM router.outbox WHERE type <> 'policy.applied.v1') AS sent,
+        (SELECT count(*) FROM intake.dispatch JOIN intake.outbox USING (partition, position)) AS told_listed,
+        (SELECT count(*) FROM router.dispatch JOIN router.outbox USING (partition, position)
+            WHERE type <> 'policy.applied.v1') AS sent_listed
 """
-EACH = {"taken": 1, "routed": 1, "logged": 3, "assigned": 1, "clocks": 3, "known": 1, "told": 1, "sent": 2}
+EACH = {
+    "taken": 1, "routed": 1, "logged": 3, "assigned": 1, "clocks": 3, "known": 1, "told": 1, "sent": 2,
+    "told_listed": 1, "sent_listed": 2,
+}  # fmt: skip
 
 
 @pytest.fixture

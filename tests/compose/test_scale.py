@@ -56,7 +56,8 @@ async def count_routed(database: asyncpg.Connection) -> dict[str, int]:
     """How many tickets the router has opened, and how many offers it has published."""
     row = await database.fetchrow(
         "SELECT (SELECT count(*) FROM router.ticket) AS opened, "
-        "(SELECT count(*) FROM router.outbox WHERE published_at IS NOT NULL AND type = 'work.offered.v1') AS offered"
+        "(SELECT count(*) FROM router.outbox JOIN router.dispatch USING (partition, position)"
+        " WHERE published_at IS NOT NULL AND type = 'work.offered.v1') AS offered"
     )
     return dict(row)
 
@@ -65,7 +66,7 @@ async def fill_queue(desk: Composition, key: str, database: asyncpg.Connection) 
     """Return when the whole backlog has been published, while the routers stand still."""
     with desk.paused("router"):
         await post_backlog(desk, key, BACKLOG)
-        while await database.fetchval("SELECT count(*) FROM intake.outbox WHERE published_at IS NULL"):  # noqa: ASYNC110 - nothing tells of it
+        while await database.fetchval("SELECT count(*) FROM intake.dispatch WHERE published_at IS NULL"):  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.2)
 
 
@@ -83,7 +84,7 @@ async def routed_per_second(desk: Composition, key: str, database: asyncpg.Conne
                 if part not in times and now[name] - before[name] >= part * BACKLOG:
                     times[part] = time.monotonic()
         await asyncio.sleep(0.1)
-    while await database.fetchval("SELECT count(*) FROM router.outbox WHERE published_at IS NULL"):  # noqa: ASYNC110 - nothing tells of it
+    while await database.fetchval("SELECT count(*) FROM router.dispatch WHERE published_at IS NULL"):  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.2)
     return {name: 0.8 * BACKLOG / (times[0.9] - times[0.1]) for name, times in marks.items()}
 

@@ -127,7 +127,7 @@ def test_publishing_everything_again_changes_nothing(whole_desk: WholeDesk):
     # The router's alone would also make offers anew, which is a change.
     asyncio.run(publish_again_of_router(whole_desk.database_url))
     after = without_marks(whole_desk.settle(OWN))
-    unpublished = whole_desk.query("SELECT count(*) FROM router.outbox WHERE published_at IS NULL")[0][0]
+    unpublished = whole_desk.query("SELECT count(*) FROM router.dispatch WHERE published_at IS NULL")[0][0]
     assert unpublished == 0
     assert {table: rows for table, rows in after.items() if rows != before[table]} == {}
 
@@ -141,5 +141,5 @@ async def publish_again_of_router(url: str) -> None:
 
 
 def without_marks(rows: dict[str, list[str]]) -> dict[str, list[str]]:
-    """All but the outboxes, whose rows say when they were published."""
-    return {table: lines for table, lines in rows.items() if not table.endswith(".outbox")}
+    """All but those which say when a message was published."""
+    return {table: lines for table, lines in rows.items() if not table.endswith(".dispatch")}

@@ -45,6 +45,7 @@ OF_ROUTER: dict[str, Any] = {
     "requesters are found": parties._FIND,
     "requesters are found by name": parties._FIND_NAMED,
     "the outbox is read": select_unpublished("router", with_exceptions=False),
+    "the outbox is read but for what is held": select_unpublished("router", with_exceptions=True),
     "the outbox is marked": mark_published("router"),
 }
 OF_SLA: dict[str, Any] = {

@@ -9,7 +9,7 @@ import asyncpg
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_store import service_url
 
-WITHOUT_TENANT = {"alembic_version", "attempts", "inbox"}
+WITHOUT_TENANT = {"alembic_version", "attempts", "dispatch", "inbox"}
 """Tables that hold numbers and digests of messages, and nothing of a tenant."""
 
 

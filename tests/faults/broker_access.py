@@ -64,7 +64,7 @@ async def pending(database_url: str, schemas: Sequence[str] = SCHEMAS) -> int:
     connection = await asyncpg.connect(database_url)
     try:
         counts = [
-            await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL")
+            await connection.fetchval(f"SELECT count(*) FROM {schema}.dispatch WHERE published_at IS NULL")
             for schema in schemas
         ]
         return sum(counts)

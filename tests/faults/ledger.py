@@ -59,7 +59,7 @@ async def is_settled(database_url: str, tickets: int, *, heard: bool = True) -> 
             return False
         behind = [*await connection.fetchrow(_BEHIND), await connection.fetchval(_HEARD_BEHIND) if heard else 0]
         pending = [
-            await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL")
+            await connection.fetchval(f"SELECT count(*) FROM {schema}.dispatch WHERE published_at IS NULL")
             + await connection.fetchval(f"SELECT count(*) FROM {schema}.waiting")
             for schema in (*SCHEMAS, *[FOLLOWER] * heard)
         ]

@@ -34,7 +34,7 @@ async def write_down(desk: Field) -> Path:
             lines += [
                 f"{schema}.{table}: {await connection.fetchval(query)}"
                 for table, query in (
-                    ("outbox", f"SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL"),
+                    ("outbox", f"SELECT count(*) FROM {schema}.dispatch WHERE published_at IS NULL"),
                     ("waiting", f"SELECT count(*) FROM {schema}.waiting"),
                 )
             ]
@@ -56,7 +56,9 @@ async def _tell_ticket(connection: asyncpg.Connection, ticket: str) -> list[str]
         "SELECT sequence, kind, event FROM router.ticket_log WHERE ticket_id = $1::uuid ORDER BY sequence", ticket
     )
     said = await connection.fetch(
-        "SELECT type, key, created_at, published_at FROM router.outbox WHERE subject = $1 ORDER BY position", ticket
+        "SELECT type, key, created_at, published_at FROM router.outbox JOIN router.dispatch USING (partition, position)"
+        " WHERE subject = $1 ORDER BY position",
+        ticket,
     )
     waiting = await connection.fetch("SELECT * FROM router.waiting WHERE subject = $1", ticket)
     return [

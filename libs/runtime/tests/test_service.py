@@ -67,7 +67,7 @@ async def seen(desk: Settings) -> set[UUID]:
 async def pending(desk: Settings) -> int:
     connection = await asyncpg.connect(desk.database_url)
     try:
-        count: int = await connection.fetchval("SELECT count(*) FROM notes.outbox WHERE published_at IS NULL")
+        count: int = await connection.fetchval("SELECT count(*) FROM notes.dispatch WHERE published_at IS NULL")
         return count
     finally:
         await connection.close()

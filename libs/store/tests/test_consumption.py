@@ -123,7 +123,7 @@ async def test_from_outbox_to_outbox_nothing_is_lost_doubled_or_reordered(databa
 
         async def is_done():
             return await noted(database) == 80 and not await rows(
-                database, "SELECT 1 FROM outbox WHERE published_at IS NULL"
+                database, "SELECT 1 FROM dispatch WHERE published_at IS NULL"
             )
 
         await until(is_done, seconds=60)
@@ -319,7 +319,7 @@ async def main():
     while True:
         async with database.read() as connection:
             noted = (await connection.execute(text("SELECT count(*) FROM note"))).scalar_one()
-            left = (await connection.execute(text("SELECT count(*) FROM outbox WHERE published_at IS NULL"))).scalar_one()
+            left = (await connection.execute(text("SELECT count(*) FROM dispatch WHERE published_at IS NULL"))).scalar_one()
         if noted >= 10 and not left:
             break
         await asyncio.sleep(0.05)

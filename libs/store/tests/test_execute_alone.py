@@ -15,7 +15,7 @@ from tierdesk_store.outbox import insert_outgoing
 
 NOTE = text(f"""
     WITH noted AS (INSERT INTO note (subject, word) VALUES ('s', :word) RETURNING word),
-         outbox AS ({insert_outgoing(SCHEMA.name, when=":sent")})
+         {insert_outgoing(SCHEMA.name, when=":sent")}
     SELECT word FROM noted
 """)
 
@@ -46,7 +46,7 @@ async def test_its_condition_holds_for_all_messages(database):
 async def test_an_error_leaves_neither_rows_nor_messages_and_the_connection_serves_on(database):
     fails = text(f"""
         WITH noted AS (INSERT INTO note (subject, word) VALUES ('s', 'a')),
-             outbox AS ({insert_outgoing(SCHEMA.name, when="1 / (length(r.subject) - CAST(:length AS int)) > 0")})
+             {insert_outgoing(SCHEMA.name, when="1 / (length(r.subject) - CAST(:length AS int)) > 0")}
         SELECT 1
     """)
     with pytest.raises(exc.DBAPIError, match="division by zero"):
@@ -63,7 +63,7 @@ async def test_an_error_leaves_neither_rows_nor_messages_and_the_connection_serv
 async def test_a_key_that_is_taken_is_told_from_other_errors(database):
     statement = text(f"""
         WITH noted AS (INSERT INTO note (id, subject, word) OVERRIDING SYSTEM VALUE VALUES (7, 's', :word)),
-             outbox AS ({insert_outgoing(SCHEMA.name)})
+             {insert_outgoing(SCHEMA.name)}
         SELECT 1
     """)
     await database.execute_alone(statement, {"word": "a"}, [])

@@ -38,7 +38,8 @@ async def value(url: str, query: str) -> object:
 
 @pytest.fixture
 def neighbour(tmp_path: Path) -> ServiceSchema:
-    (tmp_path / "0001_first.py").write_text((VERSIONS / "0001_first.py").read_text().replace("trial", "neighbour"))
+    for file in VERSIONS.glob("*.py"):
+        (tmp_path / file.name).write_text(file.read_text().replace("trial", "neighbour"))
     return ServiceSchema("neighbour", tmp_path, log_tables=("log",))
 
 
@@ -55,6 +56,8 @@ async def test_a_login_role_is_refused_next_door_on_logs_and_on_tables(postgres_
         "ALTER TABLE trial.note ADD COLUMN mine int",
         "DROP TABLE trial.note",
         "TRUNCATE trial.note",
+        "UPDATE trial.outbox SET body = ''",
+        "TRUNCATE trial.outbox",
         "UPDATE trial.log SET entry = ''",
         "DELETE FROM trial.log",
         "TRUNCATE trial.log",
@@ -73,6 +76,9 @@ async def test_a_login_role_works_in_its_own_schema(service):
         "INSERT INTO trial.note (word) VALUES ('a')",
         "UPDATE trial.note SET word = 'b'",
         "DELETE FROM trial.note",
+        "DELETE FROM trial.outbox",
+        "UPDATE trial.dispatch SET published_at = now()",
+        "DELETE FROM trial.dispatch",
         "SELECT version_num FROM trial.alembic_version",
     ]
     assert [statement for statement in statements if await refused(service, statement)] == []
@@ -92,7 +98,7 @@ async def test_migrations_that_run_at_once_take_turns(postgres_url, neighbour):
         for run in runs:
             run.result(timeout=60)
     assert (
-        await value(service_url(postgres_url, "trial", "p"), "SELECT version_num FROM trial.alembic_version") == "0001"
+        await value(service_url(postgres_url, "trial", "p"), "SELECT version_num FROM trial.alembic_version") == "0002"
     )
 
 
@@ -100,8 +106,8 @@ async def test_a_revision_that_meets_a_held_lock_is_tried_again(postgres_url, tm
     await asyncio.to_thread(migrate, postgres_url, TRIAL, password="p")
     for file in VERSIONS.glob("*.py"):
         (tmp_path / file.name).write_text(file.read_text())
-    (tmp_path / "0002_more.py").write_text(
-        "from alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    (tmp_path / "0003_more.py").write_text(
+        "from alembic import op\nrevision = '0003'\ndown_revision = '0002'\n"
         "def upgrade():\n    op.execute('ALTER TABLE trial.note ADD COLUMN colour text')\n"
     )
     holder = await asyncpg.connect(postgres_url)
@@ -134,7 +140,7 @@ def test_a_database_that_cannot_be_reached_is_said_to_be_unavailable(unused_tcp_
         migrate(f"postgresql://a:b@127.0.0.1:{unused_tcp_port}/c", TRIAL, password="p")
 
 
-async def test_the_first_release_s_tables_are_those_of_the_schema_module(service, postgres_url):
+async def test_the_tables_after_all_steps_are_those_of_the_schema_module(service, postgres_url):
     metadata = MetaData(schema="trial")
     library_tables(metadata)
     own = {table.name for table in metadata.tables.values()}

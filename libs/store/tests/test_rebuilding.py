@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from trial_service import EVENTS, Intake, Notes, drain, ordered, rows, unordered, until, waiting, words
@@ -37,7 +38,7 @@ async def send(database, *envelopes):
 
 
 async def is_empty(database):
-    return await rows(database, "SELECT 1 FROM outbox WHERE published_at IS NULL LIMIT 1") == []
+    return await rows(database, "SELECT 1 FROM dispatch WHERE published_at IS NULL LIMIT 1") == []
 
 
 def of_subject(deliveries):
@@ -55,7 +56,7 @@ async def test_what_was_published_since_then_goes_out_again_under_the_same_ident
         await send(database, early)
         await until(lambda: is_empty(database))
         async with database.transaction() as tx:
-            await tx.execute(text("UPDATE outbox SET published_at = now() - interval '3 hours'"))
+            await tx.execute(text("UPDATE dispatch SET published_at = now() - interval '3 hours'"))
         await send(database, *late)
         await until(lambda: is_empty(database))
         assert len(await drain(bus, "notes", wanted=9)) == 9
@@ -147,12 +148,13 @@ async def test_a_reader_that_applied_them_takes_no_notice_and_one_that_lost_them
     assert await waiting(database) == []
 
 
-async def test_what_a_reader_may_have_forgotten_is_left_alone(database, postgres_bus):
+async def test_what_a_reader_may_have_forgotten_is_left_alone(database, postgres_bus, postgres_url):
     async with running(Relay(database, postgres_bus)):
         await send(database, unordered("a", "x"))
         await until(lambda: is_empty(database))
-    async with database.transaction() as tx:
-        await tx.execute(text("UPDATE outbox SET created_at = now() - interval '30 days'"))
+    admin = await asyncpg.connect(postgres_url)
+    await admin.execute("UPDATE trial.outbox SET created_at = now() - interval '30 days'")
+    await admin.close()
     assert await count_published(database, LONG_AGO) == 0
     assert await publish_again(database, LONG_AGO) == 0
 

@@ -52,6 +52,6 @@ def test_while_the_bus_is_away_events_are_taken_and_wait_in_the_outbox(database_
     with database_server.fresh_database() as url:
         intake = start_intake(url, tmp_path, bus_url="amqp://guest:guest@127.0.0.1:1/")
         assert {answer.status_code for answer in post_everywhere(intake, "k")} == {200, 202}
-        assert intake.query("SELECT count(*) FROM intake.outbox WHERE published_at IS NULL")[0][0] == 5
+        assert intake.query("SELECT count(*) FROM intake.dispatch WHERE published_at IS NULL")[0][0] == 5
         assert intake.pbx.get(f"{intake.url}/readyz").json()["state"] == "degraded"
         intake.stop()

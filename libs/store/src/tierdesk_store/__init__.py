@@ -21,6 +21,7 @@ from tierdesk_store.migration import (
     migrate,
     revision_of,
     service_url,
+    split_outbox_v2,
 )
 from tierdesk_store.observation import OutboxState, WaitingState, outbox_state, parked_count, waiting_state
 from tierdesk_store.parking import (
@@ -75,5 +76,6 @@ __all__ = [
     "revision_of",
     "service_url",
     "show_parked",
+    "split_outbox_v2",
     "waiting_state",
 ]

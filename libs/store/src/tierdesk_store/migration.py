@@ -2,7 +2,7 @@
 
 Each service has its own schema, its own Alembic revisions with their version table in that schema, and two roles:
 `tierdesk_<name>_owner`, which owns the tables and cannot log in, and `tierdesk_<name>`, which logs in, reads and
-writes rows, cannot change the tables, and cannot change what stands in a log.
+writes rows, cannot change the tables, and cannot change what stands in a log or in the outbox.
 """
 
 from __future__ import annotations
@@ -26,9 +26,18 @@ from sqlalchemy.pool import NullPool
 from tierdesk_store.errors import as_unavailable, sqlstate
 from tierdesk_store.failpoints import failpoint
 from tierdesk_store.library_v1 import create_library_tables_v1
+from tierdesk_store.library_v2 import split_outbox_v2
 from tierdesk_store.roles import VERSION_TABLE, create_roles, grant, owner_of, role_of
 
-__all__ = ["ServiceSchema", "create_library_tables_v1", "head_of", "migrate", "revision_of", "service_url"]
+__all__ = [
+    "ServiceSchema",
+    "create_library_tables_v1",
+    "head_of",
+    "migrate",
+    "revision_of",
+    "service_url",
+    "split_outbox_v2",
+]
 
 LOCK_KEY: Final = 0x7469657264  # "tierd": one migration at a time in a database
 TRIES: Final = 10

@@ -6,17 +6,31 @@ Each reads an index that does not grow with what is done.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from sqlalchemy import ColumnElement, Table, extract, func, select
+from sqlalchemy import extract, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_store.schema import LibraryTables
 
+_OUTBOX: Final = """
+    SELECT CAST(coalesce(sum(first.pending), 0) AS bigint) AS pending, extract(epoch FROM now() - min(
+        (SELECT o.created_at FROM "{schema}".outbox AS o
+         WHERE o.partition = first.partition AND o.position = first.position)
+    )) AS age
+    FROM (
+        SELECT partition, count(*) AS pending, min(position) AS position FROM "{schema}".dispatch
+        WHERE published_at IS NULL GROUP BY partition
+    ) AS first
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
-    """Unpublished rows, and the age of the oldest; 0.0 when there is none."""
+    """Unpublished rows, and the age of the oldest; 0.0 when there is none.
+
+    That of the lowest position of a partition: another row there may be older by as long as a transaction takes.
+    """
 
     pending: int
     oldest_seconds: float
@@ -32,13 +46,15 @@ class WaitingState:
 
 async def outbox_state(connection: AsyncConnection, tables: LibraryTables) -> OutboxState:
     """What the outbox still holds."""
-    outbox = tables.outbox
-    return OutboxState(*await _count(connection, outbox, outbox.c.created_at, outbox.c.published_at.is_(None)))
+    row = (await connection.execute(text(_OUTBOX.format(schema=tables.outbox.schema)))).one()
+    return OutboxState(row.pending, max(0.0, float(row.age or 0)))
 
 
 async def waiting_state(connection: AsyncConnection, tables: LibraryTables) -> WaitingState:
     """What waits for a predecessor or a retry."""
-    return WaitingState(*await _count(connection, tables.waiting, tables.waiting.c.first_seen_at))
+    age = extract("epoch", func.now() - func.min(tables.waiting.c.first_seen_at))
+    row = (await connection.execute(select(func.count(), age).select_from(tables.waiting))).one()
+    return WaitingState(row[0], max(0.0, float(row[1] or 0)))
 
 
 async def parked_count(connection: AsyncConnection, tables: LibraryTables) -> int:
@@ -46,11 +62,3 @@ async def parked_count(connection: AsyncConnection, tables: LibraryTables) -> in
     open_ones = select(func.count()).select_from(tables.parked).where(tables.parked.c.resolution.is_(None))
     count: int = (await connection.execute(open_ones)).scalar_one()
     return count
-
-
-async def _count(
-    connection: AsyncConnection, table: Table, since: ColumnElement[Any], *which: ColumnElement[bool]
-) -> tuple[int, float]:
-    age = extract("epoch", func.now() - func.min(since))
-    row = (await connection.execute(select(func.count(), age).select_from(table).where(*which))).one()
-    return row[0], max(0.0, float(row[1] or 0))

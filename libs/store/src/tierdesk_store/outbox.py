@@ -3,6 +3,9 @@
 A subject always falls into the same partition, and within a partition positions ascend in the order in which the
 rows were written. A position is taken before its transaction commits, so a lower one may become visible after a
 higher one: readers go by `published_at IS NULL`, never by "greater than the last".
+
+The outbox itself is never updated. What of it is still to be published, and when the rest was, stands in `dispatch`,
+which has a small row for each of its rows, written by the same statement.
 """
 
 from __future__ import annotations
@@ -66,13 +69,19 @@ def outgoing(envelope: AnyEnvelope, address: Address) -> OutgoingMessage:
 
 
 def insert_outgoing(schema: str, *, when: str = "true") -> str:
-    """The statement that writes messages, positions ascending in their order; also as a part of a larger one.
+    """What writes messages, positions ascending in their order: two parts of a statement's `WITH`.
 
-    Takes `outgoing_parameters`. `when` is a condition for all of them, in SQL.
+    Takes `outgoing_parameters`. `when` is a condition for all of them, in SQL. The parts are named `written` and
+    `dispatched`; PostgreSQL wants that `WITH` at the top of the statement.
     """
+    return f"written AS ({_write_rows(schema, when)}), dispatched AS ({_dispatch_rows(schema)})"
+
+
+def _write_rows(schema: str, when: str) -> str:
     return f"""
-        INSERT INTO "{schema}".outbox (partition, id, tenant, subject, namespace, exchange, key, type, body)
-        SELECT r.partition, r.id, r.tenant, r.subject, r.namespace, r.exchange, r.key, r.type, r.body
+        INSERT INTO "{schema}".outbox
+            (partition, id, tenant, subject, namespace, exchange, key, type, body, created_at)
+        SELECT r.partition, r.id, r.tenant, r.subject, r.namespace, r.exchange, r.key, r.type, r.body, now()
         FROM unnest(
             CAST(:out_partition AS smallint[]), CAST(:out_id AS uuid[]), CAST(:out_tenant AS text[]),
             CAST(:out_subject AS text[]), CAST(:out_namespace AS text[]), CAST(:out_exchange AS text[]),
@@ -81,7 +90,12 @@ def insert_outgoing(schema: str, *, when: str = "true") -> str:
             AS r(partition, id, tenant, subject, namespace, exchange, key, type, body, ordinal)
         WHERE {when}
         ORDER BY r.ordinal
+        RETURNING partition, position
     """  # noqa: S608 - the schema is the service's own name, and the condition its own text: never input
+
+
+def _dispatch_rows(schema: str) -> str:
+    return f'INSERT INTO "{schema}".dispatch (partition, position) SELECT partition, position FROM written'  # noqa: S608 - as above
 
 
 def outgoing_parameters(messages: Sequence[OutgoingMessage]) -> dict[str, list[Any]]:
@@ -101,7 +115,7 @@ def outgoing_parameters(messages: Sequence[OutgoingMessage]) -> dict[str, list[A
 
 @cache
 def _insert(schema: str) -> TextClause:
-    return text(insert_outgoing(schema))
+    return text(f"WITH written AS ({_write_rows(schema, 'true')}) {_dispatch_rows(schema)}")
 
 
 async def write_outgoing(connection: AsyncConnection, schema: str, messages: Sequence[OutgoingMessage]) -> None:
@@ -125,7 +139,7 @@ class OutboxRow(NamedTuple):
 
 @cache
 def select_unpublished(schema: str, *, with_exceptions: bool) -> str:
-    """The relay's look at the outbox: one index probe for each partition that has nothing."""
+    """The relay's look at the outbox: one index probe for each partition that has nothing, and one for each row."""
     exceptions = """
         AND NOT EXISTS (
             SELECT FROM unnest($3::text[], $4::text[], $5::text[]) AS held(namespace, exchange, key)
@@ -136,22 +150,27 @@ def select_unpublished(schema: str, *, with_exceptions: bool) -> str:
         SELECT o.partition, o.position, o.subject, o.id, o.type, o.namespace, o.exchange, o.key, o.body
         FROM unnest($1::smallint[]) AS p(partition)
         CROSS JOIN LATERAL (
-            SELECT * FROM "{schema}".outbox AS o
-            WHERE o.partition = p.partition AND o.published_at IS NULL {exceptions if with_exceptions else ""}
-            ORDER BY o.position LIMIT $2
+            SELECT found.* FROM "{schema}".dispatch AS d
+            CROSS JOIN LATERAL (
+                SELECT * FROM "{schema}".outbox AS o
+                WHERE o.partition = d.partition AND o.position = d.position {exceptions if with_exceptions else ""}
+                LIMIT 1
+            ) AS found
+            WHERE d.partition = p.partition AND d.published_at IS NULL
+            ORDER BY d.position LIMIT $2
         ) AS o
     """  # noqa: S608 - the schema is the service's own name, never input
 
 
 @cache
 def mark_published(schema: str) -> str:
-    """The relay's mark: one index probe for each row, whatever the planner believes the outbox to hold."""
+    """The relay's mark: one index probe for each row, whatever the planner believes the table to hold."""
     return f"""
-        UPDATE "{schema}".outbox SET published_at = now() WHERE ctid = ANY(ARRAY(
+        UPDATE "{schema}".dispatch SET published_at = now() WHERE ctid = ANY(ARRAY(
             SELECT found.ctid FROM unnest($1::smallint[], $2::bigint[]) AS r(partition, position)
             CROSS JOIN LATERAL (
-                SELECT ctid FROM "{schema}".outbox AS o
-                WHERE o.partition = r.partition AND o.position = r.position AND o.published_at IS NULL LIMIT 1
+                SELECT ctid FROM "{schema}".dispatch AS d
+                WHERE d.partition = r.partition AND d.position = r.position AND d.published_at IS NULL LIMIT 1
             ) AS found
         ))
     """  # noqa: S608 - as above
@@ -164,6 +183,7 @@ class OutboxReader:
         self._connection = connection
         self._schema = schema
         self._outbox = f'"{schema}".outbox'
+        self._dispatch = f'"{schema}".dispatch'
 
     async def unpublished(
         self, partitions: Sequence[int], *, limit_each: int, except_for: Sequence[Address]
@@ -207,8 +227,8 @@ class OutboxReader:
         await self._connection.execute("SET statement_timeout = 0")
         count: int = await self._connection.fetchval(
             f"""
-            SELECT count(*) FROM {self._outbox}
-            WHERE published_at >= $1 AND created_at > now() - make_interval(days => $2)
+            SELECT count(*) FROM {self._dispatch} AS d JOIN {self._outbox} AS o USING (partition, position)
+            WHERE d.published_at >= $1 AND o.created_at > now() - make_interval(days => $2)
             """,  # noqa: S608 - as above
             since,
             oldest_days,
@@ -224,8 +244,9 @@ class OutboxReader:
         await self._connection.execute("SET statement_timeout = 0")
         status: str = await self._connection.execute(
             f"""
-            UPDATE {self._outbox} SET published_at = NULL
-            WHERE partition = $1 AND published_at >= $2 AND created_at > now() - make_interval(days => $3)
+            UPDATE {self._dispatch} AS d SET published_at = NULL FROM {self._outbox} AS o
+            WHERE d.partition = $1 AND d.published_at >= $2
+              AND o.partition = $1 AND o.position = d.position AND o.created_at > now() - make_interval(days => $3)
             """,  # noqa: S608 - as above
             partition,
             since,
@@ -242,13 +263,16 @@ class OutboxReader:
         """
         status: str = await self._connection.execute(
             f"""
-            DELETE FROM {self._outbox} AS o
-            USING (
-                SELECT position, published_at FROM {self._outbox}
-                WHERE partition = $1 ORDER BY position LIMIT $2
-            ) AS oldest
-            WHERE o.partition = $1 AND o.position = oldest.position
-              AND oldest.published_at < now() - make_interval(days => {KEPT_DAYS})
+            WITH gone AS (
+                DELETE FROM {self._dispatch} AS d
+                USING (
+                    SELECT position FROM {self._dispatch} WHERE partition = $1 ORDER BY position LIMIT $2
+                ) AS oldest
+                WHERE d.partition = $1 AND d.position = oldest.position
+                  AND d.published_at < now() - make_interval(days => {KEPT_DAYS})
+                RETURNING d.position
+            )
+            DELETE FROM {self._outbox} AS o USING gone WHERE o.partition = $1 AND o.position = gone.position
             """,  # noqa: S608 - as above
             partition,
             limit,

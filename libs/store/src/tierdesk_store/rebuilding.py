@@ -27,7 +27,7 @@ PATIENCE_SECONDS: Final = 120.0
 
 
 async def count_published(database: Database, since: datetime) -> int:
-    """How many rows `publish_again` would publish. Reads the whole outbox. Raises `DatabaseUnavailableError`."""
+    """How many rows `publish_again` would publish. Reads all of `dispatch`. Raises `DatabaseUnavailableError`."""
     with _translated():
         connection = await driver.connect(database.url, schema=database.schema, name=f"{database.name} count")
         try:
@@ -46,7 +46,7 @@ async def publish_again(
     """Have every row that was published since then published again; answers how many.
 
     Nothing of this schema is published until all rows are marked, partition by partition; `told` hears how many each
-    had. No index helps to find them: the outbox is read once, which takes some seconds for each million rows. Cut short,
+    had. No index helps to find them: `dispatch` is read once, which takes about a second for each million rows. Cut short,
     it has marked some partitions whole; doing it again is harmless.
 
     Raises `RelayInTheWayError` when a relay does not give way, and `DatabaseUnavailableError`.

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 VERSION_TABLE: Final = "alembic_version"
+OUTBOX: Final = "outbox"
+"""Rows are added, and deleted when they are old; never changed."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -50,7 +52,10 @@ async def create_roles(connection: AsyncConnection, name: str, password: str) ->
 
 
 async def grant(connection: AsyncConnection, name: str, log_tables: tuple[str, ...]) -> None:
-    """Give the login role the rows of its schema, and of `log_tables` only reading and adding."""
+    """Give the login role the rows of its schema, and of `log_tables` only reading and adding.
+
+    The outbox it cannot change either, but take old rows from.
+    """
     role = role_of(name)
     tables = await connection.execute(
         text("SELECT tablename FROM pg_tables WHERE schemaname = :schema ORDER BY tablename"), {"schema": name}
@@ -65,6 +70,8 @@ async def grant(connection: AsyncConnection, name: str, log_tables: tuple[str, .
             rights = "SELECT"
         elif table in log_tables:
             rights = "SELECT, INSERT"
+        elif table == OUTBOX:
+            rights = "SELECT, INSERT, DELETE"
         else:
             rights = "SELECT, INSERT, UPDATE, DELETE"
         await connection.execute(text(f'REVOKE ALL ON "{name}"."{table}" FROM {role}'))

@@ -29,12 +29,13 @@ OUTBOX_PARTITIONS: Final = 16
 class LibraryTables:
     """The library's tables in one schema.
 
-    `outbox` what is to be published, and for 30 days what was; `inbox` the identifiers seen; `applied` how far each
-    ordered stream was followed; `waiting` messages that cannot be applied yet; `parked` those set aside with a
-    reason; `attempts` how often a message that may kill its consumer was begun.
+    `outbox` what is to be published, and for 30 days what was; `dispatch` which of its rows were, and when; `inbox` the
+    identifiers seen; `applied` how far each ordered stream was followed; `waiting` messages that cannot be applied yet;
+    `parked` those set aside with a reason; `attempts` how often a message that may kill its consumer was begun.
     """
 
     outbox: Table
+    dispatch: Table
     inbox: Table
     applied: Table
     waiting: Table
@@ -46,6 +47,7 @@ def library_tables(metadata: MetaData) -> LibraryTables:
     """Define the library's tables in the schema that `metadata` names."""
     return LibraryTables(
         outbox=_outbox(metadata),
+        dispatch=_dispatch(metadata),
         inbox=_inbox(metadata),
         applied=_applied(metadata),
         waiting=_waiting(metadata),
@@ -76,9 +78,23 @@ def _outbox(metadata: MetaData) -> Table:
         _text("key"),
         _text("type"),
         Column("body", LargeBinary, nullable=False),
-        _moment("created_at"),
+        Column(
+            "created_at",
+            DateTime(timezone=True),
+            nullable=False,
+            server_default=text(f"{metadata.schema}.refuse_older_release()"),
+        ),
+    )
+
+
+def _dispatch(metadata: MetaData) -> Table:
+    return Table(
+        "dispatch",
+        metadata,
+        Column("partition", SmallInteger, primary_key=True, autoincrement=False),
+        Column("position", BigInteger, primary_key=True, autoincrement=False),
         Column("published_at", DateTime(timezone=True)),
-        Index("outbox_unpublished", "partition", "position", postgresql_where=text("published_at IS NULL")),
+        Index("dispatch_unpublished", "partition", "position", postgresql_where=text("published_at IS NULL")),
     )
 
 

@@ -76,7 +76,7 @@ def _record(*, on_conflict: str = "") -> str:
 
 
 _ALONE: Final = f"""
-    {_record()}, outbox AS ({insert_outgoing(SCHEMA, when="NOT (SELECT used.any FROM used)")})
+    {_record()}, {insert_outgoing(SCHEMA, when="NOT (SELECT used.any FROM used)")}
     SELECT used.any FROM used
 """  # noqa: S608 - our own text
 _save_alone: Final = text(_ALONE)
