@@ -13,7 +13,7 @@ from sqlalchemy import select
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.knowledge import ArticleDraft, Dossier
 from tierdesk_contracts.vocabulary import MAX_RESULT, MAX_TEXT, Actor, ActorKind, Status, StepTried
-from tierdesk_kb.domain.articles import Article, ArticleState, publish, retire
+from tierdesk_kb.domain.articles import Article, ArticleState, Kind, publish, retire
 from tierdesk_kb.domain.proposals import Proposal, Step, content_of, decide_step
 from tierdesk_kb.store.resolution_tables import proposal
 from tierdesk_kb.store.tables import article, revision
@@ -195,6 +195,17 @@ def test_whatever_a_ticket_says_its_draft_fits_an_article():
     content = content_of(resolved, audience="l1")
     assert 0 < len(content.body) <= MAX_TEXT
     assert "## Solution\n\nhhh" in content.body
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"), [("known-error", Kind.KNOWN_ERROR), ("video", Kind.FAQ), ("recipe", Kind.FAQ), (None, Kind.FAQ)]
+)
+def test_a_draft_is_of_the_kind_that_it_names_if_there_is_one(told, kind):
+    draft = ArticleDraft(title="Streaks on paper", body="Change the drum.", kind=told)
+    resolved = events.Resolved(
+        sequence=1, at="2026-03-02T09:00:00Z", actor=LEA, assignment_id=UUID(int=7), how="The drum.", draft=draft
+    )
+    assert content_of(resolved, audience="l1").kind is kind
 
 
 class Drafting(RuleBasedStateMachine):

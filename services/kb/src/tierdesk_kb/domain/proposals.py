@@ -15,7 +15,7 @@ from uuid import UUID
 from tierdesk_contracts.knowledge import ArticleDraft, Dossier
 from tierdesk_contracts.ticket import Resolved
 from tierdesk_contracts.vocabulary import MAX_TEXT
-from tierdesk_kb.domain.articles import Article, ArticleState, Content
+from tierdesk_kb.domain.articles import Article, ArticleState, Content, Kind
 
 _LONGEST_SHARE: Final = 20_000
 """So many characters of what a ticket says, and of how it was solved, go into a draft that is composed."""
@@ -82,7 +82,12 @@ def content_of(resolved: Resolved, *, audience: str) -> Content | None:
 
 
 def _given(draft: ArticleDraft, audience: str) -> Content:
-    return Content(draft.title, draft.body, draft.audience or audience, draft.keywords)
+    return Content(draft.title, draft.body, draft.audience or audience, draft.keywords, kind=_kind(draft.kind))
+
+
+def _kind(name: str | None) -> Kind:
+    """The kind of this name; of one that is unknown here, or cannot be told without a link, that of most articles."""
+    return Kind(name) if name in {kind.value for kind in Kind} - {Kind.VIDEO.value} else Kind.FAQ
 
 
 def _composed(resolved: Resolved, dossier: Dossier, audience: str) -> Content:

@@ -2,8 +2,8 @@
 
 from tierdesk_store import split_outbox_v2
 
-revision = "0003_dispatch"
-down_revision = "0002"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
