@@ -139,7 +139,11 @@ class OutboxRow(NamedTuple):
 
 @cache
 def select_unpublished(schema: str, *, with_exceptions: bool) -> str:
-    """The relay's look at the outbox: one index probe for each partition that has nothing, and one for each row."""
+    """The relay's look at the outbox: one index probe for each partition that has nothing, and one for each row.
+
+    Positions are put in order before their rows are read: where the planner takes unpublished ones for few, it sorts,
+    and rows that are joined before they are sorted are all read.
+    """
     exceptions = """
         AND NOT EXISTS (
             SELECT FROM unnest($3::text[], $4::text[], $5::text[]) AS held(namespace, exchange, key)
@@ -150,13 +154,15 @@ def select_unpublished(schema: str, *, with_exceptions: bool) -> str:
         SELECT o.partition, o.position, o.subject, o.id, o.type, o.namespace, o.exchange, o.key, o.body
         FROM unnest($1::smallint[]) AS p(partition)
         CROSS JOIN LATERAL (
-            SELECT found.* FROM "{schema}".dispatch AS d
+            SELECT found.* FROM (
+                SELECT d.position FROM "{schema}".dispatch AS d
+                WHERE d.partition = p.partition AND d.published_at IS NULL ORDER BY d.position
+            ) AS d
             CROSS JOIN LATERAL (
                 SELECT * FROM "{schema}".outbox AS o
-                WHERE o.partition = d.partition AND o.position = d.position {exceptions if with_exceptions else ""}
+                WHERE o.partition = p.partition AND o.position = d.position {exceptions if with_exceptions else ""}
                 LIMIT 1
             ) AS found
-            WHERE d.partition = p.partition AND d.published_at IS NULL
             ORDER BY d.position LIMIT $2
         ) AS o
     """  # noqa: S608 - the schema is the service's own name, never input

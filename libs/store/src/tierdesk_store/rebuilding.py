@@ -46,8 +46,8 @@ async def publish_again(
     """Have every row that was published since then published again; answers how many.
 
     Nothing of this schema is published until all rows are marked, partition by partition; `told` hears how many each
-    had. No index helps to find them: `dispatch` is read once, which takes about a second for each million rows. Cut short,
-    it has marked some partitions whole; doing it again is harmless.
+    had. No index helps to find them: `dispatch` is read once, which takes some seconds for each million rows, and so do the
+    rows of the outbox of those found. Cut short, it has marked some partitions whole; doing it again is harmless.
 
     Raises `RelayInTheWayError` when a relay does not give way, and `DatabaseUnavailableError`.
     """
