@@ -150,7 +150,7 @@ def test_on_servers_of_ones_own_versions_and_the_queues_of_the_policy_are_looked
     assert {what for what, one in found.items() if one["health"] == "ill"} == {"desk"}
     version = re.search(r"RabbitMQ (\S+) at ", found["bus"]["seen"])[1]
     assert found["bus"]["health"] == "well"
-    assert found["queues"]["seen"].startswith("7 of 7 are well")
+    assert found["queues"]["seen"].startswith("8 of 8 are well")
 
     async def put_policy_in_force():
         database = Database(postgres_url, schema="router", name="test")

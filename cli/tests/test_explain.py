@@ -233,7 +233,7 @@ def test_an_event_is_told_what_could_still_send_it_elsewhere(tierdesk, tmp_path)
     lines = [line.rstrip() for line in done.out.splitlines()]
     place = lines.index("What could still send it elsewhere")
     assert lines[place + 1 : place + 3] == [
-        "  If an article fits it with a score of 0.60 or more, it goes down to Front desk (l1) with the article.",
+        "  If an article fits it with a score of 0.70 or more, it goes down to Front desk (l1) with the article.",
         "  If 2 others of its kind (category laptop, asset DOCK-1) came in the 30 days before it, it goes up to tier l3.",
     ]
     event.write_text(json.dumps(told | {"category": "printer"}))

@@ -121,7 +121,7 @@ def test_an_article_fits_kept_words_as_well_as_the_ticket_itself(index, name, ti
 
 def test_what_was_kept_of_one_language_fits_no_other(index):
     kept = index.words_of_ticket("Drucker einrichten", "")
-    assert index.fit("fr").score(*kept) == 0
+    assert index.fit("fr").score(*kept) < 0.01
     assert index.fit("nothing") is None
 
 

@@ -28,7 +28,7 @@ class Conditions:
     def declare(builder: SchemaBuilder) -> None:
         """Have the fields in the schema of the index."""
         for field in FIELDS:
-            builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
+            builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
             builder.add_unsigned_field(_number_of(field), fast=True)
 
     def describe(self, document: Document, values: Mapping[str, str]) -> None:
