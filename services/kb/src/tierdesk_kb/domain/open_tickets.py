@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -80,6 +81,18 @@ def course_of(data: TicketChanged) -> tuple[Course, datetime] | None:
         if course is not None:
             return course, event.at
     return None
+
+
+def steps_of(event: TicketEvent) -> tuple[StepTried, ...]:
+    """The steps that an event tells of; of most kinds there are none."""
+    steps: tuple[StepTried, ...] = event.steps_tried if _tells_of_steps(type(event)) else ()  # type: ignore[attr-defined]
+    return steps
+
+
+@cache
+def _tells_of_steps(kind: type[TicketEvent]) -> bool:
+    """Known by kind: to ask an event for what it has not takes longer than all else that is done with most of them."""
+    return "steps_tried" in kind.model_fields
 
 
 def articles_tried(steps: tuple[StepTried, ...]) -> tuple[UUID, ...]:

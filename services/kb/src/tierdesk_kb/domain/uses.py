@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.ticket import TicketEvent
-from tierdesk_kb.domain.open_tickets import articles_tried
+from tierdesk_kb.domain.open_tickets import articles_tried, steps_of
 
 
 class Verdict(StrEnum):
@@ -74,7 +74,7 @@ def follow_uses(uses: Mapping[UUID, Use], told: Sequence[TicketEvent], sent: Map
     is_part = any(isinstance(event, events.SplitOff) for event in told)
     for event in told:
         if not (is_part and isinstance(event, events.Opened)):
-            for article in articles_tried(getattr(event, "steps_tried", ())):
+            for article in articles_tried(steps_of(event)):
                 known[article] = replace(known.get(article, UNUSED), verdict=Verdict.FAILED, confirmed=False)
         match event:
             case events.Progressed(answer=str() as answer, assignment_id=assignment) if answer and assignment in sent:
@@ -94,7 +94,7 @@ def tells_of_uses(told: Sequence[TicketEvent]) -> bool:
     return any(
         isinstance(event, events.Resolved | events.ReopenedAgain)
         or (isinstance(event, events.Progressed) and event.answer)
-        or getattr(event, "steps_tried", ())
+        or steps_of(event)
         for event in told
     )
 
@@ -102,7 +102,7 @@ def tells_of_uses(told: Sequence[TicketEvent]) -> bool:
 def articles_named(told: Sequence[TicketEvent]) -> Iterator[UUID]:
     """The articles that these events name as tried, or as what solved it."""
     for event in told:
-        yield from articles_tried(getattr(event, "steps_tried", ()))
+        yield from articles_tried(steps_of(event))
         if isinstance(event, events.Resolved) and (article := article_of(event)) is not None:
             yield article
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from tierdesk_contracts import AnyEnvelope
-from tierdesk_contracts.ticket import Matched, Offered, ReopenedAgain, Resolved, TicketChanged
+from tierdesk_contracts.ticket import Matched, Offered, Opened, ReopenedAgain, Resolved, TicketChanged
 from tierdesk_kb.domain.open_tickets import Course, TicketKey, course_of
 from tierdesk_kb.domain.shift_left import CERTAIN, ResolvedTicket
 from tierdesk_kb.store.policies import PolicyKey
@@ -72,9 +72,7 @@ class Outlook:
         if matched is not None and matched.score >= documented_from:
             article = _read(matched.article_id)
             self.standings[key] = None if article is None else replace(standing, article_id=article)
-        elif any(isinstance(event, Offered) for event in data.events) and (
-            known is not None or key not in self.standings
-        ):
+        elif _moves(data) and (known is not None or key not in self.standings):
             self.standings[key] = standing
 
 
@@ -84,6 +82,11 @@ def named_policy(envelope: AnyEnvelope) -> PolicyKey | None:
     if isinstance(data, TicketChanged) and any(isinstance(event, Resolved | Matched) for event in data.events):
         return envelope.tenant, data.policy_version
     return None
+
+
+def _moves(data: TicketChanged) -> bool:
+    """Whether the ticket is offered by then; of one that was just opened nothing is known yet that could be moved."""
+    return any(isinstance(event, Offered) for event in data.events) and not isinstance(data.events[0], Opened)
 
 
 def _read(article_id: str) -> UUID | None:

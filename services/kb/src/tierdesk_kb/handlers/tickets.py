@@ -14,7 +14,7 @@ from tierdesk_contracts.ticket import Opened, SplitOff, TicketChanged, Triaged
 from tierdesk_contracts.vocabulary import Channel
 from tierdesk_kb.domain.audience import REQUESTER, audiences_of
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM, TOLD_FROM
-from tierdesk_kb.domain.open_tickets import Course, OpenTicket, TicketKey, articles_tried, course_of, is_kept
+from tierdesk_kb.domain.open_tickets import Course, OpenTicket, TicketKey, articles_tried, course_of, is_kept, steps_of
 from tierdesk_kb.handlers.finding import Found, find_matches
 from tierdesk_kb.handlers.outlook import Outlook, named_policy
 from tierdesk_kb.handlers.proposals import Proposals, find_resolutions, resolution_of
@@ -205,7 +205,7 @@ def _follow(state: Batch, message: Received, data: TicketChanged) -> None:
     state.uses.follow(_key(message), data)
     state.standing[_key(message)] = data.reference, data.status.value
     for event in data.events:
-        steps = getattr(event, "steps_tried", ())
+        steps = steps_of(event)
         if steps and (articles := articles_tried(steps)):
             state.tried.setdefault(_key(message), {}).update(dict.fromkeys(articles))
 
