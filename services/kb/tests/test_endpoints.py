@@ -70,6 +70,22 @@ async def test_in_a_conversation_what_was_said_before_ranks_the_articles(base, c
     assert (await client.get("/v1/articles/search", params=longest, headers=headers)).status_code == 200
 
 
+async def test_what_is_written_for_others_now_is_not_shown_although_the_index_does_not_know(base, client, key_of):
+    headers = key_of()
+    article = await write(client, headers)
+    path = f"/v1/articles/{article['id']}"
+    await client.post(f"{path}/publish", headers=headers)
+    await base.index()
+    told = DRAFT | {"title": "Unlock a frozen phone by the master code", "audience": "l2", "kind": "manual"}
+    await client.put(path, json=told | {"based_on": 1}, headers=headers)
+    await client.post(f"{path}/publish", headers=headers)
+    assert await found(client, headers, "frozen phone", audience="requester") == []
+    assert await found(client, headers, "frozen phone", kind="faq") == []
+    assert await found(client, headers, "frozen phone") == [told["title"]]
+    suggested = await client.get("/v1/suggest", params={"q": "frozen ph"}, headers=headers)
+    assert article["id"] not in [one["id"] for one in suggested.json()["suggestions"]]
+
+
 async def test_the_location_of_a_new_article_leads_to_it(client, key_of):
     headers = key_of()
     answer = await client.post("/v1/articles", json=DRAFT, headers=headers)

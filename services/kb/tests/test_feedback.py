@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from tierdesk_kb.handlers.like_articles import LikeArticles
+from tierdesk_kb.store.like_articles import find_behind
 
 SCOPES = ("articles:read", "articles:write", "community:write")
 
@@ -218,6 +219,22 @@ async def test_an_article_that_is_like_a_retired_one_needs_no_attention_for_it(b
     async with base.database.read() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM kb.like_article"))).scalar_one() == 0
     assert second
+
+
+async def test_what_changes_no_article_is_passed_over_once(base, client, headers):
+    """Else every process would ask for a lock of each such tenant every two seconds, for ever."""
+    article = await published(client, headers)
+    await base.index()
+    likeness = LikeArticles(base.database, base.library)
+    assert await likeness.look()
+    told = {"based_on": 0, "languages": {"en": [["laptop", "notebook"]]}}
+    assert (await client.put("/v1/synonyms", json=told, headers=headers)).status_code == 200
+    await likeness.look()
+    async with base.database.read() as connection:
+        assert await find_behind(connection) == {}
+    await client.post(f"/v1/articles/{article}/retire", headers=headers)
+    await base.index()
+    assert await likeness.look()
 
 
 async def test_two_processes_do_not_compare_the_same_articles(base, client, headers):

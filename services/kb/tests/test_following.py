@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
 from tierdesk_kb.app import DEFINITION
@@ -80,6 +80,26 @@ async def test_a_change_that_commits_late_is_not_passed_over(base):
     await second
     await base.index()
     assert titles(base.library, "walrus") == 2
+
+
+async def test_when_the_database_goes_back_the_index_is_built_anew(base):
+    """As after a restored backup, or after a standby took over that was behind."""
+    lost = await publish_new(base, "Lost walrus")
+    await base.index()
+    assert titles(base.library, "walrus") == 1
+    async with base.database.transaction() as tx:
+        await tx.execute(delete(articles).where(articles.c.id == lost.id))
+        await tx.execute(update(counter).values(position=counter.c.position - 1))
+    await base.index()
+    assert titles(base.library, "walrus") == 0
+    assert titles(base.library, "password") > 0
+    await publish_new(base, "Another walrus")
+    await base.index()
+    assert titles(base.library, "walrus") == 1
+    async with base.database.transaction() as tx:
+        await tx.execute(delete(counter))
+    await base.index()
+    assert titles(base.library, "walrus") == 0
 
 
 async def test_tenants_do_not_wait_for_each_other(base):

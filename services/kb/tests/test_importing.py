@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from tierdesk_kb.domain.articles import Article, ArticleState, Content, publish, retire, revise
 from tierdesk_kb.domain.importing import Entry, Imported, decide_import
 from tierdesk_kb.domain.markdown_file import MarkdownFileError, read_markdown
+from tierdesk_kb.http.views import NewArticle
 from tierdesk_kb.store.tables import article as articles
 from tierdesk_kb.store.tables import counter
 from tierdesk_kb.store.tables import revision as revisions
@@ -66,6 +67,7 @@ layout: post
 title: "VPN: connect"
 Audience: L1
 kind: How_to
+language: de_AT
 keywords: [vpn, "home office"]
 tags:
   - left out
@@ -89,13 +91,14 @@ def test_a_head_is_read_and_what_no_article_has_is_left_out():
         "title": "VPN: connect",
         "audience": "l1",
         "kind": "how-to",
+        "language": "de",
         "keywords": ["vpn", "home office"],
         "steps": ["Start, then wait", "Sign in"],
         "owner": None,
         "review_at": "2026-09-01T00:00:00Z",
         "body": "Text\n# Heading",
     }
-    assert (read.lines["title"], read.lines["steps"], read.lines["body"]) == (4, 10, 18)
+    assert (read.lines["title"], read.lines["steps"], read.lines["body"]) == (4, 11, 19)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +165,27 @@ async def test_an_import_is_found_once_and_again_changes_nothing(base, client, k
     assert (read["review"]["step"], read["review"]["by"]) == ("published", "ana")
     sent = [one.subject for one in await base.sent("article.published") if one.data.title.startswith("Narwhal")]
     assert sorted(sent) == sorted(one[2] for one in first.values())
+
+
+async def test_all_that_an_article_may_say_is_imported(base, client, key_of, send):
+    told = titled(
+        "Drucker",
+        audience="l1",
+        keywords=["Papier"],
+        language="de",
+        kind="how-to",
+        steps=["Klappe auf"],
+        attachments=[{"name": "Bild", "url": "https://films.example/1", "media_type": "image/png"}],
+        video="https://films.example/2",
+        owner="ann",
+        review_at="2027-03-01T00:00:00Z",
+    )
+    assert told.keys() == NewArticle.model_fields.keys(), "a field of an article that this test does not know"
+    first = await send({"a": told}, publish=True)
+    read = (await client.get(f"/v1/articles/{first['a'][2]}", headers=key_of())).json()
+    assert {name: read[name] for name in told} == told
+    await base.index()
+    assert [hit.language for hit in base.library.search("main", "Drucker", limit=5, offset=0, audience=None)] == ["de"]
 
 
 async def test_what_changed_gets_a_revision_and_the_rest_none(base, client, key_of, send):

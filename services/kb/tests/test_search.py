@@ -109,6 +109,13 @@ def test_what_is_begun_is_suggested_before_what_it_may_be_a_slip_of():
     assert {hit.article_id for hit in index.suggest("prin", limit=2)} == {"printer", "print"}
 
 
+@pytest.mark.parametrize("before", ["wire or print or ", " ".join(f"w{number}" for number in range(200)) + " wire "])
+def test_what_is_typed_last_is_unfinished_whatever_was_typed_before(before):
+    index = ArticleIndex()
+    index.apply([article("wireless", "Wireless network"), article("print", "Print")])
+    assert "wireless" in [hit.article_id for hit in index.suggest(f"{before}wire", limit=5)]
+
+
 def test_many_forms_of_a_word_in_one_title_do_not_add_up_in_suggestions():
     index = ArticleIndex()
     index.apply([article("many", "Print printers printing printed prints"), article("one", "Printer")])

@@ -52,6 +52,15 @@ def test_a_term_of_several_words_stands_for_one_and_the_other_way_round(index):
     assert found(index, "vpn") == ["vpn", "remote"], "of the garden it says nothing"
 
 
+def test_a_term_that_means_thousands_holds_up_no_search():
+    """Of 38,000 terms that mean the same, no article has any: to look for all of them takes a tenth of a second."""
+    index = ArticleIndex()
+    index.apply([article("vpn", "Connect by VPN"), article("last", "Zebra"), article("first", "Walrus")])
+    hub = [["vpn", *(f"q{group}w{number}" for number in range(19))] for group in range(2_000)]
+    index.synonyms = Synonyms([["vpn", "walrus"], *hub, ["vpn", "zebra"]])
+    assert found(index, "vpn") == ["vpn", "first"]
+
+
 def test_a_rare_synonym_counts_less_than_the_frequent_word_that_was_asked_for():
     index = ArticleIndex()
     index.apply([article("rare", "The notebook"), *(article(f"n{number}", "The laptop") for number in range(20))])

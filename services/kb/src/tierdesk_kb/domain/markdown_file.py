@@ -93,6 +93,11 @@ def _name(values: list[str]) -> str | None:
     return re.sub(r"[\s_]+", "-", values[0].lower()) or None
 
 
+def _language(values: list[str]) -> str | None:
+    """Without the country, as in `en-US`."""
+    return re.split(r"[-_]", values[0].lower())[0] or None
+
+
 def _day(values: list[str]) -> str | None:
     return f"{values[0]}T00:00:00Z" if _DAY.fullmatch(values[0]) else _text(values)
 
@@ -114,6 +119,7 @@ _READ: Final[Mapping[str, Callable[[list[str]], Any]]] = {
     "keywords": _list,
     "steps": _lines,
     "video": _text,
+    "language": _language,
     "owner": _text,
     "review_at": _day,
 }

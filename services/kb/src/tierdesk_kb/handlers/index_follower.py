@@ -19,7 +19,8 @@ LOOK_SECONDS: Final = 0.5
 class IndexFollower:
     """Builds the indexes from PostgreSQL and follows what changes there, in the order of commits.
 
-    A change made by any process is found within `LOOK_SECONDS` and the time to index it.
+    A change made by any process is found within `LOOK_SECONDS` and the time to index it. When the database goes back, the
+    index of each tenant that it takes changes from is built anew.
     """
 
     def __init__(self, database: Database, library: Library) -> None:
@@ -48,6 +49,8 @@ class IndexFollower:
         """Index all that is committed now."""
         async with self._database.read() as connection:
             positions = await read_positions(connection)
+        for tenant in [one for one, known in self._positions.items() if positions.get(one, 0) < known]:
+            self._begin_anew(tenant)
         for tenant, position in positions.items():
             if position != self._worded.get(tenant):
                 await self._follow_synonyms(tenant)
@@ -60,6 +63,12 @@ class IndexFollower:
                     await self._index(tenant, changes)
             # Positions appear in their order: what was given up to this one when it was read has been indexed.
             self._reach(tenant, max(position, self._positions.get(tenant, 0)))
+
+    def _begin_anew(self, tenant: str) -> None:
+        """The database went back behind what was indexed, to a backup or to a standby that was behind."""
+        self._library.forget(tenant)
+        for known in (self._positions, self._worded, self._versions):
+            known.pop(tenant, None)
 
     async def _follow_synonyms(self, tenant: str) -> None:
         async with self._database.read() as connection:

@@ -69,16 +69,20 @@ class LikeArticles:
         """Compare the next page of each tenant; answers whether there was anything to do."""
         async with self._database.read() as connection:
             tenants = await find_behind(connection)
-        done = [await self._look_at(tenant) for tenant in tenants]
+        done = [await self._look_at(tenant, until) for tenant, until in tenants.items()]
         return any(done)
 
-    async def _look_at(self, tenant: str) -> bool:
+    async def _look_at(self, tenant: str, until: int) -> bool:
+        """Compare the tenant's next page. Without any, what changed up to `until` is no article, as where it is the synonyms."""
         async with self._database.transaction() as tx:
             position = await hold_progress(tx.connection, tenant)
             if position is None:
                 return False
             changed = await find_changed(tx.connection, tenant, position, limit=self._page)
-            if not changed or self._library.position(tenant) < changed[-1].position:
+            if not changed:
+                await move_progress(tx.connection, tenant, max(position, until))
+                return False
+            if self._library.position(tenant) < changed[-1].position:
                 return False
             ids = [one.article_id for one in changed]
             lookers = await find_lookers(tx.connection, tenant, ids, limit=LOOKERS)

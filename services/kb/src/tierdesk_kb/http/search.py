@@ -48,11 +48,20 @@ def search_routes(database: Database, library: Library, note_unanswered: Noting)
     """The endpoints. All of them see the tenant of the key alone. Until the index is built they answer 503."""
     router = APIRouter(prefix="/v1", tags=["articles"])
 
-    async def check(tenant: str, hits: Sequence[Hit]) -> list[tuple[Hit, Written]]:
+    async def check(
+        tenant: str, hits: Sequence[Hit], audience: Sequence[str], kind: Sequence[Kind] = ()
+    ) -> list[tuple[Hit, Written]]:
+        """The hits that readers see now, as they see them: a newer revision may be written for others."""
         async with database.read() as connection:
             published = await read_published(connection, tenant, [UUID(hit.article_id) for hit in hits])
         found = [(hit, published.get(UUID(hit.article_id))) for hit in hits]
-        return [(hit, written) for hit, written in found if written is not None]
+        return [
+            (hit, written)
+            for hit, written in found
+            if written is not None
+            and (not audience or written.content.audience in audience)
+            and (not kind or written.content.kind in kind)
+        ]
 
     @router.get("/articles/search")
     async def search(
@@ -76,7 +85,7 @@ def search_routes(database: Database, library: Library, note_unanswered: Noting)
             )
         except IndexNotReadyError:
             raise _not_ready() from None
-        found = await check(principal.tenant, hits[:limit])
+        found = await check(principal.tenant, hits[:limit], audience, kind)
         if not found and not offset:
             note_unanswered(principal.tenant, q, typing=False)
         following = offset + limit if len(hits) > limit and offset + limit <= FURTHEST else None
@@ -94,7 +103,7 @@ def search_routes(database: Database, library: Library, note_unanswered: Noting)
             hits = library.suggest(principal.tenant, q, limit=limit, audience=audience or None)
         except IndexNotReadyError:
             raise _not_ready() from None
-        found = await check(principal.tenant, hits)
+        found = await check(principal.tenant, hits, audience)
         if not found:
             note_unanswered(principal.tenant, q, typing=True)
         return Suggestions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -23,6 +23,8 @@ _SYNONYM_WEIGHT: Final = 0.5
 """What a term counts that means the same as one of the question. docs/knowledge.md says how it did."""
 _MOST_SYNONYMS: Final = 16
 """So many terms are looked for that mean the same as those of a question."""
+_MOST_MEANT: Final = 500
+"""Among so many the ones are found that an article has: each look holds up all other requests, and groups may be many."""
 _MOST_SLIPS: Final = 16
 """So many words of a question are taken for slips: looking for them holds up all other requests."""
 
@@ -58,7 +60,7 @@ class Clauses:
         However rare it is, it counts as the term would that was said; together its words count as one.
         """
         pairs = ((meant.said, term) for meant in synonyms.find(question) for term in meant.others)
-        for said, term in islice(filter(lambda pair: self._has(pair[1]), pairs), _MOST_SYNONYMS):
+        for said, term in islice(self._standing(islice(pairs, _MOST_MEANT)), _MOST_SYNONYMS):
             asked = self._rarity(said)
             weight = _SYNONYM_WEIGHT / max(1.0, self._rarity(term) / asked if asked else 1.0)
             if len(term) == 1:
@@ -96,8 +98,11 @@ class Clauses:
             Query.boost_query(Query.term_query(self._schema, field, word), boost * weight) for field, boost in _FIELDS
         ]
 
-    def _has(self, term: Term) -> bool:
-        return all(self._searcher.doc_freq("stems", word) for word in term)
+    def _standing(self, pairs: Iterable[tuple[Term, Term]]) -> Iterator[tuple[Term, Term]]:
+        """Those of which each word of the second term stands somewhere."""
+        for said, term in pairs:
+            if all(self._searcher.doc_freq("stems", word) for word in term):
+                yield said, term
 
     def _rarity(self, term: Term) -> float:
         """How rare the words of a term are, on an average; 0 when none of them stands anywhere."""

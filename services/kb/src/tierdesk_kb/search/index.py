@@ -139,7 +139,7 @@ class ArticleIndex:
     ) -> list[Hit]:
         """As `search`, for what is being typed: the last word may be the beginning of one, and is no slip then."""
         searcher = self._index.searcher()
-        last = (distinct(words(), [typed], limit=MOST_WORDS) or [""])[-1]
+        last = (words().analyze(typed) or [""])[-1]
         begun = searcher.terms_with_prefix("words", last, limit=_BEGUN) if len(last) > 1 else []
         clauses = self._asked(searcher, Wording(typed), last if begun else "", knows)
         query = clauses.query()

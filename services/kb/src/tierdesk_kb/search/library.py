@@ -60,6 +60,11 @@ class Library:
         await asyncio.to_thread(index.set_synonyms, groups)
         self._indexes[tenant] = index
 
+    def forget(self, tenant: str) -> None:
+        """Know nothing of the tenant: its index is built anew."""
+        self._indexes.pop(tenant, None)
+        self._positions.pop(tenant, None)
+
     def search(
         self,
         tenant: str,

@@ -40,11 +40,13 @@ _ARTICLES: Final = text("""
 """)
 _REVISIONS: Final = text("""
     INSERT INTO kb.revision
-        (tenant, article_id, revision, title, body, audience, keywords, kind, steps, attachments, video, author, written_at)
-    SELECT :tenant, r.id, r.revision, r.title, r.body, r.audience, r.keywords, r.kind, r.steps, r.attachments, r.video, :by, :at
+        (tenant, article_id, revision, title, body, audience, keywords, kind, steps, attachments, video, language, author,
+         written_at)
+    SELECT :tenant, r.id, r.revision, r.title, r.body, r.audience, r.keywords, r.kind, r.steps, r.attachments, r.video,
+           r.language, :by, :at
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
         id uuid, revision integer, title text, body text, audience text, keywords text[], kind text, steps text[],
-        attachments jsonb, video text
+        attachments jsonb, video text, language text
     )
 """)
 _IMPORTED: Final = text("""

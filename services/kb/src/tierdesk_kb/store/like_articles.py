@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _BEHIND: Final = text("""
-    SELECT c.tenant FROM kb.counter AS c LEFT JOIN kb.like_progress AS p ON p.tenant = c.tenant
+    SELECT c.tenant, c.position FROM kb.counter AS c LEFT JOIN kb.like_progress AS p ON p.tenant = c.tenant
     WHERE c.position > coalesce(p.position, 0) ORDER BY c.tenant
 """)
 _BEGIN: Final = text("INSERT INTO kb.like_progress (tenant, position) VALUES (:tenant, 0) ON CONFLICT DO NOTHING")
@@ -51,9 +51,9 @@ class Likeness:
     likeness: float
 
 
-async def find_behind(connection: AsyncConnection) -> Sequence[str]:
-    """The tenants that have articles to be compared."""
-    return list((await connection.execute(_BEHIND)).scalars())
+async def find_behind(connection: AsyncConnection) -> dict[str, int]:
+    """The tenants in which something has changed that was not looked at, and up to which position it has by now."""
+    return {row.tenant: row.position for row in await connection.execute(_BEHIND)}
 
 
 async def hold_progress(connection: AsyncConnection, tenant: str) -> int | None:
