@@ -335,6 +335,37 @@ async def test_when_many_articles_change_each_ticket_is_matched_once(base, solve
     assert await figures() == [("l2", "hardware", 2, 2, 0)]
 
 
+GERMAN = Content(
+    "Gnudrucker verschluckt Etiketten", "Reinigen Sie die Walze des Gnudruckers.", keywords=("Walze",), language="de"
+)
+
+
+async def test_in_a_tenant_of_several_languages_each_ticket_is_matched_by_the_words_of_one(base, solved, look, figures):
+    """The words of a ticket are kept once for each language: those of another are none that no article has."""
+    await write(base)
+    await write(base, GERMAN)
+    await write(base, OTHER)
+    await base.index()
+    await base.receive(base.tickets, *solved())
+    await look()
+    await base.receive(
+        base.tickets,
+        *solved("Plotter is clogging", "Since yesterday the nozzle of the plotter clogs while everybody is printing"),
+        *solved(GERMAN.title, "Die Walze verschluckt Etiketten"),
+    )
+    kept = {one["title_words"][0]: one["title_words"] for one in await rows(base, resolution)}
+    assert "de:plott" in kept["plotter"]
+    await look()
+    await expect_matched_as_opened(base)
+    assert await figures() == [("l2", "hardware", 3, 3, 0)]
+
+
+async def expect_matched_as_opened(base):
+    """A resolved ticket has the score of its match of when it was opened."""
+    opened = {envelope.subject: envelope.data.score for envelope in await base.sent("knowledge.matched")}
+    assert {str(row["ticket"]): pytest.approx(row["score"]) for row in await rows(base, resolution)} == opened
+
+
 async def test_two_processes_are_not_at_one_tenant_at_a_time(base, solved, look):
     await base.receive(base.tickets, *solved())
     await base.index()

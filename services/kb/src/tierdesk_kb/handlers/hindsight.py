@@ -16,7 +16,7 @@ from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.tickets import documented_from
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.languages import LanguageFit
-from tierdesk_kb.search.library import Library, TicketText
+from tierdesk_kb.search.library import KeptTicket, Library
 from tierdesk_kb.store.articles import Written, read_published
 from tierdesk_kb.store.policies import PolicyShelf
 from tierdesk_kb.store.resolutions import (
@@ -191,13 +191,17 @@ class Hindsight:
 
         An article that was named, as good as certain, is kept while it can be read; so is any that did not change.
         """
-        texts = [TicketText(tenant, " ".join(one.title_words), " ".join(one.text_words)) for one in tickets]
-        found = await find_matches(connection, self._library, texts)
+        policies = await self._shelf.fetch(connection, {(tenant, one.policy_version) for one in tickets})
+        thresholds = [documented_from(policies.get((tenant, one.policy_version))) for one in tickets]
+        sought = [
+            KeptTicket(tenant, one.title_words, one.text_words, threshold)
+            for one, threshold in zip(tickets, thresholds, strict=True)
+        ]
+        found = await find_matches(connection, self._library, sought)
         named = {one.article_id for one in tickets if one.article_id is not None and one.score >= CERTAIN}
         readable = await read_published(connection, tenant, named)
-        policies = await self._shelf.fetch(connection, {(tenant, one.policy_version) for one in tickets})
         chosen: list[Change] = []
-        for ticket, match in zip(tickets, found, strict=True):
+        for ticket, match, threshold in zip(tickets, found, thresholds, strict=True):
             policy = policies.get((tenant, ticket.policy_version))
             candidates = []
             if match is not None:
@@ -205,7 +209,6 @@ class Hindsight:
             if ticket.article_id in named and ticket.article_id in readable:
                 audience = readable[ticket.article_id].content.audience
                 candidates.append(Candidate(ticket.article_id, audience, CERTAIN))
-            threshold = documented_from(policy)
             after = choose_article(ticket, candidates, changed=changed | named, threshold=threshold, policy=policy)
             chosen.append((ticket, after))
         await self._save(connection, chosen)
