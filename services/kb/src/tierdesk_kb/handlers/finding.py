@@ -15,9 +15,7 @@ Found = tuple[Match, Written]
 """A match, and the article as readers see it."""
 
 
-async def find_matches(
-    connection: AsyncConnection, library: Library, texts: Sequence[Sought]
-) -> list[Found | None]:
+async def find_matches(connection: AsyncConnection, library: Library, texts: Sequence[Sought]) -> list[Found | None]:
     """The best match of each ticket, in order; None where nothing fits. Raises `IndexNotReadyError`."""
     matches = await library.match(texts)
     wanted: dict[str, set[UUID]] = {}
