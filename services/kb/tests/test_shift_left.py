@@ -219,6 +219,30 @@ async def test_an_article_counts_for_the_ticket_that_it_was_drafted_from(base, s
     assert await figures() == [("l2", "hardware", 2, 1, 0)]
 
 
+async def test_what_was_drafted_from_a_ticket_documents_it_when_it_is_resolved_again(
+    base, solved, look, figures, client, key_of
+):
+    first, ending = solved(draft={"title": OTHER.title, "body": OTHER.body, "audience": "l1"})
+    await base.receive(base.tickets, first, ending)
+    (proposed,) = (await client.get("/v1/articles/proposed", headers=key_of())).json()["articles"]
+    assert (await client.post(f"/v1/articles/{proposed['id']}/publish", headers=key_of())).status_code == 200
+    await look()
+    again = events.ReopenedAgain(sequence=3, at=first.time, actor=LEA, reason="It is back.")
+    await base.receive(base.tickets, later(first, again, sequence=3), solved(opening=first, sequence=4)[1])
+    await look()
+    assert await figures() == [("l2", "hardware", 1, 1, 0)]
+
+
+async def test_of_many_articles_that_change_a_draft_documents_its_ticket(base, solved, look, figures, client, key_of):
+    await base.receive(base.tickets, *solved(draft={"title": OTHER.title, "body": OTHER.body, "audience": "l1"}))
+    await look()
+    (proposed,) = (await client.get("/v1/articles/proposed", headers=key_of())).json()["articles"]
+    assert (await client.post(f"/v1/articles/{proposed['id']}/publish", headers=key_of())).status_code == 200
+    await write(base, Content("Gnu fax is mute", "Turn it up."))
+    await look(most_articles=1)
+    assert await figures() == [("l2", "hardware", 1, 1, 0)]
+
+
 async def test_a_ticket_that_is_open_again_is_not_counted_and_resolved_again_it_is_once(base, solved, look, figures):
     first, ending = solved()
     await base.receive(base.tickets, first, ending)
