@@ -78,6 +78,7 @@ OF_KB: dict[str, Any] = {
     "new resolved tickets are locked": resolutions._FRESH,
     "a page of resolved tickets ends": resolutions._END_OF_PAGE,
     "a page of resolved tickets is locked": resolutions._PAGE,
+    "what was drafted from tickets is found": resolutions._DRAFTED,
     "what documents a ticket is noted": resolutions._DOCUMENT,
     "resolved tickets are counted": resolutions._COUNT,
 }

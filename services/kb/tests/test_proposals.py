@@ -130,6 +130,14 @@ async def test_a_resolution_that_needs_none_withdraws_the_draft_and_a_later_one_
     assert second["article_id"] != first["article_id"]
 
 
+async def test_a_resolution_by_the_ticket_s_own_draft_leaves_it_as_it_is(base, opened, resolve):
+    ticket = opened(DOSSIER.title)
+    await base.receive(base.tickets, ticket, resolve(ticket, draft=DRAFT))
+    (first,) = await drafts(base)
+    await base.receive(base.tickets, resolve(ticket, dossier=DOSSIER, article_id=str(first["article_id"])))
+    assert await drafts(base) == [first]
+
+
 async def test_an_article_that_exists_is_enough_and_one_that_does_not_is_none(base, opened, resolve):
     published = str((await base.sent("article.published"))[0].subject)
     for number, (named, actor) in enumerate([(published, LEA), (str(uuid4()), LEA), ("KB-12", LEA), (published, VIC)]):

@@ -219,6 +219,30 @@ async def test_an_article_counts_for_the_ticket_that_it_was_drafted_from(base, s
     assert await figures() == [("l2", "hardware", 2, 1, 0)]
 
 
+async def test_what_was_drafted_from_a_ticket_documents_it_when_it_is_resolved_again(
+    base, solved, look, figures, client, key_of
+):
+    first, ending = solved(draft={"title": OTHER.title, "body": OTHER.body, "audience": "l1"})
+    await base.receive(base.tickets, first, ending)
+    (proposed,) = (await client.get("/v1/articles/proposed", headers=key_of())).json()["articles"]
+    assert (await client.post(f"/v1/articles/{proposed['id']}/publish", headers=key_of())).status_code == 200
+    await look()
+    again = events.ReopenedAgain(sequence=3, at=first.time, actor=LEA, reason="It is back.")
+    await base.receive(base.tickets, later(first, again, sequence=3), solved(opening=first, sequence=4)[1])
+    await look()
+    assert await figures() == [("l2", "hardware", 1, 1, 0)]
+
+
+async def test_of_many_articles_that_change_a_draft_documents_its_ticket(base, solved, look, figures, client, key_of):
+    await base.receive(base.tickets, *solved(draft={"title": OTHER.title, "body": OTHER.body, "audience": "l1"}))
+    await look()
+    (proposed,) = (await client.get("/v1/articles/proposed", headers=key_of())).json()["articles"]
+    assert (await client.post(f"/v1/articles/{proposed['id']}/publish", headers=key_of())).status_code == 200
+    await write(base, Content("Gnu fax is mute", "Turn it up."))
+    await look(most_articles=1)
+    assert await figures() == [("l2", "hardware", 1, 1, 0)]
+
+
 async def test_a_ticket_that_is_open_again_is_not_counted_and_resolved_again_it_is_once(base, solved, look, figures):
     first, ending = solved()
     await base.receive(base.tickets, first, ending)
@@ -333,6 +357,37 @@ async def test_when_many_articles_change_each_ticket_is_matched_once(base, solve
         await write(base, content)
     await look(most_articles=2)
     assert await figures() == [("l2", "hardware", 2, 2, 0)]
+
+
+GERMAN = Content(
+    "Gnudrucker verschluckt Etiketten", "Reinigen Sie die Walze des Gnudruckers.", keywords=("Walze",), language="de"
+)
+
+
+async def test_in_a_tenant_of_several_languages_each_ticket_is_matched_by_the_words_of_one(base, solved, look, figures):
+    """The words of a ticket are kept once for each language: those of another are none that no article has."""
+    await write(base)
+    await write(base, GERMAN)
+    await write(base, OTHER)
+    await base.index()
+    await base.receive(base.tickets, *solved())
+    await look()
+    await base.receive(
+        base.tickets,
+        *solved("Plotter is clogging", "Since yesterday the nozzle of the plotter clogs while everybody is printing"),
+        *solved(GERMAN.title, "Die Walze verschluckt Etiketten"),
+    )
+    kept = {one["title_words"][0]: one["title_words"] for one in await rows(base, resolution)}
+    assert "de:plott" in kept["plotter"]
+    await look()
+    await expect_matched_as_opened(base)
+    assert await figures() == [("l2", "hardware", 3, 3, 0)]
+
+
+async def expect_matched_as_opened(base):
+    """A resolved ticket has the score of its match of when it was opened."""
+    opened = {envelope.subject: envelope.data.score for envelope in await base.sent("knowledge.matched")}
+    assert {str(row["ticket"]): pytest.approx(row["score"]) for row in await rows(base, resolution)} == opened
 
 
 async def test_two_processes_are_not_at_one_tenant_at_a_time(base, solved, look):

@@ -8,16 +8,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_kb.domain.matching import Match
-from tierdesk_kb.search.library import Library, TicketText
+from tierdesk_kb.search.library import Library, Sought, TicketText
 from tierdesk_kb.store.articles import Written, read_published
 
 Found = tuple[Match, Written]
 """A match, and the article as readers see it."""
 
 
-async def find_matches(
-    connection: AsyncConnection, library: Library, texts: Sequence[TicketText]
-) -> list[Found | None]:
+async def find_matches(connection: AsyncConnection, library: Library, texts: Sequence[Sought]) -> list[Found | None]:
     """The best match of each ticket, in order; None where nothing fits. Raises `IndexNotReadyError`."""
     matches = await library.match(texts)
     wanted: dict[str, set[UUID]] = {}
@@ -32,10 +30,11 @@ async def find_matches(
     ]
 
 
-def _found(ticket: TicketText, match: Match | None, published: dict[UUID, Written]) -> Found | None:
+def _found(ticket: Sought, match: Match | None, published: dict[UUID, Written]) -> Found | None:
     """The match, unless the article was retired meanwhile or is written for somebody else now."""
     written = None if match is None else published.get(UUID(match.article_id))
     if match is None or written is None:
         return None
-    is_theirs = ticket.audiences is None or written.content.audience in ticket.audiences
+    audiences = ticket.audiences if isinstance(ticket, TicketText) else None
+    is_theirs = audiences is None or written.content.audience in audiences
     return (match, written) if is_theirs else None

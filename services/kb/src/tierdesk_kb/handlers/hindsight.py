@@ -16,7 +16,7 @@ from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.tickets import documented_from
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.languages import LanguageFit
-from tierdesk_kb.search.library import Library, TicketText
+from tierdesk_kb.search.library import KeptTicket, Library
 from tierdesk_kb.store.articles import Written, read_published
 from tierdesk_kb.store.policies import PolicyShelf
 from tierdesk_kb.store.resolutions import (
@@ -27,6 +27,7 @@ from tierdesk_kb.store.resolutions import (
     lock_fresh,
     lock_page,
     read_changed,
+    read_drafted,
     read_origins,
     read_tenants,
     save_changes,
@@ -189,23 +190,31 @@ class Hindsight:
     ) -> None:
         """Match tickets with all articles, by the words that are kept of them.
 
-        An article that was named, as good as certain, is kept while it can be read; so is any that did not change.
+        An article that was named, or drafted from the ticket, is as good as certain while it can be read; any that did not
+        change is kept.
         """
-        texts = [TicketText(tenant, " ".join(one.title_words), " ".join(one.text_words)) for one in tickets]
-        found = await find_matches(connection, self._library, texts)
-        named = {one.article_id for one in tickets if one.article_id is not None and one.score >= CERTAIN}
-        readable = await read_published(connection, tenant, named)
         policies = await self._shelf.fetch(connection, {(tenant, one.policy_version) for one in tickets})
+        thresholds = [documented_from(policies.get((tenant, one.policy_version))) for one in tickets]
+        sought = [
+            KeptTicket(tenant, one.title_words, one.text_words, threshold)
+            for one, threshold in zip(tickets, thresholds, strict=True)
+        ]
+        found = await find_matches(connection, self._library, sought)
+        named = {one.article_id for one in tickets if one.article_id is not None and one.score >= CERTAIN}
+        drafted = await read_drafted(connection, tenant, [one.id for one in tickets])
+        readable = await read_published(connection, tenant, named | {*drafted.values()})
         chosen: list[Change] = []
-        for ticket, match in zip(tickets, found, strict=True):
+        for ticket, match, threshold in zip(tickets, found, thresholds, strict=True):
             policy = policies.get((tenant, ticket.policy_version))
             candidates = []
             if match is not None:
                 candidates.append(Candidate(UUID(match[0].article_id), match[1].content.audience, match[0].score))
-            if ticket.article_id in named and ticket.article_id in readable:
-                audience = readable[ticket.article_id].content.audience
-                candidates.append(Candidate(ticket.article_id, audience, CERTAIN))
-            threshold = documented_from(policy)
+            certain = {ticket.article_id if ticket.score >= CERTAIN else None, drafted.get(ticket.id)}
+            candidates += [
+                Candidate(one, readable[one].content.audience, CERTAIN)
+                for one in certain
+                if one is not None and one in readable
+            ]
             after = choose_article(ticket, candidates, changed=changed | named, threshold=threshold, policy=policy)
             chosen.append((ticket, after))
         await self._save(connection, chosen)

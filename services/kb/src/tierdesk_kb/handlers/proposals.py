@@ -69,15 +69,15 @@ class Proposals:
         """Decide what a resolution does to the draft of its ticket."""
         tenant, ticket = key = resolution.key
         event, before = resolution.event, self.by_ticket.get(resolution.key)
-        has_article = self.find_named(resolution) is not None
+        named = self.find_named(resolution)
         content = content_of(event, audience=_audience(policy, event.tier))
-        wanted = content is not None and (event.draft is not None or not has_article)
+        wanted = content is not None and (event.draft is not None or named is None)
         article = (
             None if before is None or before.article_id is None else self.articles.get((tenant, before.article_id))
         )
-        step = decide_step(
-            before, article, sequence=event.sequence, wanted=wanted, declined=has_article or bool(event.waiver)
-        )
+        # A resolution that names the ticket's own draft says that it held.
+        declined = bool(event.waiver) or (named is not None and (before is None or named != before.article_id))
+        step = decide_step(before, article, sequence=event.sequence, wanted=wanted, declined=declined)
         if step is Step.NONE:
             return
         match step:

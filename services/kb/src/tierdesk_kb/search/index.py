@@ -179,6 +179,10 @@ class ArticleIndex:
             documented_from,
         )
 
+    def match_words(self, title: Sequence[str], text: Sequence[str], *, documented_from: float) -> Match | None:
+        """As `match`, for a ticket of which the words that `words_of_ticket` gave are kept, among all articles."""
+        return choose(self._rank(self._index.searcher(), title, text, _typed(title, text), exclude=()), documented_from)
+
     def fit(self, article_id: str) -> ArticleFit | None:
         """How well this article fits tickets, among those that are indexed now; None when it is not."""
         searcher = self._index.searcher()
@@ -187,8 +191,7 @@ class ArticleIndex:
             return None
 
         def rank(title: Sequence[str], text: Sequence[str], *, exclude: Collection[str]) -> list[Match]:
-            typed = (" ".join(title), " ".join(text))  # what is kept of it: a slip is still one in most stems
-            return self._rank(searcher, title, text, typed, exclude=exclude, always=(article_id,))
+            return self._rank(searcher, title, text, _typed(title, text), exclude=exclude, always=(article_id,))
 
         rarity = Rarity(lambda word: searcher.doc_freq("stems", word), searcher.num_docs)
         return ArticleFit(article_id, self._read(searcher, article_id), rarity, rank)
@@ -289,6 +292,11 @@ class ArticleIndex:
             Hit(str(searcher.doc(address).get_first("article_id")), float(weight), sought, self._language)
             for weight, address in places
         ]
+
+
+def _typed(title: Sequence[str], text: Sequence[str]) -> tuple[str, str]:
+    """What is kept of a ticket's texts: a slip is still one in most stems."""
+    return " ".join(title), " ".join(text)
 
 
 def _once(places: Iterable[Place]) -> list[Place]:

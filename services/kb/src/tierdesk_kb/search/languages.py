@@ -107,10 +107,17 @@ class TenantIndex:
             )
             for index in self._indexes.values()
         )
-        return choose(
-            sorted((one for one in found if one is not None), key=lambda match: match.score, reverse=True),
-            documented_from,
+        return _likeliest(found, documented_from)
+
+    def match_words(
+        self, title: Sequence[str], text: Sequence[str], *, documented_from: float = DOCUMENTED_FROM
+    ) -> Match | None:
+        """As `match`, for a ticket by what `words_of_ticket` gave of it: each language scores its own words alone."""
+        found = (
+            index.match_words(_own(title, language), _own(text, language), documented_from=documented_from)
+            for language, index in self._indexes.items()
         )
+        return _likeliest(found, documented_from)
 
     def fit(self, article_id: str) -> LanguageFit | None:
         """As `ArticleIndex.fit`, for the words that `words_of_ticket` here gives."""
@@ -146,24 +153,31 @@ class LanguageFit:
 
     def may_reach(self, least: float, title: Sequence[str], text: Sequence[str]) -> bool:
         """As `ArticleFit.may_reach`."""
-        return self._fit.may_reach(least, self._own(title), self._own(text))
+        return self._fit.may_reach(least, _own(title, self._language), _own(text, self._language))
 
     def score(self, title: Sequence[str], text: Sequence[str], *, exclude: Collection[str] = ()) -> float:
         """As `ArticleFit.score`, beside the articles of its language."""
-        return self._fit.score(self._own(title), self._own(text), exclude=exclude)
-
-    def _own(self, words: Sequence[str]) -> Sequence[str]:
-        if self._language != ENGLISH:
-            mark = _mark("", self._language)
-            return [word.removeprefix(mark) for word in words if word.startswith(mark)]
-        # Those of English stand first.
-        if words and _OF_LANGUAGE in words[-1]:
-            return [word for word in words if _OF_LANGUAGE not in word]
-        return words
+        return self._fit.score(_own(title, self._language), _own(text, self._language), exclude=exclude)
 
 
 def _mark(word: str, language: str) -> str:
     return f"{language}{_OF_LANGUAGE}{word}"
+
+
+def _own(words: Sequence[str], language: str) -> Sequence[str]:
+    """Those of the kept words of a ticket that are of this language, without its mark."""
+    if language != ENGLISH:
+        mark = _mark("", language)
+        return [word.removeprefix(mark) for word in words if word.startswith(mark)]
+    # Those of English stand first.
+    if words and _OF_LANGUAGE in words[-1]:
+        return [word for word in words if _OF_LANGUAGE not in word]
+    return words
+
+
+def _likeliest(found: Iterable[Match | None], documented_from: float) -> Match | None:
+    matches = sorted((one for one in found if one is not None), key=lambda match: match.score, reverse=True)
+    return choose(matches, documented_from)
 
 
 def _others(indexes: Sequence[ArticleIndex], this: ArticleIndex) -> Callable[[str], bool]:

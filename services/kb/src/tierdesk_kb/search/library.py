@@ -28,6 +28,20 @@ class TicketText:
     documented_from: float = DOCUMENTED_FROM
 
 
+@dataclass(frozen=True, slots=True)
+class KeptTicket:
+    """A ticket of which the words that `Library.read_words` gave are kept, as it is looked for among all articles."""
+
+    tenant: str
+    title_words: Sequence[str]
+    text_words: Sequence[str]
+    documented_from: float = DOCUMENTED_FROM
+
+
+Sought = TicketText | KeptTicket
+"""A ticket, as articles are looked for that answer it."""
+
+
 class IndexNotReadyError(Exception):
     """The indexes are being built; ask again within seconds."""
 
@@ -84,7 +98,7 @@ class Library:
         index = self._index(tenant)
         return [] if index is None else index.suggest(typed, limit=limit, audience=audience)
 
-    async def match(self, tickets: Sequence[TicketText]) -> list[Match | None]:
+    async def match(self, tickets: Sequence[Sought]) -> list[Match | None]:
         """The best match of each ticket, in order; worked out in a thread. Raises `IndexNotReadyError`."""
         return await asyncio.to_thread(lambda: [self._match(ticket) for ticket in tickets]) if tickets else []
 
@@ -101,10 +115,12 @@ class Library:
         index = self._indexes.get(ticket.tenant)
         return (words_of_ticket if index is None else index.words_of_ticket)(ticket.title, ticket.text)
 
-    def _match(self, ticket: TicketText) -> Match | None:
+    def _match(self, ticket: Sought) -> Match | None:
         index = self._index(ticket.tenant)
         if index is None:
             return None
+        if isinstance(ticket, KeptTicket):
+            return index.match_words(ticket.title_words, ticket.text_words, documented_from=ticket.documented_from)
         return index.match(
             ticket.title,
             ticket.text,

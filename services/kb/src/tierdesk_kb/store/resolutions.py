@@ -80,6 +80,14 @@ _PAGE: Final = text(f"""
 _ORIGINS: Final = text("""
     SELECT ticket, article_id FROM kb.proposal WHERE tenant = :tenant AND article_id = ANY(CAST(:articles AS uuid[]))
 """)
+_DRAFTED: Final = text("""
+    SELECT k.ticket, found.article_id
+    FROM unnest(CAST(:tickets AS uuid[])) AS k(ticket)
+    CROSS JOIN LATERAL (
+        SELECT p.article_id FROM kb.proposal AS p
+        WHERE p.tenant = :tenant AND p.ticket = k.ticket AND p.article_id IS NOT NULL LIMIT 1
+    ) AS found
+""")
 _DOCUMENT: Final = text("""
     UPDATE kb.resolution SET article_id = :article_id, score = :score, fresh = false, counted = true
     WHERE tenant = :tenant AND ticket = :ticket AND sequence = :sequence
@@ -250,6 +258,12 @@ async def read_changed(connection: AsyncConnection, progress: Progress, *, limit
 async def read_origins(connection: AsyncConnection, tenant: str, articles: Collection[UUID]) -> dict[UUID, UUID]:
     """The tickets that have proposed these articles, each with its article."""
     rows = await connection.execute(_ORIGINS, {"tenant": tenant, "articles": sorted(articles)})
+    return {row.ticket: row.article_id for row in rows}
+
+
+async def read_drafted(connection: AsyncConnection, tenant: str, tickets: Collection[UUID]) -> dict[UUID, UUID]:
+    """The articles that were drafted from these tickets, each by its ticket."""
+    rows = await connection.execute(_DRAFTED, {"tenant": tenant, "tickets": sorted(tickets)})
     return {row.ticket: row.article_id for row in rows}
 
 
