@@ -131,7 +131,7 @@ def publish_draft(client: httpx2.Client, ticket: str) -> str:
     path = f"/v1/articles/{proposed['id']}"
     draft = client.get(path).json()
     assert (draft["state"], draft["title"], draft["body"], draft["author"]) == ("draft", TITLE, FIX, "of-builders")
-    assert client.get("/v1/articles", params={"q": "walrus"}).json()["articles"] == []
+    assert client.get("/v1/articles/search", params={"q": "walrus"}).json()["articles"] == []
     assert client.post(f"{path}/publish").status_code == 200
     found = wait_until(
         lambda: client.get("/v1/suggest", params={"q": "walrus termin"}).json()["suggestions"], "it is found"
@@ -191,7 +191,7 @@ def test_who_does_not_say_whether_it_helped_is_handed_on_with_the_article_tried(
         written = client.post("/v1/articles", json={"title": TITLE, "body": FIX})
         assert client.post(f"{written.headers['location']}/publish").status_code == 200
         article = written.json()["id"]
-        wait_until(lambda: client.get("/v1/articles", params={"q": "walrus"}).json()["articles"], "it is found")
+        wait_until(lambda: client.get("/v1/articles/search", params={"q": "walrus"}).json()["articles"], "it is found")
         ticket = post(client, "ann", "how-to")
         log = story(client, ticket, until="escalated")
         (escalated,) = only(log, "escalated")

@@ -156,7 +156,7 @@ class _Circle:
         return next((one for one in page["articles"] if one["origin"]["ticket"] == ticket), None)
 
     async def _can_be_found(self) -> bool:
-        found = await self._desk.get("/v1/articles", q=FAULT["title"])
+        found = await self._desk.get("/v1/articles/search", q=FAULT["title"])
         return any(one["id"] == self._article for one in found["articles"])
 
     async def _until(self, ticket: str, reached: Callable[[Story], bool]) -> Story:
