@@ -77,9 +77,9 @@ compose-scale: $(DEV) ## Measure 1, 2 and 4 routers in containers of a quarter c
 
 lock: ## Make requirements/*.txt anew from the *.in files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
-	for name in build runtime telemetry ldap dev peers; do \
+	for name in build runtime telemetry ldap semantic dev peers; do \
 		uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 \
-			$$(case $$name in telemetry|ldap|dev) echo --constraints requirements/runtime.txt;; esac) $(ARGS) \
+			$$(case $$name in telemetry|ldap|semantic|dev) echo --constraints requirements/runtime.txt;; esac) $(ARGS) \
 			--output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,18 @@ def test_the_search_is_measured_beside_bm25(tierdesk, collection):
     assert all(line.count("1.0000") == 3 for line in alone)
     assert len([line for line in rows if "with slips" in line]) == 2
     assert "1 of 1 questions without an answer rightly unanswered" in done.out
+
+
+def test_ranking_by_meaning_is_measured_beside_where_its_extra_is_installed(tierdesk, collection):
+    corpus, queries, qrels = collection
+    done = tierdesk("kb", "evaluate", "--semantic", "--corpus", corpus, "--queries", queries, "--qrels", qrels)
+    if find_spec("wordllama") and find_spec("safetensors") and find_spec("tokenizers"):
+        assert (done.code, done.err) == (0, "")
+        assert len([line for line in done.out.splitlines() if "tierdesk, semantic │" in line]) == 2
+    else:
+        assert done.code == 2
+        assert "--semantic: the packages for semantic ranking are not installed" in " ".join(done.err.split())
+        assert "requirements/semantic.txt" in done.err
 
 
 def test_what_was_said_before_is_part_of_a_question(tmp_path, collection):

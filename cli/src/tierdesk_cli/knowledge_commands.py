@@ -62,6 +62,9 @@ def kb_evaluate(
         Path | None,
         typer.Option(help="English terms that mean the same, JSON, to be measured beside: {en: [[term, …], …]}."),
     ] = None,
+    semantic: Annotated[
+        bool, typer.Option("--semantic", help="Also measure the search that ranks by meaning; needs its extra.")
+    ] = False,
     curve: Annotated[
         Path | None, typer.Option("--curve", help="Also draw the reliability curve of the score into this SVG file.")
     ] = None,
@@ -74,5 +77,13 @@ def kb_evaluate(
     Example: tierdesk kb evaluate --corpus corpus.jsonl --queries queries.jsonl --qrels qrels.tsv
     """
     evaluate(
-        corpus, queries or [], qrels or [], console, seed=seed, threshold=threshold, synonyms=synonyms, curve=curve
+        corpus,
+        queries or [],
+        qrels or [],
+        console,
+        seed=seed,
+        threshold=threshold,
+        synonyms=synonyms,
+        semantic=semantic,
+        curve=curve,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tierdesk_cli.knowledge.fitting import fit
 from tierdesk_cli.knowledge.judged import Collection
@@ -15,6 +15,9 @@ from tierdesk_kb.domain.matching import COEFFICIENTS, Coefficients
 from tierdesk_kb.samples import read_samples
 from tierdesk_kb.samples.tickets import read_tickets
 from tierdesk_kb.search.index import ArticleIndex, IndexedArticle
+
+if TYPE_CHECKING:
+    from tierdesk_kb.search.vectors import Vectors
 
 PARTS: Final = 50
 """Into so many parts the questions are dealt; each part is predicted by what was fitted to the others."""
@@ -42,9 +45,9 @@ class Example:
         return int.from_bytes(hashlib.sha256(f"{deal} {self.name}".encode()).digest()[:4]) % PARTS
 
 
-def make_index(collection: Collection) -> ArticleIndex:
-    """The documents, as articles for everybody."""
-    index = ArticleIndex()
+def make_index(collection: Collection, vectors: Vectors | None = None) -> ArticleIndex:
+    """The documents, as articles for everybody; ranked by meaning too where there are `vectors` for it."""
+    index = ArticleIndex(vectors=vectors)
     index.apply(IndexedArticle(name, one.title, (), one.text, _AUDIENCE) for name, one in collection.documents.items())
     return index
 

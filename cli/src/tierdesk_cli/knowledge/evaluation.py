@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -20,11 +20,16 @@ from tierdesk_cli.knowledge.slips import slip
 from tierdesk_cli.knowledge.trust import tell_trust
 from tierdesk_cli.knowledge.yardstick import Yardstick, YardstickMissingError
 from tierdesk_kb.search.index import ArticleIndex
+from tierdesk_kb.search.semantics import SemanticsMissingError, load_model
 from tierdesk_kb.search.synonyms import Synonyms
 from tierdesk_kb.search.wording import Wording
 
+if TYPE_CHECKING:
+    from tierdesk_kb.search.vectors import Model
+
 OURS: Final = "tierdesk"
 WITH_SYNONYMS: Final = "tierdesk, synonyms"
+WITH_MEANING: Final = "tierdesk, semantic"
 THEIRS: Final = "BM25"
 _MILLISECONDS: Final = 1_000
 _NO_SYNONYMS: Final = Synonyms()
@@ -41,6 +46,7 @@ def evaluate(
     seed: int,
     threshold: float,
     synonyms: Path | None,
+    semantic: bool,
     curve: Path | None,
 ) -> None:
     """Print how well the search finds, beside BM25, how it does without an answer, and how far its score can be trusted.
@@ -49,11 +55,22 @@ def evaluate(
     """
     collections = read_collections(corpora, queries, qrels)
     written = None if synonyms is None else Synonyms(read_synonyms(synonyms))
+    model = _load_model() if semantic else None
     indexes: dict[str, ArticleIndex] = {}
     for name, collection in collections.items():
         with console.status(f"Indexing {len(collection.documents):,} documents …"):
             indexes[name] = make_index(collection)
-        _evaluate_one(name, collection, indexes[name], console, seed=seed, threshold=threshold, written=written)
+            by_meaning = None if model is None else make_index(collection, model.make_vectors())
+        _evaluate_one(
+            name,
+            collection,
+            indexes[name],
+            console,
+            seed=seed,
+            threshold=threshold,
+            written=written,
+            by_meaning=by_meaning,
+        )
     tell_trust(collections, indexes, console, threshold=threshold, curve=curve)
 
 
@@ -66,6 +83,7 @@ def _evaluate_one(
     seed: int,
     threshold: float,
     written: Synonyms | None,
+    by_meaning: ArticleIndex | None,
 ) -> None:
     yardstick = _make_yardstick(collection, console)
     table = Table(title=f"{set_name}: {len(collection.documents):,} documents, {len(collection.questions):,} questions")
@@ -78,6 +96,8 @@ def _evaluate_one(
         searches: dict[str, Callable[[Wording], list[str]]] = {OURS: lambda sought: _search(index, sought)}
         if written is not None:
             searches[WITH_SYNONYMS] = lambda sought: _search(index, sought, written)
+        if by_meaning is not None:
+            searches[WITH_MEANING] = lambda sought: _search(by_meaning, sought)
         if yardstick is not None:
             searches[THEIRS] = lambda sought: yardstick.search(_whole(sought))
         for searcher, search in searches.items():
@@ -90,6 +110,13 @@ def _evaluate_one(
             console.print(f"{searcher}: {recall / plain:.1%} of the recall is kept with a slip in every longer word")
     index.synonyms = _NO_SYNONYMS
     _tell_unanswered(collection, index, threshold, console)
+
+
+def _load_model() -> Model:
+    try:
+        return load_model()
+    except SemanticsMissingError as error:
+        raise CommandError(f"--semantic: {error}", exit_code=2) from error
 
 
 def _make_yardstick(collection: Collection, console: Console) -> Yardstick | None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, WORK, event_pattern, work_key, work_queue
@@ -32,13 +32,18 @@ from tierdesk_kb.http.shift_left import shift_left_routes
 from tierdesk_kb.http.synonyms import synonym_routes
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library
+from tierdesk_kb.search.semantics import SemanticsMissingError, load_model
 from tierdesk_kb.settings import KbSettings
 from tierdesk_kb.store.policies import PolicyShelf
 from tierdesk_kb.store.tables import LOG_TABLES, SCHEMA
 from tierdesk_policy import Policy
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
+from tierdesk_runtime.settings import SettingsError
 from tierdesk_store import ServiceSchema
+
+if TYPE_CHECKING:
+    from tierdesk_kb.search.vectors import Model
 
 TOPOLOGY: Final = Topology(
     exchanges=(Exchange(EVENTS), Exchange(WORK), Exchange(OUTCOMES)),
@@ -51,8 +56,12 @@ GATHER_SECONDS: Final = 0.05
 
 
 async def build(parts: Parts) -> Service:
-    """The knowledge base: its endpoints, the index, the matches, and level 0."""
-    library, shelf = Library(), PolicyShelf()
+    """The knowledge base: its endpoints, the index, the matches, and level 0.
+
+    Raises `SettingsError` when semantic ranking is asked for and its packages are not installed.
+    """
+    settings = KbSettings()
+    library, shelf = Library(_load_model() if settings.semantic else None), PolicyShelf()
     publisher = Publisher(parts.clock, parts.identifiers)
     follower = IndexFollower(parts.database, library)
     app = create_app(title="Tierdesk knowledge", ring=parts.ring, settings=parts.settings)
@@ -60,7 +69,7 @@ async def build(parts: Parts) -> Service:
     app.include_router(search_routes(parts.database, library, unanswered.note))
     app.include_router(deflection_routes(parts.database, publisher))
     app.include_router(synonym_routes(parts.database, publisher, follower.poke))
-    stale_after = timedelta(days=KbSettings().stale_article_days)
+    stale_after = timedelta(days=settings.stale_article_days)
     app.include_router(feedback_routes(parts.database, parts.clock.now, stale_after=stale_after))
     app.include_router(proposal_routes(parts.database))
     app.include_router(shift_left_routes(parts.database, shelf, parts.clock))
@@ -81,6 +90,13 @@ async def build(parts: Parts) -> Service:
     service.add_task("forgetting", Forgetting(parts.database, publisher).run)
     service.add_task("consumers", _Consumers(service, library, shelf, tickets, worker).run)
     return service
+
+
+def _load_model() -> Model:
+    try:
+        return load_model()
+    except SemanticsMissingError as error:
+        raise SettingsError(f"TIERDESK_KB_SEMANTIC: {error}, or unset it") from error
 
 
 class _Consumers:

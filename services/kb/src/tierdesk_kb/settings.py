@@ -16,3 +16,7 @@ class KbSettings(BaseSettings):
     stale_article_days: Annotated[
         int, Field(ge=1, le=36_500, description="Days without a change after which a published article is stale.")
     ] = 365
+    semantic: Annotated[
+        bool,
+        Field(description="Whether searches rank English articles by meaning too. Needs requirements/semantic.txt."),
+    ] = False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from tantivy import Document, Index, Occur, Query, Schema, SchemaBuilder, Searcher
 
@@ -15,10 +15,14 @@ from tierdesk_kb.search.analysis import ENGLISH, distinct, stems, words
 from tierdesk_kb.search.clauses import Clauses
 from tierdesk_kb.search.conditions import Condition, Conditions, Place
 from tierdesk_kb.search.fit import ArticleFit
+from tierdesk_kb.search.fusion import fuse
 from tierdesk_kb.search.spelling import Spelling
 from tierdesk_kb.search.synonyms import Synonyms
 from tierdesk_kb.search.vocabulary import Vocabulary
 from tierdesk_kb.search.wording import MOST_WORDS, Wording
+
+if TYPE_CHECKING:
+    from tierdesk_kb.search.vectors import Vectors
 
 _WRITER_BYTES: Final = 15_000_000
 """The least that tantivy works with; it is given back after each update."""
@@ -26,6 +30,8 @@ _TICKET_WORDS: Final = 64
 _CANDIDATES: Final = 10
 _BEGUN: Final = 20
 """Words that what is typed may be the beginning of, the most frequent first."""
+_FUSED: Final = 50
+"""So many of the best by their words, and of the nearest by their meaning, are ranked by both."""
 _WORDS_KEPT: Final = 1_000
 """Articles whose words are remembered between matches."""
 
@@ -50,7 +56,7 @@ class IndexedArticle:
 class Hit:
     """An article that was found, with its rank's weight (BM25); larger is better, and means nothing else.
 
-    `stems` are all that was looked for, in `language`: by some of them it was found.
+    `stems` are all that was looked for, in `language`: by some of them it was found, if not by its meaning.
     """
 
     article_id: str
@@ -70,11 +76,13 @@ class Known:
 class ArticleIndex:
     """The published articles of one tenant in one language.
 
-    `apply` blocks, and one thread at a time may call it; searches may run beside it and see all of an update or nothing.
+    `apply` blocks, and one thread at a time may call it; searches may run beside it and see all of an update or nothing
+    (by meaning, an article comes or goes a moment later). With `vectors`, searches rank by meaning too.
     """
 
-    def __init__(self, language: str = ENGLISH) -> None:
+    def __init__(self, language: str = ENGLISH, vectors: Vectors | None = None) -> None:
         self.synonyms = Synonyms()
+        self._vectors = vectors
         self._language = language
         self._stems = stems(language)
         self._schema = _schema()
@@ -87,10 +95,11 @@ class ArticleIndex:
 
     def apply(self, put: Iterable[IndexedArticle], remove: Iterable[str] = ()) -> None:
         """Add or replace articles, and remove others by identifier."""
+        gone, articles = [*remove], [*put]
         writer = self._index.writer(_WRITER_BYTES, 1)
-        for article_id in remove:
+        for article_id in gone:
             writer.delete_documents_by_term("article_id", article_id)
-        for article in put:
+        for article in articles:
             writer.delete_documents_by_term("article_id", article.article_id)
             document = _document(article)
             self._conditions.describe(document, {"audience": article.audience, "kind": article.kind})
@@ -102,6 +111,8 @@ class ArticleIndex:
         self._index.reload()
         # After the reload: a match that still reads the old index keeps its words among the old ones.
         self._known = Known()
+        if self._vectors is not None:
+            self._vectors.apply(articles, gone)
 
     @property
     def size(self) -> int:
@@ -131,8 +142,24 @@ class ArticleIndex:
         searcher = self._index.searcher()
         clauses = self._asked(searcher, wording, "", knows)
         query = clauses.query()
-        places = [] if query is None else self._best(searcher, query, limit, offset, audience, kind)
-        return self._hits(searcher, clauses, places)
+
+        def best(limit: int, offset: int) -> list[Hit]:
+            places = [] if query is None else self._best(searcher, query, limit, offset, audience, kind)
+            return self._hits(searcher, clauses, places)
+
+        if self._vectors is None:
+            return best(limit, offset)
+        ranked, end = best(_FUSED, 0), offset + limit
+        weights = {hit.article_id: hit.weight for hit in ranked}
+        likeness = self._vectors.likeness(wording, beside=weights, most=_FUSED, audience=audience, kind=kind)
+        fused = [Hit(name, weight, clauses.stems, self._language) for name, weight in fuse(weights, likeness).items()]
+        if end > len(fused) and len(ranked) == _FUSED:
+            # Those that follow by their words alone; whoever is near has been told already.
+            told, least = {hit.article_id for hit in fused}, fused[-1].weight
+            fused += (
+                replace(hit, weight=min(hit.weight, least)) for hit in best(end, _FUSED) if hit.article_id not in told
+            )
+        return fused[offset:end]
 
     def suggest(
         self, typed: str, *, limit: int, audience: Condition = None, knows: Callable[[str], bool] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM, Match, choose
 from tierdesk_kb.search.analysis import ENGLISH, analysed_as
@@ -13,6 +13,9 @@ from tierdesk_kb.search.fit import ArticleFit
 from tierdesk_kb.search.index import ArticleIndex, Hit, IndexedArticle, words_of_ticket
 from tierdesk_kb.search.synonyms import Synonyms
 from tierdesk_kb.search.wording import Wording
+
+if TYPE_CHECKING:
+    from tierdesk_kb.search.vectors import Model
 
 Groups = Sequence[Sequence[str]]
 _OF_LANGUAGE: Final = ":"
@@ -23,10 +26,11 @@ class TenantIndex:
     """The published articles of one tenant, each among those of its language; what is asked is asked in all of them.
 
     A tenant that has one language has one index, and pays for no other. `apply` and `set_synonyms` block, and one thread
-    at a time may call them; searches may run beside them.
+    at a time may call them; searches may run beside them. With a `model`, articles in English are ranked by meaning too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: Model | None = None) -> None:
+        self._model = model
         self._indexes: dict[str, ArticleIndex] = {}
         self._synonyms: dict[str, Synonyms] = {}
 
@@ -36,7 +40,8 @@ class TenantIndex:
         for article in put:
             by_language.setdefault(analysed_as(article.language), []).append(article)
         for language in by_language.keys() - self._indexes.keys():
-            index = ArticleIndex(language)
+            vectors = self._model.make_vectors() if self._model is not None and language == ENGLISH else None
+            index = ArticleIndex(language, vectors)
             index.synonyms = self._synonyms.get(language, index.synonyms)
             # Another one, so that searches that go through them are not disturbed.
             self._indexes = {**self._indexes, language: index}

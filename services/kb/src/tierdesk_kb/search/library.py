@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tierdesk_kb.domain.matching import DOCUMENTED_FROM, Match
 from tierdesk_kb.search.conditions import Condition
 from tierdesk_kb.search.index import Hit, IndexedArticle, words_of_ticket
 from tierdesk_kb.search.languages import Groups, LanguageFit, TenantIndex
 from tierdesk_kb.search.wording import Wording
+
+if TYPE_CHECKING:
+    from tierdesk_kb.search.vectors import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,12 @@ class IndexNotReadyError(Exception):
 
 
 class Library:
-    """The indexes by tenant. `ready` is set once what was committed before the start can be found."""
+    """The indexes by tenant. `ready` is set once what was committed before the start can be found. With a
+    `model`, they rank by meaning too.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, model: Model | None = None) -> None:
+        self._model = model
         self.ready = asyncio.Event()
         self._indexes: dict[str, TenantIndex] = {}
         self._positions: dict[str, int] = {}
@@ -64,13 +71,13 @@ class Library:
 
     async def apply(self, tenant: str, put: Collection[IndexedArticle], remove: Collection[str] = ()) -> None:
         """Update the tenant's index in a thread. One caller at a time."""
-        index = self._indexes.get(tenant) or TenantIndex()
+        index = self._indexes.get(tenant) or TenantIndex(self._model)
         await asyncio.to_thread(index.apply, put, remove)
         self._indexes[tenant] = index
 
     async def set_synonyms(self, tenant: str, groups: Mapping[str, Groups]) -> None:
         """Have these groups of terms by language mean the same to the tenant. One caller at a time, `apply` included."""
-        index = self._indexes.get(tenant) or TenantIndex()
+        index = self._indexes.get(tenant) or TenantIndex(self._model)
         await asyncio.to_thread(index.set_synonyms, groups)
         self._indexes[tenant] = index
 
