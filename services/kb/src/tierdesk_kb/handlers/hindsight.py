@@ -67,6 +67,8 @@ class Hindsight:
         self._follower = follower
         self._page = page
         self._most_articles = most_articles
+        self._forgotten: dict[str, date] = {}
+        """The first day that is kept, by tenant, where nothing older is left."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look each second until `stop` is set."""
@@ -110,7 +112,17 @@ class Hindsight:
             if progress.newest > progress.position:
                 await save_progress(tx.connection, progress.begin())
                 return True
-            return await forget_resolutions(tx.connection, tenant, self._kept_since(), limit=self._page) > 0
+            return await self._forget(tx.connection, tenant)
+
+    async def _forget(self, connection: AsyncConnection, tenant: str) -> bool:
+        """Forget what is old, once on each day and after each start; answers whether there may be more."""
+        day = self._kept_since()
+        if self._forgotten.get(tenant) == day:
+            return False
+        if await forget_resolutions(connection, tenant, day, limit=self._page):
+            return True
+        self._forgotten[tenant] = day
+        return False
 
     def _kept_since(self) -> date:
         return kept_since(self._publisher.now())
