@@ -35,10 +35,10 @@ async def test_after_all_connections_were_cut_consumers_come_back_and_nothing_co
     consumers = [await bus.consume(name, prefetch=50) for name in ("many", "one")]
     seen: list[set[int]] = [set(), set()]
     confirmed: set[int] = set()
-    stop = asyncio.Event()
+    stop, published = asyncio.Event(), asyncio.Event()
 
     async def consume(index: int) -> None:
-        while not (stop.is_set() and seen[index] >= confirmed):
+        while not (published.is_set() and seen[index] >= confirmed):
             batch = await consumers[index].receive(20, timeout_seconds=0.5)
             await asyncio.sleep(0.01)
             await consumers[index].ack(batch)
@@ -52,6 +52,7 @@ async def test_after_all_connections_were_cut_consumers_come_back_and_nothing_co
             confirmed.update(range(first, first + 20))
             first += 20
             await asyncio.sleep(0.02)
+        published.set()
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(publish_on())
