@@ -119,6 +119,29 @@ async def test_what_an_author_has_touched_is_left_alone(base, opened, resolve, c
     assert (after["title"], after["revision"], after["state"]) == ("Better", 2, "draft")
 
 
+async def test_a_draft_that_is_in_review_is_left_alone_and_listed_as_such(base, opened, resolve, client, key_of):
+    ticket = opened(DOSSIER.title)
+    await base.receive(base.tickets, ticket, resolve(ticket, dossier=DOSSIER))
+    (draft,) = await drafts(base)
+    await client.post(f"/v1/articles/{draft['article_id']}/submit", headers=key_of())
+    await base.receive(base.tickets, resolve(ticket, dossier=DOSSIER, how="Renewed the cable."))
+    seen = (await client.get(f"/v1/articles/{draft['article_id']}", headers=key_of())).json()
+    assert (seen["state"], seen["revision"]) == ("in_review", 1)
+    (listed,) = (await client.get("/v1/articles/proposed", headers=key_of())).json()["articles"]
+    assert listed["state"] == "in_review"
+
+
+async def test_a_draft_that_is_written_anew_keeps_its_owner_and_its_date(base, opened, resolve, client, key_of):
+    ticket = opened(DOSSIER.title)
+    await base.receive(base.tickets, ticket, resolve(ticket, dossier=DOSSIER))
+    (draft,) = await drafts(base)
+    care = {"owner": "ann", "review_at": "2027-03-01T00:00:00Z"}
+    await client.patch(f"/v1/articles/{draft['article_id']}", json=care, headers=key_of())
+    await base.receive(base.tickets, resolve(ticket, dossier=DOSSIER, how="Renewed the cable."))
+    seen = (await client.get(f"/v1/articles/{draft['article_id']}", headers=key_of())).json()
+    assert (seen["revision"], {name: seen[name] for name in care}) == (2, care)
+
+
 async def test_a_resolution_that_needs_none_withdraws_the_draft_and_a_later_one_writes_another(base, opened, resolve):
     ticket = opened(DOSSIER.title)
     await base.receive(base.tickets, ticket, resolve(ticket, draft=DRAFT))

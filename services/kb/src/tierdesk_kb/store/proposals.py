@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import RowMapping, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_kb.domain.articles import Article, ArticleState
 from tierdesk_kb.domain.open_tickets import TicketKey
 from tierdesk_kb.domain.proposals import Proposal
+from tierdesk_kb.store.articles import read_article
 from tierdesk_kb.store.resolution_tables import proposal as proposals
 from tierdesk_kb.store.tables import article as articles
 
@@ -24,8 +25,7 @@ SCANNED: Final = 500
 """So many proposals are looked at for one page, those that are published or withdrawn among them."""
 
 _PAGE: Final = text("""
-    SELECT p.ticket, p.reference, p.tier, p.category, p.proposed_at, p.article_id, a.revision, a.state AS article_state,
-        a.published_revision, r.title, r.audience, r.author
+    SELECT a.*, p.ticket, p.reference, p.tier, p.category, p.proposed_at, r.title, r.audience, r.author
     FROM (
         SELECT * FROM kb.proposal WHERE tenant = :tenant AND ticket < :before ORDER BY ticket DESC LIMIT :scanned
     ) AS p
@@ -78,10 +78,7 @@ async def lock_articles(connection: AsyncConnection, keys: Iterable[ArticleKey])
         .order_by(articles.c.tenant, articles.c.id)
         .with_for_update()
     )
-    found = [
-        Article(row.tenant, row.id, ArticleState(row.state), row.revision, row.published_revision)
-        for row in await connection.execute(statement)
-    ]
+    found = [read_article(row) for row in (await connection.execute(statement)).mappings()]
     return {(article.tenant, article.id): article for article in found}
 
 
@@ -114,31 +111,32 @@ async def read_proposed(
 
     Looks at `SCANNED` proposals at most, so that a page may hold fewer than asked for, or none. None at the end.
     """
-    rows = (await connection.execute(_PAGE, {"tenant": tenant, "before": before, "scanned": SCANNED})).all()
+    rows = (await connection.execute(_PAGE, {"tenant": tenant, "before": before, "scanned": SCANNED})).mappings().all()
     found: list[Proposed] = []
     for row in rows:
-        if row.article_state is None or row.published_revision is not None:
+        if row["state"] is None or row["published_revision"] is not None:
             continue
-        if row.article_state != ArticleState.RETIRED.value:
+        if row["state"] != ArticleState.RETIRED.value:
             found.append(_proposed(row))
             if len(found) == limit:
                 break
     if len(found) == limit:
-        return found, None if found[-1].ticket == rows[-1].ticket and len(rows) < SCANNED else found[-1].ticket
-    return found, rows[-1].ticket if len(rows) == SCANNED else None
+        return found, None if found[-1].ticket == rows[-1]["ticket"] and len(rows) < SCANNED else found[-1].ticket
+    return found, rows[-1]["ticket"] if len(rows) == SCANNED else None
 
 
-def _proposed(row: Any) -> Proposed:
+def _proposed(row: RowMapping) -> Proposed:
+    article = read_article(row)
     return Proposed(
-        ticket=row.ticket,
-        reference=row.reference,
-        tier=row.tier,
-        category=row.category,
-        proposed_at=row.proposed_at,
-        article_id=row.article_id,
-        revision=row.revision,
-        state=ArticleState(row.article_state),
-        title=row.title,
-        audience=row.audience,
-        author=row.author,
+        ticket=row["ticket"],
+        reference=row["reference"],
+        tier=row["tier"],
+        category=row["category"],
+        proposed_at=row["proposed_at"],
+        article_id=article.id,
+        revision=article.revision,
+        state=article.state,
+        title=row["title"],
+        audience=row["audience"],
+        author=row["author"],
     )
