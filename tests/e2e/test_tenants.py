@@ -1,6 +1,6 @@
 """No tenant reaches another's data: every endpoint of the desk is called by the one with the other's identifiers.
 
-A path without a plan in `tenants.PLANS` fails the test.
+A path without a plan in `tenant_plans.PLANS` fails the test.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from e2e.endpoints import described
+from e2e.tenant_plans import PLANS, SIGNED, SILENT
 from e2e.tenants import (
     ARTICLE,
     CALL_ID,
@@ -21,11 +22,8 @@ from e2e.tenants import (
     JSON,
     NDJSON,
     OPENED,
-    PLANS,
     POLICY,
     PROBLEM,
-    SIGNED,
-    SILENT,
     SOLVED_ID,
     SYNONYMS,
     VENDOR,
