@@ -9,7 +9,8 @@ import pytest
 from tierdesk_bus.port import BusUnavailableError
 from tierdesk_runtime import supervision
 from tierdesk_runtime.metrics import Metrics
-from tierdesk_runtime.supervision import SupervisedTask, wait_unless
+from tierdesk_runtime.supervision import SupervisedTask, look_again, wait_unless
+from tierdesk_store import DatabaseUnavailableError
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +141,29 @@ async def test_an_event_ends_a_waiting_and_leaves_no_task_behind() -> None:
     await wait_unless(asyncio.sleep(60), event)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_look_that_did_something_is_followed_at_once_and_any_other_after_the_rest() -> None:
+    stop, done, at = asyncio.Event(), [2, 1, 0, 3], []
+
+    async def look() -> int:
+        at.append(time.monotonic())
+        if not done:
+            stop.set()
+            return 0
+        return done.pop(0)
+
+    await look_again(look, stop, rest_seconds=0.2)
+    rests = [later - earlier > 0.15 for earlier, later in pairwise(at)]
+    assert rests == [False, False, True, False]
+
+
+async def test_a_look_that_is_worth_another_try_is_made_again_and_another_fault_is_raised() -> None:
+    faults = [DatabaseUnavailableError("away"), ValueError("a defect")]
+
+    async def look() -> int:
+        raise faults.pop(0)
+
+    with pytest.raises(ValueError, match="a defect"):
+        await look_again(look, asyncio.Event(), rest_seconds=0.0)
+    assert not faults

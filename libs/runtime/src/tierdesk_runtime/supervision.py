@@ -10,7 +10,7 @@ import structlog
 
 from tierdesk_bus.port import BusError
 from tierdesk_runtime.metrics import Metrics
-from tierdesk_store import DatabaseUnavailableError
+from tierdesk_store import DatabaseUnavailableError, is_redo
 from tierdesk_store.pausing import wait_for_any
 
 FIRST_PAUSE_SECONDS: Final = 0.2
@@ -79,6 +79,22 @@ class SupervisedTask:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
                 return
+
+
+async def look_again(look: Callable[[], Awaitable[int]], stop: asyncio.Event, *, rest_seconds: float) -> None:
+    """Look until `stop` is set: at once again while a look answers that it did something, else after `rest_seconds`.
+
+    A look that is worth another try (`is_redo`) is made again after the rest. Raises what any other raises.
+    """
+    while not stop.is_set():
+        done = 0
+        try:
+            done = await look()
+        except Exception as error:
+            if not is_redo(error):
+                raise
+        if not done:
+            await wait_for_any(stop, timeout_seconds=rest_seconds)
 
 
 async def wait_unless(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:

@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+ArticleKey = tuple[str, UUID]
+"""A tenant, and an article."""
+
 
 class ArticleState(StrEnum):
     """Where an article stands. Of a published one, a newer revision may be in writing, or in review."""

@@ -33,8 +33,9 @@ from tierdesk_kb.store.resolutions import (
     save_changes,
     save_progress,
 )
-from tierdesk_runtime.supervision import wait_unless
-from tierdesk_store import Database, is_redo
+from tierdesk_runtime.supervision import look_again
+from tierdesk_store import Database
+from tierdesk_store.pausing import wait_for_any
 
 PAGE: Final = 500
 """So many resolved tickets are looked at in one transaction."""
@@ -72,16 +73,8 @@ class Hindsight:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look each second until `stop` is set."""
-        await wait_unless(_wait(self._library.ready), stop)
-        while not stop.is_set():
-            more = False
-            try:
-                more = await self.look()
-            except Exception as error:
-                if not is_redo(error):
-                    raise
-            if not more:
-                await wait_unless(asyncio.sleep(LOOK_SECONDS), stop)
+        await wait_for_any(stop, self._library.ready)
+        await look_again(self.look, stop, rest_seconds=LOOK_SECONDS)
 
     async def look(self) -> bool:
         """Look at the next page of each tenant; answers whether there was anything to do."""
@@ -238,7 +231,3 @@ def _score(ticket: ResolvedTicket, fits: dict[UUID, LanguageFit], threshold: flo
     return {
         article_id: fit.score(*words) if fit.may_reach(threshold, *words) else 0.0 for article_id, fit in fits.items()
     }
-
-
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()

@@ -23,8 +23,8 @@ from tierdesk_kb.store.like_articles import (
     move_progress,
     replace_likenesses,
 )
-from tierdesk_runtime.supervision import wait_unless
 from tierdesk_store import Database, is_redo
+from tierdesk_store.pausing import wait_for_any
 
 PAGE: Final = 20
 """So many changed articles are compared in one transaction."""
@@ -55,7 +55,7 @@ class LikeArticles:
     async def run(self, stop: asyncio.Event) -> None:
         """Look every two seconds until `stop` is set. Where there is much to do, half of the time is left to others."""
         loop = asyncio.get_running_loop()
-        await wait_unless(_wait(self._library.ready), stop)
+        await wait_for_any(stop, self._library.ready)
         while not stop.is_set():
             more, began = False, loop.time()
             try:
@@ -63,7 +63,7 @@ class LikeArticles:
             except Exception as error:
                 if not is_redo(error):
                     raise
-            await wait_unless(asyncio.sleep(loop.time() - began if more else LOOK_SECONDS), stop)
+            await wait_for_any(stop, timeout_seconds=loop.time() - began if more else LOOK_SECONDS)
 
     async def look(self) -> bool:
         """Compare the next page of each tenant; answers whether there was anything to do."""
@@ -126,7 +126,3 @@ def _find_best(texts: Mapping[UUID, Content], candidates: Mapping[UUID, Collecti
 
 def _words_of(content: Content) -> frozenset[str]:
     return frozenset(stems().analyze("\n".join((content.title, *content.keywords, content.body))))
-
-
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()

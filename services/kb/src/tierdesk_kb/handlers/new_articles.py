@@ -22,8 +22,9 @@ from tierdesk_kb.store.open_tickets import forget_tickets, lock_open_tickets, re
 from tierdesk_kb.store.policies import PolicyKey, PolicyShelf
 from tierdesk_kb.store.publications import Publication, claim_publication, drop_publication, move_publication
 from tierdesk_policy import Policy
-from tierdesk_runtime.supervision import wait_unless
-from tierdesk_store import Database, Transaction, is_redo
+from tierdesk_runtime.supervision import look_again
+from tierdesk_store import Database, Transaction
+from tierdesk_store.pausing import wait_for_any
 
 PAGE: Final = 500
 """So many open tickets are looked at in one transaction."""
@@ -56,16 +57,8 @@ class NewArticles:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look each second until `stop` is set."""
-        await wait_unless(_wait(self._library.ready), stop)
-        while not stop.is_set():
-            more = False
-            try:
-                more = await self.look()
-            except Exception as error:
-                if not is_redo(error):
-                    raise
-            if not more:
-                await wait_unless(asyncio.sleep(LOOK_SECONDS), stop)
+        await wait_for_any(stop, self._library.ready)
+        await look_again(self.look, stop, rest_seconds=LOOK_SECONDS)
 
     async def look(self) -> bool:
         """Look at the next page of tickets for one publication; answers whether there was anything to do.
@@ -142,15 +135,7 @@ class Forgetting:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop` is set."""
-        while not stop.is_set():
-            forgotten = 0
-            try:
-                forgotten = await self.forget()
-            except Exception as error:
-                if not is_redo(error):
-                    raise
-            if forgotten < self._limit:
-                await wait_unless(asyncio.sleep(FORGET_SECONDS), stop)
+        await look_again(self.forget, stop, rest_seconds=FORGET_SECONDS)
 
     async def forget(self) -> int:
         """Forget some of them; answers how many."""
@@ -190,7 +175,3 @@ def _wanting(
 
 def _policy_of(ticket: OpenTicket) -> PolicyKey:
     return ticket.tenant, ticket.policy_version
-
-
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()

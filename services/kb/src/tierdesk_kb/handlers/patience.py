@@ -8,8 +8,9 @@ from typing import Final
 from tierdesk_kb.domain.self_service import give_up
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.jobs import claim_due_jobs, save_jobs
-from tierdesk_runtime.supervision import wait_unless
-from tierdesk_store import Database, is_redo
+from tierdesk_runtime.supervision import look_again
+from tierdesk_store import Database
+from tierdesk_store.pausing import wait_for_any
 
 BATCH: Final = 200
 SETTLING_SECONDS: Final = 5.0
@@ -39,16 +40,8 @@ class Patience:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look each second until `stop` is set."""
-        await wait_unless(asyncio.sleep(self._settling_seconds), stop)
-        while not stop.is_set():
-            handed_on = 0
-            try:
-                handed_on = await self.look()
-            except Exception as error:
-                if not is_redo(error):
-                    raise
-            if handed_on < self._batch:
-                await wait_unless(asyncio.sleep(LOOK_SECONDS), stop)
+        await wait_for_any(stop, timeout_seconds=self._settling_seconds)
+        await look_again(self.look, stop, rest_seconds=LOOK_SECONDS)
 
     async def look(self) -> int:
         """Hand on some of what is due; answers how many."""

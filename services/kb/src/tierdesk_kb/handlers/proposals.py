@@ -11,13 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts.ticket import Resolved, TicketChanged
 from tierdesk_contracts.vocabulary import ActorKind
-from tierdesk_kb.domain.articles import Article, ArticleState, Content, retire
+from tierdesk_kb.domain.articles import Article, ArticleKey, ArticleState, Content, retire
 from tierdesk_kb.domain.open_tickets import TicketKey
 from tierdesk_kb.domain.proposals import Proposal, Step, content_of, decide_step
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.articles import add_article, add_revision, save_article
 from tierdesk_kb.store.proposals import (
-    ArticleKey,
     find_articles,
     lock_articles,
     lock_proposals,

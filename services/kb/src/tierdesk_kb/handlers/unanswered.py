@@ -9,8 +9,8 @@ from tierdesk_kb.domain.unanswered import Tally
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.analysis import words
 from tierdesk_kb.store.unanswered import add_unanswered, forget_unanswered
-from tierdesk_runtime.supervision import wait_unless
 from tierdesk_store import Database, is_redo
+from tierdesk_store.pausing import wait_for_any
 
 WRITE_SECONDS: Final = 1.0
 FORGET_EVERY: Final = 60
@@ -41,7 +41,7 @@ class UnansweredQuestions:
                 if not is_redo(error):
                     raise
             turn += 1
-            await wait_unless(asyncio.sleep(WRITE_SECONDS), stop)
+            await wait_for_any(stop, timeout_seconds=WRITE_SECONDS)
         await self.write()
 
     async def write(self) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts.ticket import TicketChanged
+from tierdesk_kb.domain.articles import ArticleKey
 from tierdesk_kb.domain.open_tickets import TicketKey
 from tierdesk_kb.domain.uses import (
     UNUSED,
@@ -20,7 +21,7 @@ from tierdesk_kb.domain.uses import (
     follow_uses,
     tells_of_uses,
 )
-from tierdesk_kb.store.uses import ArticleKey, add_counts, find_articles, find_sent, find_uses, save_uses
+from tierdesk_kb.store.uses import add_counts, find_articles, find_sent, find_uses, save_uses
 from tierdesk_store import Received
 
 

@@ -12,15 +12,13 @@ from sqlalchemy import RowMapping, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tierdesk_kb.domain.articles import Article, ArticleState
+from tierdesk_kb.domain.articles import Article, ArticleKey, ArticleState
 from tierdesk_kb.domain.open_tickets import TicketKey
 from tierdesk_kb.domain.proposals import Proposal
 from tierdesk_kb.store.articles import read_article
 from tierdesk_kb.store.resolution_tables import proposal as proposals
 from tierdesk_kb.store.tables import article as articles
 
-ArticleKey = tuple[str, UUID]
-"""A tenant and an article."""
 SCANNED: Final = 500
 """So many proposals are looked at for one page, those that are published or withdrawn among them."""
 

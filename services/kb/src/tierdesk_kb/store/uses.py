@@ -10,11 +10,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tierdesk_kb.domain.articles import ArticleKey
 from tierdesk_kb.domain.open_tickets import TicketKey
 from tierdesk_kb.domain.uses import Use, UseCounts, Verdict
-
-ArticleKey = tuple[str, UUID]
-"""A tenant, and an article."""
 
 _FIND: Final = text("""
     SELECT found.*

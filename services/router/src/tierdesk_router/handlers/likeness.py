@@ -27,8 +27,8 @@ from tierdesk_router.store.likeness import LikenessKey, Noting, forget_tickets, 
 from tierdesk_router.store.problems import lock_problems, save_links, save_problems
 from tierdesk_router.store.tickets import Key
 from tierdesk_runtime.clock import Clock
-from tierdesk_runtime.supervision import wait_unless
-from tierdesk_store import Database, Transaction, is_redo
+from tierdesk_runtime.supervision import look_again
+from tierdesk_store import Database, Transaction
 
 OLDER_LOOKED_AT: Final = 10
 """So many earlier tickets of a requester, the newest, may be proposed for merging."""
@@ -225,16 +225,12 @@ class Forgetting:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop` is set."""
-        while not stop.is_set():
-            more = False
-            try:
-                async with self._database.transaction() as tx:
-                    more = await forget_tickets(tx, self._clock.now())
-            except Exception as error:
-                if not is_redo(error):
-                    raise
-            if not more:
-                await wait_unless(asyncio.sleep(FORGET_SECONDS), stop)
+        await look_again(self.forget, stop, rest_seconds=FORGET_SECONDS)
+
+    async def forget(self) -> bool:
+        """Forget some of it; answers whether there is more."""
+        async with self._database.transaction() as tx:
+            return await forget_tickets(tx, self._clock.now())
 
 
 def _notings(looks: Sequence[tuple[New, Sequence[Lookup]]]) -> dict[LikenessKey, Noting]:
