@@ -9,7 +9,7 @@ import pytest
 from tierdesk_bus.port import BusUnavailableError
 from tierdesk_runtime import supervision
 from tierdesk_runtime.metrics import Metrics
-from tierdesk_runtime.supervision import SupervisedTask, look_again, wait_unless
+from tierdesk_runtime.supervision import SupervisedTask, keep_looking, wait_unless
 from tierdesk_store import DatabaseUnavailableError
 
 
@@ -153,7 +153,7 @@ async def test_a_look_that_did_something_is_followed_at_once_and_any_other_after
             return 0
         return done.pop(0)
 
-    await look_again(look, stop, rest_seconds=0.2)
+    await keep_looking(look, stop, rest_seconds=0.2)
     rests = [later - earlier > 0.15 for earlier, later in pairwise(at)]
     assert rests == [False, False, True, False]
 
@@ -165,5 +165,5 @@ async def test_a_look_that_is_worth_another_try_is_made_again_and_another_fault_
         raise faults.pop(0)
 
     with pytest.raises(ValueError, match="a defect"):
-        await look_again(look, asyncio.Event(), rest_seconds=0.0)
+        await keep_looking(look, asyncio.Event(), rest_seconds=0.0)
     assert not faults

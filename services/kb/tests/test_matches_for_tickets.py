@@ -18,6 +18,12 @@ async def test_a_documented_problem_is_matched_with_its_article(base, opened):
     assert match.data.score >= 0.7
 
 
+async def test_of_a_ticket_that_is_none_nothing_is_told(base, opened):
+    nameless = opened("I forgot my password", "I cannot log in.").model_copy(update={"subject": "no ticket"})
+    assert [type(error) for error in await base.receive(base.tickets, nameless)] == [PermanentError]
+    assert await base.sent("knowledge.matched") == []
+
+
 async def test_a_weak_match_is_told_as_no_documentation_and_none_as_nothing(base, opened):
     await base.receive(
         base.tickets,

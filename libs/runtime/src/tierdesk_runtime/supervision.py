@@ -81,7 +81,7 @@ class SupervisedTask:
                 return
 
 
-async def look_again(look: Callable[[], Awaitable[int]], stop: asyncio.Event, *, rest_seconds: float) -> None:
+async def keep_looking(look: Callable[[], Awaitable[int]], stop: asyncio.Event, *, rest_seconds: float) -> None:
     """Look until `stop` is set: at once again while a look answers that it did something, else after `rest_seconds`.
 
     A look that is worth another try (`is_redo`) is made again after the rest. Raises what any other raises.

@@ -33,7 +33,7 @@ from tierdesk_kb.store.resolutions import (
     save_changes,
     save_progress,
 )
-from tierdesk_runtime.supervision import look_again
+from tierdesk_runtime.supervision import keep_looking
 from tierdesk_store import Database
 from tierdesk_store.pausing import wait_for_any
 
@@ -74,7 +74,7 @@ class Hindsight:
     async def run(self, stop: asyncio.Event) -> None:
         """Look each second until `stop` is set."""
         await wait_for_any(stop, self._library.ready)
-        await look_again(self.look, stop, rest_seconds=LOOK_SECONDS)
+        await keep_looking(self.look, stop, rest_seconds=LOOK_SECONDS)
 
     async def look(self) -> bool:
         """Look at the next page of each tenant; answers whether there was anything to do."""

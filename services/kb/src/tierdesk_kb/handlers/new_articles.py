@@ -22,7 +22,7 @@ from tierdesk_kb.store.open_tickets import forget_tickets, lock_open_tickets, re
 from tierdesk_kb.store.policies import PolicyKey, PolicyShelf
 from tierdesk_kb.store.publications import Publication, claim_publication, drop_publication, move_publication
 from tierdesk_policy import Policy
-from tierdesk_runtime.supervision import look_again
+from tierdesk_runtime.supervision import keep_looking
 from tierdesk_store import Database, Transaction
 from tierdesk_store.pausing import wait_for_any
 
@@ -58,7 +58,7 @@ class NewArticles:
     async def run(self, stop: asyncio.Event) -> None:
         """Look each second until `stop` is set."""
         await wait_for_any(stop, self._library.ready)
-        await look_again(self.look, stop, rest_seconds=LOOK_SECONDS)
+        await keep_looking(self.look, stop, rest_seconds=LOOK_SECONDS)
 
     async def look(self) -> bool:
         """Look at the next page of tickets for one publication; answers whether there was anything to do.
@@ -135,7 +135,7 @@ class Forgetting:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop` is set."""
-        await look_again(self.forget, stop, rest_seconds=FORGET_SECONDS)
+        await keep_looking(self.forget, stop, rest_seconds=FORGET_SECONDS)
 
     async def forget(self) -> int:
         """Forget some of them; answers how many."""

@@ -8,7 +8,7 @@ from typing import Final
 from tierdesk_kb.domain.self_service import give_up
 from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.jobs import claim_due_jobs, save_jobs
-from tierdesk_runtime.supervision import look_again
+from tierdesk_runtime.supervision import keep_looking
 from tierdesk_store import Database
 from tierdesk_store.pausing import wait_for_any
 
@@ -41,7 +41,7 @@ class Patience:
     async def run(self, stop: asyncio.Event) -> None:
         """Look each second until `stop` is set."""
         await wait_for_any(stop, timeout_seconds=self._settling_seconds)
-        await look_again(self.look, stop, rest_seconds=LOOK_SECONDS)
+        await keep_looking(self.look, stop, rest_seconds=LOOK_SECONDS)
 
     async def look(self) -> int:
         """Hand on some of what is due; answers how many."""

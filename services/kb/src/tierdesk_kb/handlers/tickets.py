@@ -173,8 +173,11 @@ def documented_from(policy: Policy | None) -> float:
 
 
 def _open(state: Batch, message: Received, data: TicketChanged) -> None:
-    """Tell what fits a ticket that is opened, and keep its words. Raises `TransientError` for an unknown policy."""
-    envelope = message.envelope
+    """Tell what fits a ticket that is opened, and keep its words.
+
+    Raises `TransientError` for an unknown policy, and `PermanentError` for a subject that names no ticket.
+    """
+    envelope, key = message.envelope, _key(message)
     policy = state.policies.get((envelope.tenant, data.policy_version))
     if policy is None:
         raise TransientError(f"policy {data.policy_version} is not known here yet")
@@ -184,7 +187,6 @@ def _open(state: Batch, message: Received, data: TicketChanged) -> None:
     words = state.words.get(envelope.id)
     if words is None or not is_kept(policy, state.texts[envelope.id].category):
         return
-    key = _key(message)
     title_words, text_words = words
     state.opened[key] = OpenTicket(
         *key,

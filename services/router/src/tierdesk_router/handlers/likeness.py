@@ -27,7 +27,7 @@ from tierdesk_router.store.likeness import LikenessKey, Noting, forget_tickets, 
 from tierdesk_router.store.problems import lock_problems, save_links, save_problems
 from tierdesk_router.store.tickets import Key
 from tierdesk_runtime.clock import Clock
-from tierdesk_runtime.supervision import look_again
+from tierdesk_runtime.supervision import keep_looking
 from tierdesk_store import Database, Transaction
 
 OLDER_LOOKED_AT: Final = 10
@@ -225,7 +225,7 @@ class Forgetting:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop` is set."""
-        await look_again(self.forget, stop, rest_seconds=FORGET_SECONDS)
+        await keep_looking(self.forget, stop, rest_seconds=FORGET_SECONDS)
 
     async def forget(self) -> bool:
         """Forget some of it; answers whether there is more."""
