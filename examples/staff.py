@@ -136,7 +136,8 @@ class Team:
         if chance.random() < 0.2:
             await self.ask(job)
         await self.think(chance)
-        article = job.internal.article_id if job.internal is not None else None
+        # An article that is merely suggested is like the matter, and says nothing of how it was solved.
+        article = job.internal.article_id if job.internal is not None and came_with_article(job) else None
         number = chance.randrange(len(FIXES))
         is_owed = job.refused is not None and job.refused.reason is RejectReason.UNDOCUMENTED
         draft = None
