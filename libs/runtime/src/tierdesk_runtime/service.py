@@ -109,6 +109,8 @@ class Service:
         self.entry: ASGIApp = app if parts.tracing is None else parts.tracing.trace_requests(app)
         """What answers requests: the application, under spans where there are traces."""
         self.metrics: Metrics = app.state.metrics
+        self.stopping = asyncio.Event()
+        """Set when the process is told to stop, before HTTP ends: answers that have no end of their own end then."""
         self._topology = topology
         self._declared = asyncio.Event()
         self._declare_again = asyncio.Event()

@@ -134,6 +134,8 @@ async def _drain(
 ) -> None:
     log.info("stopping")
     dispatcher.stopping = True
+    for service in services:
+        service.stopping.set()
     for task in others:
         task.cancel()
     await asyncio.wait(others)

@@ -1,0 +1,83 @@
+"""`/v1/desk/board`, `/counts`, `/mine`, `/left`: what there is to do, who has what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
+
+from tierdesk_contracts.vocabulary import Identifier, Priority
+from tierdesk_desk.board import Board
+from tierdesk_desk.domain.people import Person
+from tierdesk_desk.domain.roles import Verb
+from tierdesk_desk.http.access import signed_in
+from tierdesk_desk.http.views import BoardPage, Counts, GroupCounts, Left, LeftWork, WorkLine, Works
+from tierdesk_desk.store.works import Rank
+from tierdesk_runtime.problems import ProblemError
+
+Reader = Annotated[Person, Depends(signed_in(Verb.READ_BOARD))]
+_RANK: TypeAdapter[tuple[Priority, AwareDatetime, UUID]] = TypeAdapter(tuple[Priority, AwareDatetime, UUID])
+
+
+def board_routes(board: Board) -> APIRouter:
+    """The endpoints. Each shows the groups for which the person has a grant, in the own tenant."""
+    router = APIRouter(prefix="/v1/desk", tags=["desk"])
+
+    @router.get("/board")
+    async def read_board(
+        person: Reader,
+        *,
+        held: Annotated[bool, Query(description="What people have, instead of what is free.")] = False,
+        tier: Identifier | None = None,
+        group: Identifier | None = None,
+        after: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> BoardPage:
+        """The most urgent first: by priority, then by deadline."""
+        own = await board.places(person)
+        places = [place for place in own if tier in {None, place[0]} and group in {None, place[1]}]
+        works, following = await board.page(person, places=places, held=held, after=_read_rank(after), limit=limit)
+        return BoardPage(
+            works=tuple(WorkLine.of(work) for work in works), next=None if following is None else _write_rank(following)
+        )
+
+    @router.get("/counts")
+    async def count(person: Reader) -> Counts:
+        """How much work of each group stands where."""
+        counts = await board.counts(person)
+        return Counts(
+            groups=tuple(
+                GroupCounts(tier=tier, group=group, **{stage.value: number for stage, number in stages.items()})
+                for (tier, group), stages in counts.items()
+            )
+        )
+
+    @router.get("/mine")
+    async def read_mine(person: Reader) -> Works:
+        """What the person has, the most urgent first."""
+        return Works(works=tuple(WorkLine.of(work) for work in await board.mine(person)))
+
+    @router.get("/left")
+    async def read_left(person: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Left:
+        """What the person has resolved or handed on, and where it is now: for following it up."""
+        left = await board.left(person, limit=limit)
+        return Left(works=tuple(LeftWork.of(work, standing) for work, standing in left))
+
+    return router
+
+
+def _write_rank(rank: Rank) -> str:
+    priority, rank_at, assignment_id = rank
+    return f"{priority}~{rank_at.isoformat()}~{assignment_id}"
+
+
+def _read_rank(text: str | None) -> Rank | None:
+    if text is None:
+        return None
+    try:
+        return _RANK.validate_strings(tuple(text.split("~")))
+    except ValidationError:
+        fault = "not the `next` of a page"
+        raise ProblemError(422, "Invalid request", "See errors.", errors=[{"field": "query.after", "message": fault}]) from None
