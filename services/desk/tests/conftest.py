@@ -31,12 +31,13 @@ tiers: [{id: l0}, {id: l1}, {id: l2}, {id: l3}]
 groups:
   - {id: self-service, tier: l0}
   - {id: front, tier: l1}
-  - {id: networks, tier: l2}
+  - {id: networks, tier: l2, skills: [wireless]}
   - {id: clients, tier: l2}
   - {id: makers, tier: l3, vendor: acme}
 vendors: [{id: acme, name: Acme, group: makers}]
 edges: [[l0, l1], [l1, l2], [l2, l3]]
 categories:
+  - {id: how-to, tier: l0, group: self-service}
   - {id: hardware, tier: l1, group: front}
   - {id: network, tier: l2, group: networks, skills: [wireless]}
 """
@@ -177,7 +178,9 @@ def offered() -> Callable[..., AnyEnvelope]:
             reason="triage",
             deadlines=deadlines,
             case=Case(reference="TD-TEST-0001", title=title, text="It does.", category=category, priority=priority),
-            internal=Internal(requester_name="Ann Archer", contact="4711", completeness=0.5, missing_facts=("location",)),
+            internal=Internal(
+                requester_name="Ann Archer", contact="4711", completeness=0.5, missing_facts=("location",)
+            ),
             **fields,
         )
         return message(data, subject=str(uuid4()), tenant=tenant)

@@ -193,13 +193,17 @@ async def test_counts_are_those_of_the_rows_whatever_happens(desk, person, offer
     await desk.board.say(people[1], offers[1].data.assignment_id, outcomes.WorkResolved, {"how": "Done."})
     async with desk.database.read() as connection:
         rows = await connection.execute(
-            text("SELECT tier, group_id, stage, count(*) FROM desk.work WHERE stage NOT IN ('left', 'gone') GROUP BY 1, 2, 3")
+            text(
+                "SELECT tier, group_id, stage, count(*) FROM desk.work WHERE stage NOT IN ('left', 'gone') GROUP BY 1, 2, 3"
+            )
         )
         counted: dict[tuple[str, str], dict[Stage, int]] = {}
         for tier, group, stage, number in rows:
             counted.setdefault((tier, group), {})[Stage(stage)] = number
     told = await desk.board.counts(people[0])
-    assert {place: {stage: n for stage, n in stages.items() if n} for place, stages in told.items() if stages} == counted
+    assert {
+        place: {stage: n for stage, n in stages.items() if n} for place, stages in told.items() if stages
+    } == counted
 
 
 async def test_pages_hold_each_piece_once_the_most_urgent_first(desk, person, offered):

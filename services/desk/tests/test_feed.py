@@ -1,6 +1,7 @@
 """Who looks is told of changes as they commit, of their own tenant and groups alone."""
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
@@ -15,7 +16,7 @@ from tierdesk_desk.http.stream import write_event
 async def feed(desk):
     feed, stop = Feed(desk.database), asyncio.Event()
     running = asyncio.create_task(feed.run(stop))
-    while not feed.listening:
+    while not feed.listening:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.01)
     yield feed
     stop.set()
@@ -30,19 +31,18 @@ async def test_a_claim_is_told_to_those_of_the_group_and_to_nobody_else(desk, fe
         "keeper": person("dee", Grant(Role.ADMINISTRATOR)),
         "stranger": person("cai", tenant="other"),
     }
-    with feed.subscribe(readers["amy"]) as amy, feed.subscribe(readers["lead"]) as lead:
-        with feed.subscribe(readers["elsewhere"]) as elsewhere, feed.subscribe(readers["keeper"]) as keeper:
-            with feed.subscribe(readers["stranger"]) as stranger:
-                one = await desk.offer(offered("A title with “quotes”\nand a line"))
-                await desk.board.claim(readers["amy"], one)
-                for reader in (amy, lead):
-                    changes = []
-                    while len(changes) < 2:
-                        changes += await reader.take(timeout_seconds=5)
-                    assert [change.stage for change in changes] == [Stage.OFFERED, Stage.CLAIMING]
-                    assert changes[1].worker == "amy"
-                for reader in (elsewhere, keeper, stranger):
-                    assert await reader.take(timeout_seconds=0.05) == []
+    with ExitStack() as stack:
+        subscriptions = {name: stack.enter_context(feed.subscribe(reader)) for name, reader in readers.items()}
+        one = await desk.offer(offered("A title with “quotes”\nand a line"))
+        await desk.board.claim(readers["amy"], one)
+        for name in ("amy", "lead"):
+            changes = []
+            while len(changes) < 2:
+                changes += await subscriptions[name].take(timeout_seconds=5)
+            assert [change.stage for change in changes] == [Stage.OFFERED, Stage.CLAIMING]
+            assert changes[1].worker == "amy"
+        for name in ("elsewhere", "keeper", "stranger"):
+            assert await subscriptions[name].take(timeout_seconds=0.05) == []
 
 
 async def test_who_is_slow_is_told_to_look_anew_and_nothing_grows_without_bound(person):

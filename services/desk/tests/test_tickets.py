@@ -10,7 +10,9 @@ from tierdesk_contracts.vocabulary import Actor, ActorKind, Status
 from tierdesk_store import PermanentError
 
 
-def changed(message_of, subject, sequence, *happened, status=Status.OFFERED, tier="l2", group="networks", tenant="main"):
+def changed(
+    message_of, subject, sequence, *happened, status=Status.OFFERED, tier="l2", group="networks", tenant="main"
+):
     data = TicketChanged(
         reference="TD-TEST-0001", policy_version="v1", status=status, tier=tier, group=group, category="network", priority=2,
         first_sequence=sequence, sequence=sequence, events=happened,
@@ -20,7 +22,7 @@ def changed(message_of, subject, sequence, *happened, status=Status.OFFERED, tie
 
 def accepted(sequence, worker, at):
     actor = Actor(kind=ActorKind.WORKER, id=worker)
-    return events.Accepted(sequence=sequence, at=at, actor=actor, assignment_id=uuid4(), token=1, worker=worker)
+    return events.Accepted(sequence=sequence, at=at, actor=actor, assignment_id=uuid4(), worker=worker)
 
 
 async def test_what_was_handed_on_is_followed_to_who_has_it_now(desk, person, offered, message_of, now):

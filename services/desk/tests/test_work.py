@@ -42,7 +42,10 @@ acts = st.lists(
         st.tuples(st.just("assigned"), people),
         st.tuples(st.just("resumed"), st.none()),
         st.tuples(st.just("withdrawn"), st.sampled_from([one for one in WithdrawReason if one.value != "unknown"])),
-        st.tuples(st.just("rejected"), st.tuples(people, st.sampled_from([one for one in RejectReason if one.value != "unknown"]))),
+        st.tuples(
+            st.just("rejected"),
+            st.tuples(people, st.sampled_from([one for one in RejectReason if one.value != "unknown"])),
+        ),
     ),
     max_size=25,
 )
@@ -71,7 +74,9 @@ def test_ordinals_have_no_gap_and_who_has_it_is_one_person(told, role):
             assert work == before
         named = {"assignment_id": work.assignment_id, "token": work.token}
         if act == "assigned" and work.stage in HELD:
-            work = on_assigned(work, WorkAssigned(**named, worker=work.worker, last_ordinal=work.ordinal, case=CASE), NOW)
+            work = on_assigned(
+                work, WorkAssigned(**named, worker=work.worker, last_ordinal=work.ordinal, case=CASE), NOW
+            )
         elif act == "resumed":
             work = on_updated(work, WorkUpdated(**named, resumed=True), NOW)
         elif act == "withdrawn":

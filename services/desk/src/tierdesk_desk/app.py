@@ -45,7 +45,7 @@ async def build(parts: Parts) -> Service:
     app = create_app(title="Tierdesk desk", ring=parts.ring, settings=parts.settings)
     app.include_router(board_routes(board))
     app.include_router(work_routes(board))
-    app.include_router(stream_routes(feed))
+    app.include_router(stream_routes(feed, still_signed_in))
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
     service.add_consumption(TicketsHandler(), QUEUE)
     service.add_task("feed", feed.run)

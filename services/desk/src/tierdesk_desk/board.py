@@ -132,7 +132,13 @@ class Board:
         return [(work, standings.get((work.tenant, work.ticket))) for work in works]
 
     async def page(
-        self, person: Person, *, places: Sequence[Place] | None = None, held: bool = False, after: Rank | None, limit: int
+        self,
+        person: Person,
+        *,
+        places: Sequence[Place] | None = None,
+        held: bool = False,
+        after: Rank | None,
+        limit: int,
     ) -> tuple[list[Work], Rank | None]:
         """Up to `limit` of what is free in these groups, or what their people have, the most urgent first.
 

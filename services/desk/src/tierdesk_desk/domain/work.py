@@ -208,7 +208,9 @@ def on_updated(work: Work, data: WorkUpdated, at: datetime) -> Work:
     elif data.article_id is not None and view.get("internal"):
         view["internal"] = view["internal"] | {"article_id": data.article_id, "article_title": data.article_title}
     told = data.model_dump(
-        mode="json", include={"reply", "note", "contribution", "resolution", "article_title", "priority"}, exclude_none=True
+        mode="json",
+        include={"reply", "note", "contribution", "resolution", "article_title", "priority"},
+        exclude_none=True,
     )
     if told:
         view["told"] = [*view.get("told", ()), told | {"at": at.isoformat()}][-MOST_TOLD:]
@@ -262,9 +264,7 @@ def _check_open(work: Work) -> None:
         raise OverError(work.ended or "gone")
 
 
-def _send(
-    work: Work, model: type[Outcome], fields: dict[str, Any], stage: Stage, at: datetime
-) -> tuple[Work, Outcome]:
+def _send(work: Work, model: type[Outcome], fields: dict[str, Any], stage: Stage, at: datetime) -> tuple[Work, Outcome]:
     assert work.worker is not None
     outcome = model.model_validate(
         {
@@ -275,7 +275,9 @@ def _send(
             **fields,
         }
     )
-    given = outcome.model_dump(mode="json", exclude={"assignment_id", "token", "worker", "ordinal"}, exclude_defaults=True)
+    given = outcome.model_dump(
+        mode="json", exclude={"assignment_id", "token", "worker", "ordinal"}, exclude_defaults=True
+    )
     work = replace(
         work,
         stage=stage,

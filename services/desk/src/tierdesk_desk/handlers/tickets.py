@@ -53,9 +53,7 @@ class TicketsHandler:
                 except PolicyError as error:
                     raise PermanentError(f"policy {data.version} is none to this release: {error}") from error
                 document = dict(data.document)
-                state.applied.append(
-                    AppliedPolicy(message.envelope.tenant, data.version, document, data.applied_at)
-                )
+                state.applied.append(AppliedPolicy(message.envelope.tenant, data.version, document, data.applied_at))
 
     async def save(self, tx: Transaction, state: Batch) -> None:
         """Write it, and tell those who look at one of the tickets."""

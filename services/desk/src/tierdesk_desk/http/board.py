@@ -80,4 +80,6 @@ def _read_rank(text: str | None) -> Rank | None:
         return _RANK.validate_strings(tuple(text.split("~")))
     except ValidationError:
         fault = "not the `next` of a page"
-        raise ProblemError(422, "Invalid request", "See errors.", errors=[{"field": "query.after", "message": fault}]) from None
+        raise ProblemError(
+            422, "Invalid request", "See errors.", errors=[{"field": "query.after", "message": fault}]
+        ) from None

@@ -46,11 +46,13 @@ class WorkView(WorkLine):
     accept_by: datetime | None
     ended: Annotated[str | None, Field(description="The outcome by which its owner left it, or why it was taken back.")]
     refused: Annotated[
-        dict[str, Any] | None, Field(description="The last outcome, when it was refused: `reason`, `detail`, what was `said`.")
+        dict[str, Any] | None,
+        Field(description="The last outcome, when it was refused: `reason`, `detail`, what was `said`."),
     ]
     skills: tuple[str, ...]
     view: Annotated[
-        dict[str, Any], Field(description="`case`, `internal`, `deadlines` and `steps_tried` of the protocol; `told` since.")
+        dict[str, Any],
+        Field(description="`case`, `internal`, `deadlines` and `steps_tried` of the protocol; `told` since."),
     ]
 
     @classmethod

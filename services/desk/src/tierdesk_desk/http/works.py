@@ -70,7 +70,9 @@ def work_routes(board: Board) -> APIRouter:
 def _add_step(router: APIRouter, board: Board, name: str, model: type[Outcome]) -> None:
     body = step_of(model)
 
-    @router.post(f"/works/{{assignment_id}}/{name}", summary=name.capitalize(), description=(model.__doc__ or "").strip())
+    @router.post(
+        f"/works/{{assignment_id}}/{name}", summary=name.capitalize(), description=(model.__doc__ or "").strip()
+    )
     async def say(assignment_id: UUID, person: Worker, told: Annotated[Contract, Depends(json_body(body))]) -> WorkView:
         fields: dict[str, Any] = told.model_dump(exclude_unset=True)
         with told_as_problems():

@@ -43,9 +43,7 @@ async def lock_works(connection: AsyncConnection, keys: Iterable[WorkKey]) -> di
     return {(work.tenant, work.assignment_id): work for work in found}
 
 
-async def save_works(
-    connection: AsyncConnection, before: Mapping[WorkKey, Work], changed: Collection[Work]
-) -> None:
+async def save_works(connection: AsyncConnection, before: Mapping[WorkKey, Work], changed: Collection[Work]) -> None:
     """Write work, new and old, count it, and tell those who look. `before` is what stood in the table.
 
     The counts are locked last and in order, until the transaction ends.
@@ -139,7 +137,11 @@ async def list_board(
 ) -> list[Work]:
     """What is offered to these groups, or what their people have, the most urgent first, after this rank."""
     statement, parameters = _ranked(tenant, places, _STAGES["held" if held else "offered"], after, limit)
-    rows = (await connection.execute(text(f"{statement} ORDER BY priority, rank_at, assignment_id LIMIT :limit"), parameters)).mappings()
+    rows = (
+        await connection.execute(
+            text(f"{statement} ORDER BY priority, rank_at, assignment_id LIMIT :limit"), parameters
+        )
+    ).mappings()
     return [_read(row) for row in rows]
 
 
@@ -152,11 +154,18 @@ async def lock_next(
     None may mean that others are at all of these.
     """
     ranked, parameters = _ranked(tenant, places, _STAGES["offered"], None, looked_at)
+    # One probe for each candidate, in order, until one can be locked: as a plain join PostgreSQL would read and sort all.
     statement = text(f"""
-        SELECT w.* FROM desk.work AS w JOIN ({ranked}) AS c USING (tenant, assignment_id)
-        WHERE w.stage = 'offered'
-        ORDER BY w.priority, (w.skills <@ CAST(:skills AS text[])) DESC, w.rank_at, w.assignment_id
-        LIMIT 1 FOR UPDATE OF w SKIP LOCKED
+        SELECT w.* FROM (
+            SELECT ranked.tenant, ranked.assignment_id FROM ({ranked}) AS ranked
+            ORDER BY priority, (skills <@ CAST(:skills AS text[])) DESC, rank_at, assignment_id LIMIT :limit
+        ) AS c
+        CROSS JOIN LATERAL (
+            SELECT w.* FROM desk.work AS w
+            WHERE w.tenant = c.tenant AND w.assignment_id = c.assignment_id AND w.stage = 'offered'
+            FOR UPDATE SKIP LOCKED
+        ) AS w
+        LIMIT 1
     """)  # noqa: S608 - made of this module's own text
     row = (await connection.execute(statement, {**parameters, "skills": list(skills)})).mappings().first()
     return None if row is None else _read(row)
