@@ -23,8 +23,8 @@ from .workers import POLICY
 
 CONSUMED_SECONDS = 60.0
 """RabbitMQ 3.10 needs a moment after a declaration until its queues have a leader, and so until they are consumed."""
-SERVICES = (*(name for name in DEFINITIONS if name != "bridge"), follower.NAME)
-"""All that these tickets pass through. The bridge is killed by its own tests (services/bridge/tests/test_delivery.py)."""
+SERVICES = (*(name for name in DEFINITIONS if name not in {"bridge", "desk"}), follower.NAME)
+"""All that these tickets pass through. The bridge and the desk are killed by their own tests."""
 _QUEUES = [queue.name for one in (*DEFINITIONS.values(), follower.DEFINITION) for queue in one.topology.queues]
 
 

@@ -16,7 +16,7 @@ from tierdesk_bus import BusError
 from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
-from tierdesk_cli.services import DEFINITIONS
+from tierdesk_cli.services import DEFINITIONS, definitions
 from tierdesk_kb.app import DEFINITION as KB
 from tierdesk_kb.samples import load_sample_synonyms, load_samples
 from tierdesk_runtime.clock import Clock
@@ -140,8 +140,10 @@ async def load_sample_articles(ground: Ground, tenant: str, clock: Clock) -> int
 
 
 @contextlib.asynccontextmanager
-async def running(ground: Ground, *, clock: Clock | None = None) -> AsyncIterator[str]:
-    """Run all services beside the caller; give the address; drain them at the end."""
+async def running(
+    ground: Ground, *, clock: Clock | None = None, worked: frozenset[str] | None = None
+) -> AsyncIterator[str]:
+    """Run all services beside the caller; give the address; drain them at the end. `worked` is as in `serve_all`."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
 
@@ -149,7 +151,7 @@ async def running(ground: Ground, *, clock: Clock | None = None) -> AsyncIterato
         if not ready.done():
             ready.set_result(url)
 
-    task = asyncio.create_task(serve_all(ground, clock=clock, on_ready=tell, stop=stop))
+    task = asyncio.create_task(serve_all(ground, clock=clock, worked=worked, on_ready=tell, stop=stop))
     try:
         waited: tuple[asyncio.Future[Any], ...] = (task, ready)
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -163,7 +165,12 @@ async def running(ground: Ground, *, clock: Clock | None = None) -> AsyncIterato
 
 
 async def serve_all(
-    ground: Ground, *, clock: Clock | None = None, on_ready: Callable[[str], Awaitable[None]], stop: asyncio.Event
+    ground: Ground,
+    *,
+    clock: Clock | None = None,
+    worked: frozenset[str] | None = None,
+    on_ready: Callable[[str], Awaitable[None]],
+    stop: asyncio.Event,
 ) -> None:
-    """Run all services until `stop` or a signal."""
-    await serve(list(DEFINITIONS.values()), ground.settings, clock=clock, on_ready=on_ready, stop=stop)
+    """Run all services until `stop` or a signal. `worked` names the groups that people work at the desk, where given."""
+    await serve(definitions(worked=worked), ground.settings, clock=clock, on_ready=on_ready, stop=stop)

@@ -23,7 +23,7 @@ from tierdesk_cli.desk import (
     stand_up,
 )
 from tierdesk_cli.errors import CommandError
-from tierdesk_cli.examples import Examples, sample_policy
+from tierdesk_cli.examples import TRIED_OUT, Examples, sample_policy
 from tierdesk_cli.home import Home
 from tierdesk_cli.policy import read_policy
 from tierdesk_cli.services import DEFINITIONS, find_service
@@ -66,12 +66,14 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
             home.remember_address(url)
             policy = await policy_in_force(url, ground.secrets)
             if demo:
-                examples = Examples(ground.settings.bus, policy, ground.settings.namespace_prefix, home.folder / "bot")
+                examples = Examples(
+                    ground.settings.bus, policy, ground.settings.namespace_prefix, home.folder / "bot", worked=TRIED_OUT
+                )
                 tasks.append(asyncio.create_task(examples.run(stop)))
             _print_banner(console, url, ground.secrets, home, demo=demo)
 
         try:
-            await serve_all(ground, clock=clock, on_ready=announce, stop=stop)
+            await serve_all(ground, clock=clock, worked=TRIED_OUT if demo else None, on_ready=announce, stop=stop)
         finally:
             stop.set()
             await asyncio.gather(*tasks, return_exceptions=True)

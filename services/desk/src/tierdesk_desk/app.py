@@ -37,15 +37,18 @@ KEPT: Final = timedelta(days=90)
 """So long work that is over is kept, for those who follow up what they handed on."""
 
 
-async def build(parts: Parts) -> Service:
-    """The desk: the board, what people do with it, and the consumers of the groups that they work."""
-    settings = DeskSettings()
+async def build(parts: Parts, *, groups: frozenset[str] | None = None) -> Service:
+    """The desk: the board, what people do with it, and the consumers of the groups that they work.
+
+    Those are `groups` where given, else what the settings name.
+    """
+    named = DeskSettings().named_groups if groups is None else groups
     shelf, publisher = PolicyShelf(), Publisher(parts.clock, parts.identifiers)
     board, feed = Board(parts.database, shelf, publisher), Feed(parts.database)
     app = create_app(title="Tierdesk desk", ring=parts.ring, settings=parts.settings)
     app.include_router(board_routes(board))
     app.include_router(work_routes(board))
-    app.include_router(stream_routes(feed, still_signed_in))
+    app.include_router(stream_routes(feed, access.still_signed_in))
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
     service.add_consumption(TicketsHandler(), QUEUE)
     service.add_task("feed", feed.run)
@@ -55,7 +58,7 @@ async def build(parts: Parts) -> Service:
         feed.end()
 
     service.add_task("streams", end_streams)
-    service.add_task("consumers", _Consumers(service, shelf, WorkHandler(shelf, publisher), settings.named_groups).run)
+    service.add_task("consumers", _Consumers(service, shelf, WorkHandler(shelf, publisher), named).run)
     service.add_task("forgetting", Forgetting(parts.database, publisher, after=KEPT).run)
     return service
 

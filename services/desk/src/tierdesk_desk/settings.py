@@ -11,18 +11,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class DeskSettings(BaseSettings):
     """Environment variables `TIERDESK_DESK_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="TIERDESK_DESK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TIERDESK_DESK_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     groups: Annotated[
         str | None,
         Field(
-            pattern=r"^([a-z][a-z0-9-]{0,39}(,[a-z][a-z0-9-]{0,39})*)?$",
-            description="The groups that people work at this desk, as `service-desk,networks`. Without it: all groups in "
-            "house, but for those of a tier that answers by itself.",
+            pattern=r"^[a-z][a-z0-9-]{0,39}(,[a-z][a-z0-9-]{0,39})*$",
+            description="The groups that people work at this desk, as `service-desk,networks`, or `none`. Without it: all "
+            "groups in house, but for those of a tier that answers by itself.",
         ),
     ] = None
 
     @property
     def named_groups(self) -> frozenset[str] | None:
         """The groups that are named; None for all that people work."""
-        return None if self.groups is None else frozenset(name for name in self.groups.split(",") if name)
+        return None if self.groups is None else frozenset(self.groups.split(",")) - {"none"}
