@@ -61,16 +61,9 @@ def measure(grounds: Grounds, options: argparse.Namespace, console: Console) -> 
 
 
 async def _measure(url: str, rounds: int, report: Report) -> None:
-    policy = load_policy(POLICY)
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(
-            "INSERT INTO desk.policy VALUES ('main', $1, $2)", policy.version, json.dumps(policy.document())
-        )
-        await connection.execute("INSERT INTO desk.policy_in_force VALUES ('main', $1, now())", policy.version)
-        await connection.execute(_LOAD, OPEN)
-        await connection.execute(_COUNT)
-        await connection.execute("VACUUM ANALYZE desk.work")
+        await fill_board(connection, OPEN)
     finally:
         await connection.close()
     database = Database(url, schema="desk", name="bench")
@@ -84,6 +77,21 @@ async def _measure(url: str, rounds: int, report: Report) -> None:
         await _claim_at_once(database, board, report)
     finally:
         await database.close()
+
+
+async def fill_board(connection: asyncpg.Connection[Any], number: int) -> None:
+    """Put so many offers on the board of the tenant `main`, under the policy of the benchmarks."""
+    policy = load_policy(POLICY)
+    document = json.dumps(policy.document())
+    await connection.execute(
+        "INSERT INTO desk.policy VALUES ('main', $1, $2) ON CONFLICT DO NOTHING", policy.version, document
+    )
+    await connection.execute(
+        "INSERT INTO desk.policy_in_force VALUES ('main', $1, now()) ON CONFLICT DO NOTHING", policy.version
+    )
+    await connection.execute(_LOAD, number)
+    await connection.execute(_COUNT)
+    await connection.execute("VACUUM ANALYZE desk.work")
 
 
 async def _time(name: str, ask: Callable[[], Awaitable[Any]], report: Report) -> None:

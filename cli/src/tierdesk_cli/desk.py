@@ -17,6 +17,9 @@ from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
 from tierdesk_cli.services import DEFINITIONS, definitions
+from tierdesk_desk.accounts import create_first_administrator
+from tierdesk_desk.app import DEFINITION as DESK
+from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_kb.app import DEFINITION as KB
 from tierdesk_kb.samples import load_sample_synonyms, load_samples
 from tierdesk_runtime.clock import Clock
@@ -135,6 +138,20 @@ async def load_sample_articles(ground: Ground, tenant: str, clock: Clock) -> int
     try:
         await load_sample_synonyms(database, clock, tenant=tenant)
         return await load_samples(database, clock, Identifiers(), tenant=tenant)
+    finally:
+        await database.close()
+
+
+async def create_first_login(ground: Ground, tenant: str, clock: Clock, *, works: bool) -> tuple[str, str] | None:
+    """Make the account `admin` of a tenant that has none, and answer login and password; None when it has any.
+
+    With `works` it is an agent and a lead of all groups too, and writes articles: for whoever tries the desk out alone.
+    """
+    url = service_url(ground.settings.database_url, DESK.name, ground.secrets.database_password(DESK.name))
+    database = Database(url, schema=DESK.schema.name, name="tierdesk-first-login", pool_size=1)
+    grants = [Grant(role) for role in (Role.AGENT, Role.LEAD, Role.PUBLISHER, Role.OPERATOR)] if works else []
+    try:
+        return await create_first_administrator(database, tenant, clock, Identifiers(), grants=grants, must_change=not works)
     finally:
         await database.close()
 
