@@ -151,7 +151,9 @@ class Accounts:
         taken = set(grants)
         async with self._changing(tenant, account_id) as (tx, trail, before):
             if missing := taken - set(before.grants):
-                raise AccountError("grants", f"{before.name} does not have {write_grant(min(missing, key=write_grant))}")
+                raise AccountError(
+                    "grants", f"{before.name} does not have {write_grant(min(missing, key=write_grant))}"
+                )
             after = replace(before, grants=tuple(one for one in before.grants if one not in taken))
             return await self._save(tx, trail, before, after, by)
 

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from tierdesk_desk.domain.accounts import Account, fold_login
 from tierdesk_desk.domain.passwords import normal_form, read_password
@@ -90,30 +90,15 @@ class SignIn:
         fits, better_hash = await self._hashing.verify(
             normal_form(password), None if credential is None else credential.password_hash
         )
+        signed_in = None
         async with self._database.transaction() as tx:
-            is_known = credential is not None or await store.has_accounts(tx.connection, tenant)
-            trail = await open_trail(tx, tenant) if is_known else None
-            now = self._clock.now()
-            # It may have been disabled, or got another password, while the old one was looked at.
-            current = await store.find_credential(tx.connection, tenant, login) if fits else None
-            if not fits or not _is_good(credential, current):
-                if trail is not None:
-                    # What was typed as a login that is none may be a password: it is kept nowhere.
-                    subject = "" if credential is None else login
-                    await trail.note(at=now, actor="stranger", action="session.refused", subject=subject, detail={})
-                signed_in = None
+            if fits and credential is not None:
+                signed_in = await self._admit(tx, credential, better_hash=better_hash, replaces=replaces)
+            if signed_in is None:
+                await self._note_refusal(tx, tenant, None if credential is None else credential.account)
             else:
-                assert trail is not None and current is not None and current.password_hash is not None
                 for pace in paces:
                     await pay_back(tx.connection, pace)
-                if better_hash is not None:
-                    await store.save_hash(
-                        tx.connection, current.account, before=current.password_hash, after=better_hash
-                    )
-                if replaces is not None:
-                    await end_session(tx.connection, replaces)
-                signed_in = await self._begin(tx, current.account)
-                await trail.note(at=now, actor=_actor(login), action="session.begun", subject=login, detail={})
         if signed_in is None:
             raise RefusedError("login and password do not fit")
         return signed_in
@@ -126,7 +111,7 @@ class SignIn:
             if await end_session(tx.connection, session.digest):
                 await trail.note(
                     at=self._clock.now(),
-                    actor=_actor(account.name),
+                    actor=_actor(account),
                     action="session.ended",
                     subject=account.name,
                     detail={},
@@ -144,16 +129,13 @@ class SignIn:
         await self._pay([pace])
         async with self._database.read() as connection:
             credential = await store.read_credential(connection, account.tenant, account.id)
-        fits, _ = await self._hashing.verify(
-            normal_form(old), None if credential is None else credential.password_hash
-        )
+        fits, _ = await self._hashing.verify(normal_form(old), None if credential is None else credential.password_hash)
         password_hash = await self._hashing.hash(password)
         async with self._database.transaction() as tx:
             trail = await open_trail(tx, account.tenant)
             current = await store.read_credential(tx.connection, account.tenant, account.id)
-            if not fits or not _is_good(credential, current):
+            if not fits or credential is None or current is None or not _stands(credential, current):
                 raise RefusedError("it is not your password")
-            assert current is not None
             await pay_back(tx.connection, pace)
             now = self._clock.now()
             changed = replace(current.account, must_change_password=False, changed_at=now)
@@ -162,9 +144,34 @@ class SignIn:
             await end_sessions(tx.connection, account.tenant, account.id)
             signed_in = await self._begin(tx, changed)
             await trail.note(
-                at=now, actor=_actor(account.name), action="account.password-changed", subject=account.name, detail={}
+                at=now, actor=_actor(account), action="account.password-changed", subject=account.name, detail={}
             )
         return signed_in
+
+    async def _admit(
+        self, tx: Transaction, looked_at: Credential, *, better_hash: str | None, replaces: str | None
+    ) -> SignedIn | None:
+        """Begin a session, unless the account was disabled or got another password while the old one was looked at."""
+        account = looked_at.account
+        trail = await open_trail(tx, account.tenant)
+        current = await store.read_credential(tx.connection, account.tenant, account.id)
+        if current is None or not _stands(looked_at, current):
+            return None
+        if better_hash is not None and current.password_hash is not None:
+            await store.save_hash(tx.connection, account, before=current.password_hash, after=better_hash)
+        if replaces is not None:
+            await end_session(tx.connection, replaces)
+        now = self._clock.now()
+        await trail.note(at=now, actor=_actor(account), action="session.begun", subject=account.name, detail={})
+        return await self._begin(tx, current.account)
+
+    async def _note_refusal(self, tx: Transaction, tenant: str, account: Account | None) -> None:
+        """What was typed as a login that is none may be a password: it is kept nowhere, but that it was refused."""
+        if account is None and not await store.has_accounts(tx.connection, tenant):
+            return
+        trail = await open_trail(tx, tenant)
+        subject = "" if account is None else account.name
+        await trail.note(at=self._clock.now(), actor="stranger", action="session.refused", subject=subject, detail={})
 
     async def _begin(self, tx: Transaction, account: Account) -> SignedIn:
         token, csrf = self._random_bytes(_TOKEN_BYTES).hex(), self._random_bytes(_TOKEN_BYTES).hex()
@@ -200,18 +207,13 @@ def digest_of(token: str) -> str:
     return _digest(token)
 
 
-def _is_good(looked_at: Credential | None, current: Credential | None) -> bool:
-    return (
-        looked_at is not None
-        and current is not None
-        and current.password_hash == looked_at.password_hash
-        and current.account.disabled_at is None
-        and not current.is_expired
-    )
+def _stands(looked_at: Credential, current: Credential) -> bool:
+    is_same = current.password_hash == looked_at.password_hash
+    return is_same and current.account.disabled_at is None and not current.is_expired
 
 
-def _actor(login: str) -> str:
-    return f"person:{login}"
+def _actor(account: Account) -> str:
+    return f"person:{account.name}"
 
 
 def _digest(text: str) -> str:

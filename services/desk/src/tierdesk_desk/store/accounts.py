@@ -91,9 +91,7 @@ async def add_account(connection: AsyncConnection, account: Account) -> None:
 async def save_account(connection: AsyncConnection, account: Account) -> None:
     """Write what may change of an account, and its grants."""
     await connection.execute(update(accounts).where(*_is(account)).values(_values(account)))
-    await connection.execute(
-        delete(grants).where(grants.c.tenant == account.tenant, grants.c.account_id == account.id)
-    )
+    await connection.execute(delete(grants).where(grants.c.tenant == account.tenant, grants.c.account_id == account.id))
     await _add_grants(connection, account)
 
 

@@ -52,9 +52,7 @@ async def open_trail(tx: Transaction, tenant: str) -> Trail:
     transactions wait for each other.
     """
     first = Link()
-    row = (
-        await tx.execute(_LOCK_HEAD, {"tenant": tenant, "position": first.position, "hash": first.hash})
-    ).one()
+    row = (await tx.execute(_LOCK_HEAD, {"tenant": tenant, "position": first.position, "hash": first.hash})).one()
     return Trail(tx.connection, tenant, Link(row.position, row.hash))
 
 
