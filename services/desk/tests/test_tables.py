@@ -4,7 +4,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
 
-from tierdesk_desk.store.tables import metadata
+from tierdesk_desk.store.account_tables import metadata
 
 
 def differences(connection):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
@@ -28,6 +28,8 @@ class Person:
     skills: tuple[str, ...] = ()
     capacity: int | None = None
     """So many tickets may be held at once; None without a limit."""
+    session: str = field(default="", repr=False, compare=False)
+    """The session in which they came: by it, answers that take long look whether it is good yet."""
 
 
 def places_of(grants: Iterable[Grant], verb: Verb, policy: Policy) -> list[Place]:

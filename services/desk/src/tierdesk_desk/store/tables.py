@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, T
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 SCHEMA = "desk"
-LOG_TABLES = ("policy",)
+LOG_TABLES = ("audit", "policy")
 """Append-only: what was written stays as it was written."""
 
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
