@@ -120,7 +120,7 @@ async def _claim(database: Database) -> dict[str, float]:
     committed: dict[str, float] = {}
     async with database.read() as connection:
         rows = await connection.exec_driver_sql(
-            f"SELECT assignment_id FROM desk.work WHERE stage = 'offered' LIMIT {CHANGES}"  # noqa: S608 - our own number
+            f"SELECT assignment_id FROM desk.work WHERE stage = 'offered' LIMIT {CHANGES}"
         )
         wanted: list[UUID] = [row[0] for row in rows]
     for assignment_id in wanted:

@@ -151,7 +151,9 @@ async def create_first_login(ground: Ground, tenant: str, clock: Clock, *, works
     database = Database(url, schema=DESK.schema.name, name="tierdesk-first-login", pool_size=1)
     grants = [Grant(role) for role in (Role.AGENT, Role.LEAD, Role.PUBLISHER, Role.OPERATOR)] if works else []
     try:
-        return await create_first_administrator(database, tenant, clock, Identifiers(), grants=grants, must_change=not works)
+        return await create_first_administrator(
+            database, tenant, clock, Identifiers(), grants=grants, must_change=not works
+        )
     finally:
         await database.close()
 

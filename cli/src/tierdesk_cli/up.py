@@ -128,13 +128,21 @@ def _print_banner(
     key = secrets.local_key()
     console.print(f"\n[bold]Tierdesk is ready[/bold] at {url}  (data: {home.folder})", highlight=False)
     if demo:
-        console.print("Example people, a password bot and a printer vendor are at work. The service desk is left to you:")
+        console.print(
+            "Example people, a password bot and a printer vendor are at work. The service desk is left to you:"
+        )
     console.print(f"Console: [bold]{url}/[/bold]", highlight=False)
     command = sys.argv[0] if "/" in sys.argv[0] else "tierdesk"
     if login is None:
-        console.print(f"Sign in with an account of this desk; lost the password? {command} accounts password NAME", highlight=False)
+        console.print(
+            f"Sign in with an account of this desk; lost the password? {command} accounts password NAME",
+            highlight=False,
+        )
     else:
-        console.print(f"Sign in as [bold]{login[0]}[/bold] with the password [bold]{login[1]}[/bold], shown this once.", highlight=False)
+        console.print(
+            f"Sign in as [bold]{login[0]}[/bold] with the password [bold]{login[1]}[/bold], shown this once.",
+            highlight=False,
+        )
     console.print("Post a first event:\n", highlight=False)
     # Not through the console: it would wrap the line, and the line is to be pasted.
     console.file.write(f"{first_post(url, key or '')}\n\n")

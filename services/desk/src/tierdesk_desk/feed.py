@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tierdesk_desk.domain.changes import Change, TicketChange, WorkChange
+from tierdesk_desk.domain.changes import Change, WorkChange
 from tierdesk_desk.domain.people import Person
 from tierdesk_desk.domain.roles import Verb, allows, allows_in
 from tierdesk_desk.store.feed import CHANNEL, read_change
@@ -69,7 +69,7 @@ class Subscription:
             return False
         if isinstance(change, WorkChange):
             return allows_in(self._person.grants, Verb.READ_BOARD, tier=change.tier, group=change.group)
-        return isinstance(change, TicketChange) and allows(self._person.grants, Verb.READ_BOARD)
+        return allows(self._person.grants, Verb.READ_BOARD)
 
 
 class Feed:

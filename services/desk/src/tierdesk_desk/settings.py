@@ -21,6 +21,13 @@ class DeskSettings(BaseSettings):
             "groups in house, but for those of a tier that answers by itself.",
         ),
     ] = None
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/?#@]+$",
+            description="Where people reach the desk, as `https://desk.example.com`. With https, cookies are for https alone.",
+        ),
+    ] = None
 
     @property
     def named_groups(self) -> frozenset[str] | None:

@@ -89,7 +89,9 @@ def test_the_canonical_form_stays_what_it_is():
     assert entry.hash == "ed0adee44f59e97052d2ccfac4eb0d7affe27fda623129aecaa929ac159b67fd"
 
 
-@pytest.mark.parametrize("detail", [{"a": 1.5}, {"a": b"x"}, {"a": {1: 2}}, {"a": "\x00"}, {"\x00": 1}, {"a": [float("nan")]}])
+@pytest.mark.parametrize(
+    "detail", [{"a": 1.5}, {"a": b"x"}, {"a": {1: 2}}, {"a": "\x00"}, {"\x00": 1}, {"a": [float("nan")]}]
+)
 def test_what_does_not_read_the_same_everywhere_is_refused(detail):
     with pytest.raises(ValueError, match=r"cannot stand|no name|NUL"):
         chain(detail)

@@ -68,15 +68,18 @@ def work_routes(board: Board) -> APIRouter:
 
 
 def _add_step(router: APIRouter, board: Board, name: str, model: type[Outcome]) -> None:
-    body = step_of(model)
+    body = json_body(step_of(model))
 
     @router.post(
         f"/works/{{assignment_id}}/{name}", summary=name.capitalize(), description=(model.__doc__ or "").strip()
     )
-    async def say(assignment_id: UUID, person: Worker, told: Annotated[Contract, Depends(json_body(body))]) -> WorkView:
-        fields: dict[str, Any] = told.model_dump(exclude_unset=True)
+    async def say(
+        assignment_id: UUID,
+        person: Worker,
+        told: Contract = Depends(body),  # noqa: B008, FAST002 - an annotation is looked up in the module, where there is no `body`
+    ) -> WorkView:
         with told_as_problems():
-            return WorkView.of(await board.say(person, assignment_id, model, fields))
+            return WorkView.of(await board.say(person, assignment_id, model, told.model_dump(exclude_unset=True)))
 
 
 def step_of(model: type[Outcome]) -> type[Contract]:
