@@ -29,6 +29,14 @@ class DeskSettings(BaseSettings):
         ),
     ] = None
 
+    services_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/?#@]+$",
+            description="Where the console asks the other services, as `http://proxy:8080`. Without it: this process.",
+        ),
+    ] = None
+
     @property
     def named_groups(self) -> frozenset[str] | None:
         """The groups that are named; None for all that people work."""
