@@ -22,7 +22,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
-from tierdesk_cli.servers import find_settings
+from tierdesk_cli.servers import find_settings, open_schemas
 from tierdesk_cli.tickets import clean
 from tierdesk_desk.accounts import (
     ONE_TIME_VALID,
@@ -96,7 +96,9 @@ async def list_accounts(scope: Scope, console: Console, *, as_json: bool) -> Non
         _print_json(console, [_document(account) for account in found])
         return
     if not found:
-        console.print(f"The tenant {scope.tenant} has no accounts; make one with `tierdesk accounts add`.", highlight=False)
+        console.print(
+            f"The tenant {scope.tenant} has no accounts; make one with `tierdesk accounts add`.", highlight=False
+        )
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("login", "name", "grants", "skills", "at once", "now"):
@@ -153,7 +155,12 @@ async def list_audit(scope: Scope, console: Console, *, subject: str | None, lim
     for entry in entries:
         detail = json.dumps(entry.detail, ensure_ascii=False) if entry.detail else ""
         table.add_row(
-            str(entry.position), _moment(entry.at), clean(entry.actor), entry.action, clean(entry.subject), clean(detail)
+            str(entry.position),
+            _moment(entry.at),
+            clean(entry.actor),
+            entry.action,
+            clean(entry.subject),
+            clean(detail),
         )
     if entries:
         console.print(table, highlight=False)
@@ -174,7 +181,9 @@ async def verify_audit(scope: Scope, console: Console, *, anchor: str | None) ->
             f"the audit of {scope.tenant} holds up to entry {verdict.last.position}; entry {verdict.fault.position}: "
             f"{verdict.fault.what}"
         )
-    console.print(f"The audit of {scope.tenant} stands as it was written: {verdict.last.position} entries.", highlight=False)
+    console.print(
+        f"The audit of {scope.tenant} stands as it was written: {verdict.last.position} entries.", highlight=False
+    )
     if verdict.last.position:
         # Alone on its line, and never wrapped: it is copied.
         console.print(f"{verdict.last.position}:{verdict.last.hash}", highlight=False, soft_wrap=True)
@@ -197,13 +206,11 @@ async def _database(scope: Scope) -> AsyncIterator[Database]:
     if not _NAME.fullmatch(scope.tenant):
         raise CommandError(f"--tenant: {scope.tenant!r} is no name of a tenant", exit_code=2)
     url = find_settings(Home(scope.data)).database_url
-    database = Database(url, schema=SCHEMA, name="tierdesk accounts", pool_size=1)
     try:
-        yield database
+        async with open_schemas(url, SCHEMA, name="tierdesk accounts") as (database,):
+            yield database
     except ProgrammingError as error:
         raise CommandError("the tables are not there, or not for this user; run `tierdesk migrate`") from error
-    finally:
-        await database.close()
 
 
 @contextlib.contextmanager

@@ -9,17 +9,24 @@ from typing import Final
 
 from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, WORK, event_pattern, work_key, work_queue
+from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.board import Board
 from tierdesk_desk.domain.people import Place, places_worked
 from tierdesk_desk.feed import Feed
 from tierdesk_desk.handlers.forgetting import Forgetting
 from tierdesk_desk.handlers.tickets import QUEUE, TicketsHandler
 from tierdesk_desk.handlers.work import WorkHandler
+from tierdesk_desk.hashing import PasswordHashing
+from tierdesk_desk.http.access import Access
+from tierdesk_desk.http.accounts import account_routes
+from tierdesk_desk.http.audit import audit_routes
 from tierdesk_desk.http.board import board_routes
+from tierdesk_desk.http.sessions import session_routes
 from tierdesk_desk.http.stream import stream_routes
 from tierdesk_desk.http.works import work_routes
 from tierdesk_desk.publishing import Publisher
 from tierdesk_desk.settings import DeskSettings
+from tierdesk_desk.signing_in import SignIn
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_desk.store.tables import LOG_TABLES, SCHEMA
 from tierdesk_runtime.http import create_app
@@ -42,10 +49,17 @@ async def build(parts: Parts, *, groups: frozenset[str] | None = None) -> Servic
 
     Those are `groups` where given, else what the settings name.
     """
-    named = DeskSettings().named_groups if groups is None else groups
+    settings = DeskSettings()
+    named = settings.named_groups if groups is None else groups
     shelf, publisher = PolicyShelf(), Publisher(parts.clock, parts.identifiers)
     board, feed = Board(parts.database, shelf, publisher), Feed(parts.database)
     app = create_app(title="Tierdesk desk", ring=parts.ring, settings=parts.settings)
+    access, hashing = Access(parts.database, public_url=settings.public_url), PasswordHashing()
+    access.install(app)
+    sign_in = SignIn(parts.database, hashing, parts.clock, parts.secrets.pepper)
+    app.include_router(session_routes(access, sign_in, default_tenant=parts.settings.default_tenant))
+    app.include_router(account_routes(Accounts(parts.database, hashing, parts.clock, parts.identifiers)))
+    app.include_router(audit_routes(parts.database))
     app.include_router(board_routes(board))
     app.include_router(work_routes(board))
     app.include_router(stream_routes(feed, access.still_signed_in))

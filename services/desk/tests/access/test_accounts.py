@@ -197,7 +197,9 @@ def test_a_grant_is_read_as_it_was_written(role, tier, group):
     assert read_grant(write_grant(grant)) == grant
 
 
-@pytest.mark.parametrize("text", ["", "agent:", "agent:l1/", "agent/l1", "agent:L1", "boss", "agent:l1/a/b", "agent:l1\n"])
+@pytest.mark.parametrize(
+    "text", ["", "agent:", "agent:l1/", "agent/l1", "agent:L1", "boss", "agent:l1/a/b", "agent:l1\n"]
+)
 def test_what_is_no_grant_is_refused(text):
     with pytest.raises(AccountError):
         read_grant(text)

@@ -89,7 +89,9 @@ def test_the_canonical_form_stays_what_it_is():
     assert entry.hash == "ed0adee44f59e97052d2ccfac4eb0d7affe27fda623129aecaa929ac159b67fd"
 
 
-@pytest.mark.parametrize("detail", [{"a": 1.5}, {"a": b"x"}, {"a": {1: 2}}, {"a": "\x00"}, {"\x00": 1}, {"a": [float("nan")]}])
+@pytest.mark.parametrize(
+    "detail", [{"a": 1.5}, {"a": b"x"}, {"a": {1: 2}}, {"a": "\x00"}, {"\x00": 1}, {"a": [float("nan")]}]
+)
 def test_what_does_not_read_the_same_everywhere_is_refused(detail):
     with pytest.raises(ValueError, match=r"cannot stand|no name|NUL"):
         chain(detail)
@@ -119,11 +121,15 @@ async def test_entries_written_at_once_have_no_gap(gate):
 
 async def test_what_is_rolled_back_leaves_no_entry_and_no_gap(gate):
     await write(gate, 2)
-    with pytest.raises(RuntimeError):
+
+    async def note_and_fail():
         async with gate.database.transaction() as tx:
             trail = await open_trail(tx, "main")
             await trail.note(at=NOW, actor="desk", action="tried", subject="", detail={})
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await note_and_fail()
     await write(gate, 1)
     assert (await verify(gate.database, "main")).last.position == 3
 

@@ -186,7 +186,9 @@ async def test_good_passwords_cost_nothing(gate, open_browser):
 
 
 async def test_what_is_paid_off_is_forgotten(gate, browser):
-    await gate.sql("INSERT INTO desk.sign_in_pace SELECT 'login:' || n, now() - interval '1 s' FROM generate_series(1, 50) n")
+    await gate.sql(
+        "INSERT INTO desk.sign_in_pace SELECT 'login:' || n, now() - interval '1 s' FROM generate_series(1, 50) n"
+    )
     await browser.sign_in("ana", "wrong")
     (row,) = await gate.sql("SELECT count(*) AS kept FROM desk.sign_in_pace")
     assert row["kept"] == 2
