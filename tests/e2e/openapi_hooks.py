@@ -1,6 +1,7 @@
 """What schemathesis cannot read from the OpenAPI document of the desk: how to sign, and two media types.
 
-Loaded by schemathesis, in a process of its own, with the secret of the telephone system in `TIERDESK_TEST_PHONE_SECRET`.
+Loaded by schemathesis, in a process of its own, with the secret of the telephone system in `TIERDESK_TEST_PHONE_SECRET` and
+the token of a session in `TIERDESK_TEST_CSRF`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from tierdesk_runtime.signatures import sign
 
 PHONE_PATH = "/v1/phone/generic"
 BATCH_PATH = "/v1/events:batch"
+PEOPLE = "/v1/desk/"
+"""What people do, each in a session, with the token of its pages."""
 NDJSON = "application/x-ndjson"
 SIGN_HERE = "to be signed"
 """Stands for a signature, which is known only when the body is."""
@@ -103,6 +106,8 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, kwa
     What is wrong by intent, and a probe without a signature, stay as they are.
     """
     wrong = case.meta.is_negative_at if case.meta is not None else lambda _location: False
+    if case.path.startswith(PEOPLE):
+        case.headers["x-csrf-token"] = os.environ["TIERDESK_TEST_CSRF"]
     if not wrong(ParameterLocation.HEADER):
         if "idempotency-key" in case.headers:
             case.headers["idempotency-key"] = _new_key()

@@ -31,6 +31,9 @@ request-timeout = 20
 [auth.openapi.key]
 bearer = "{key}"
 
+[auth.openapi.session]
+api_key = "{session}"
+
 [auth.openapi.signature]
 api_key = "{sign_here}"
 
@@ -102,6 +105,7 @@ def make_requests(desk: WholeDesk, folder: Path, tickets: list[str], *, paths: t
     config.write_text(
         CONFIG.format(
             key=desk.keys[OWN],
+            session=desk.sessions[OWN]["Cookie"].partition("=")[2],
             sign_here=openapi_hooks.SIGN_HERE,
             tickets=json.dumps(tickets),
             phone=openapi_hooks.PHONE_PATH,
@@ -121,6 +125,7 @@ def make_requests(desk: WholeDesk, folder: Path, tickets: list[str], *, paths: t
             "SCHEMATHESIS_HOOKS": "openapi_hooks",
             "PYTHONPATH": str(Path(__file__).parent),
             "TIERDESK_TEST_PHONE_SECRET": desk.phone_secrets[OWN],
+            "TIERDESK_TEST_CSRF": desk.sessions[OWN]["X-CSRF-Token"],
         },
         stdin=subprocess.DEVNULL,
         capture_output=True,
