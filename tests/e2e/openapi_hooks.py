@@ -1,7 +1,7 @@
 """What schemathesis cannot read from the OpenAPI document of the desk: how to sign, and two media types.
 
-Loaded by schemathesis, in a process of its own, with the secret of the telephone system in `TIERDESK_TEST_PHONE_SECRET` and
-the token of a session in `TIERDESK_TEST_CSRF`.
+Loaded by schemathesis, in a process of its own, with the secret of the telephone system in `TIERDESK_TEST_PHONE_SECRET` the token
+of a session in `TIERDESK_TEST_CSRF`, and in `TIERDESK_TEST_ACCOUNTS` whose session that is, and another.
 """
 
 from __future__ import annotations
@@ -108,6 +108,9 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, kwa
     wrong = case.meta.is_negative_at if case.meta is not None else lambda _location: False
     if case.path.startswith(PEOPLE):
         case.headers["x-csrf-token"] = os.environ["TIERDESK_TEST_CSRF"]
+        own, other = os.environ["TIERDESK_TEST_ACCOUNTS"].split()
+        if case.path_parameters.get("account_id") == own:  # whose grants change, is signed in no more
+            case.path_parameters["account_id"] = other
     if not wrong(ParameterLocation.HEADER):
         if "idempotency-key" in case.headers:
             case.headers["idempotency-key"] = _new_key()

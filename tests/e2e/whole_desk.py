@@ -63,6 +63,8 @@ class WholeDesk(ServingThread):
         self.has_people = "desk" in names
         self.sessions: dict[str, dict[str, str]] = {}
         """By tenant: the headers of somebody of it who is signed in and may do everything."""
+        self.accounts: dict[str, tuple[str, str]] = {}
+        """By tenant: the account of that person, and one that nobody uses."""
         super().__init__([DEFINITIONS[name] for name in names], self.settings, SystemClock())
 
     def start(self) -> None:
@@ -70,7 +72,24 @@ class WholeDesk(ServingThread):
         asyncio.run(declare_all(self.settings))
         super().start()
         if self.has_people:
-            self.sessions = asyncio.run(sign_in(self, self.keys))
+            asyncio.run(self._sign_in())
+
+    async def _sign_in(self) -> None:
+        url = service_url(self.database_url, "desk", self.secrets.database_password("desk"))
+        database, hashing = Database(url, schema="desk", name="test people", pool_size=1), PasswordHashing()
+        accounts = Accounts(database, hashing, SystemClock(), Identifiers())
+        gate = SignIn(database, hashing, SystemClock(), self.secrets.pepper)
+        grants = [Grant(role) for role in Role]
+        try:
+            for tenant in self.keys:
+                account, password = await accounts.add(tenant, "tess", by="test", grants=grants, must_change=False)
+                other, _ = await accounts.add(tenant, "otto", by="test", grants=grants, must_change=False)
+                session = await gate.sign_in(tenant, account.name, password)
+                self.sessions[tenant] = {"Cookie": f"tierdesk={session.token}", "X-CSRF-Token": session.csrf}
+                self.accounts[tenant] = str(account.id), str(other.id)
+        finally:
+            hashing.close()
+            await database.close()
 
     def client(self, tenant: str | None = None, **headers: str) -> httpx2.Client:
         """A client with the key of this tenant, or with none. It waits `ANSWER_SECONDS` for an answer, no longer."""
@@ -112,25 +131,6 @@ class WholeDesk(ServingThread):
             same = same + 1 if rows == last else 0
             last = rows
         return last
-
-
-async def sign_in(desk: WholeDesk, tenants: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Make an account of all roles in each tenant, begin a session, and answer the headers that it takes."""
-    url = service_url(desk.database_url, "desk", desk.secrets.database_password("desk"))
-    database, hashing = Database(url, schema="desk", name="test people", pool_size=1), PasswordHashing()
-    accounts = Accounts(database, hashing, SystemClock(), Identifiers())
-    gate = SignIn(database, hashing, SystemClock(), desk.secrets.pepper)
-    try:
-        sessions = {}
-        for tenant in tenants:
-            grants = [Grant(role) for role in Role]
-            account, password = await accounts.add(tenant, "tess", by="test", grants=grants, must_change=False)
-            session = await gate.sign_in(tenant, account.name, password)
-            sessions[tenant] = {"Cookie": f"tierdesk={session.token}", "X-CSRF-Token": session.csrf}
-        return sessions
-    finally:
-        hashing.close()
-        await database.close()
 
 
 def wait_until(look: Callable[[], Any], what: str) -> Any:
