@@ -204,6 +204,21 @@ async def test_whatever_does_not_fit_is_refused_alike(gate, browser):
     assert not any("set-cookie" in answer.headers for answer in answers)
 
 
+@pytest.mark.parametrize(
+    ("tenant", "name", "password"),
+    [
+        ("main", "ana\x00", PASSWORD), ("main\x00", "ana", PASSWORD), ("main", "ana", "\x00"), ("", "", ""),
+        ("main", "ana", PASSWORD + "x" * 1_000_000), ("main", "a" * 1_000_000, "x"), ("main", "\ufdfa" * 200, "\ufdfa" * 9_999),
+    ],
+)  # fmt: skip
+async def test_what_a_form_may_bring_is_refused_like_a_wrong_password(gate, tenant, name, password):
+    from tierdesk_desk.signing_in import RefusedError
+
+    await gate.add("ana", password=PASSWORD)
+    with pytest.raises(RefusedError):
+        await gate.sign_in.sign_in(tenant, name, password)
+
+
 async def test_who_was_refused_stands_in_the_audit_and_what_is_no_login_does_not(gate, browser):
     await gate.add("ana", password=PASSWORD)
     before = len(await gate.audited())
