@@ -56,6 +56,7 @@ check: $(DEV) ## Check style, types, layers and that the generated documents are
 	$(BIN)/lint-imports
 	$(BIN)/python -m tierdesk_contracts.documents --check
 	$(BIN)/python -m tierdesk_router.lifecycle_document --check
+	$(BIN)/python -m tierdesk_desk.console.catalogue --check
 
 fmt: $(DEV) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .

@@ -204,9 +204,11 @@ class TestEveryService:
         assert told.stderr == f"tierdesk {service}: TIERDESK_DATABASE_URL: Field required\n"
 
 
-def test_what_belongs_to_no_service_is_answered_by_the_proxy():
-    assert re.findall(r"default_backend (.*)", PROXY) == ["nothing"]
-    assert "\nbackend nothing\n    http-request return status 404 " in PROXY
+def test_what_no_service_has_a_path_for_goes_to_the_one_that_takes_it_and_metrics_stay_inside():
+    (rest,) = (name for name, definition in DEFINITIONS.items() if definition.takes_rest)
+    assert re.findall(r"default_backend (.*)", PROXY) == [rest]
+    (hidden,) = re.findall(r"http-request return status 404 .* if { path (.*) }", PROXY)
+    assert hidden.split() == ["/metrics", "/openapi.json"]
 
 
 def test_every_image_that_is_not_ours_is_a_variable():

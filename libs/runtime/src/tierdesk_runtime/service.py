@@ -59,7 +59,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class ServiceDefinition:
-    """What one needs to know of a service to run it. `paths` are the prefixes of the URLs that it serves.
+    """What one needs to know of a service to run it. `paths` are the prefixes of the URLs that it serves; one that
+    `takes_rest` answers also what no service has a prefix for, as pages for people do.
 
     `topology` must be declared before any service publishes, as `tierdesk migrate` does: a fact that is published before
     a follower's queue exists never reaches that follower.
@@ -70,6 +71,7 @@ class ServiceDefinition:
     paths: tuple[str, ...]
     build: Callable[[Parts], Awaitable[Service]]
     topology: Topology
+    takes_rest: bool = False
 
 
 async def build_parts(definition: ServiceDefinition, settings: Settings, *, clock: Clock | None = None) -> Parts:

@@ -11,6 +11,10 @@ from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, WORK, event_pattern, work_key, work_queue
 from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.board import Board
+from tierdesk_desk.console.neighbours import Neighbours, minting, open_client
+from tierdesk_desk.console.pages import console_routes, show_errors
+from tierdesk_desk.console.rendering import Renderer
+from tierdesk_desk.console.visiting import Console
 from tierdesk_desk.domain.people import Place, places_worked
 from tierdesk_desk.feed import Feed
 from tierdesk_desk.handlers.forgetting import Forgetting
@@ -29,6 +33,7 @@ from tierdesk_desk.settings import DeskSettings
 from tierdesk_desk.signing_in import SignIn
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_desk.store.tables import LOG_TABLES, SCHEMA
+from tierdesk_runtime.clock import FastClock
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
 from tierdesk_store import ServiceSchema
@@ -65,6 +70,18 @@ async def build(parts: Parts, *, groups: frozenset[str] | None = None) -> Servic
     app.include_router(work_routes(board))
     app.include_router(stream_routes(feed, access.still_signed_in))
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
+    http = open_client()
+    neighbours = Neighbours(http, minting(parts.secrets), url=settings.services_url)
+    rate = parts.clock.rate if isinstance(parts.clock, FastClock) else 1.0
+    console = Console(board, Renderer(), neighbours, access, rate)
+    app.include_router(console_routes(console, sign_in, default_tenant=parts.settings.default_tenant))
+    show_errors(app, console)
+
+    async def close_client(stop: asyncio.Event) -> None:
+        await stop.wait()
+        await http.aclose()
+
+    service.add_task("neighbours", close_client)
     service.add_consumption(TicketsHandler(), QUEUE)
     service.add_task("feed", feed.run)
 
@@ -120,4 +137,5 @@ DEFINITION: Final = ServiceDefinition(
     paths=("/v1/desk",),
     build=build,
     topology=TOPOLOGY,
+    takes_rest=True,
 )

@@ -29,6 +29,13 @@ class DeskSettings(BaseSettings):
             "requests that come from pages of any other address are refused. Without it: of any other host.",
         ),
     ] = None
+    services_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/?#@]+$",
+            description="Where the console asks the other services, as `http://proxy:8080`. Without it: this process.",
+        ),
+    ] = None
 
     @property
     def named_groups(self) -> frozenset[str] | None:

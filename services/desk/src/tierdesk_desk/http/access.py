@@ -41,8 +41,8 @@ class Access:
         self._database = database
         parts = None if public_url is None else urlsplit(public_url)
         self._origin = None if parts is None else f"{parts.scheme}://{parts.netloc}".lower()
-        self._is_secure = parts is not None and parts.scheme == "https"
-        prefix = "__Host-" if self._is_secure else ""
+        self.is_secure = parts is not None and parts.scheme == "https"
+        prefix = "__Host-" if self.is_secure else ""
         self.session_cookie = f"{prefix}tierdesk"
         self.mark_cookie = f"{prefix}tierdesk-browser"
 
@@ -108,7 +108,7 @@ class Access:
 
     def _set(self, response: Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(
-            name, value, max_age=seconds, path="/", secure=self._is_secure, httponly=True, samesite="lax"
+            name, value, max_age=seconds, path="/", secure=self.is_secure, httponly=True, samesite="lax"
         )
 
 

@@ -44,9 +44,9 @@ def board_routes(board: Board) -> APIRouter:
         """The most urgent first: by priority, then by deadline."""
         own = await board.places(person)
         places = [place for place in own if tier in {None, place[0]} and group in {None, place[1]}]
-        works, following = await board.page(person, places=places, held=held, after=_read_rank(after), limit=limit)
+        works, following = await board.page(person, places=places, held=held, after=read_rank(after), limit=limit)
         return BoardPage(
-            works=tuple(WorkLine.of(work) for work in works), next=None if following is None else _write_rank(following)
+            works=tuple(WorkLine.of(work) for work in works), next=None if following is None else write_rank(following)
         )
 
     @router.get("/counts")
@@ -74,12 +74,14 @@ def board_routes(board: Board) -> APIRouter:
     return router
 
 
-def _write_rank(rank: Rank) -> str:
+def write_rank(rank: Rank) -> str:
+    """Where a page of the board begins, for an address."""
     priority, rank_at, assignment_id = rank
     return f"{priority}~{(rank_at - _EPOCH) // _MICROSECOND}~{assignment_id}"
 
 
-def _read_rank(text: str | None) -> Rank | None:
+def read_rank(text: str | None) -> Rank | None:
+    """What `write_rank` wrote; None for nothing. Raises `ProblemError` 422."""
     if text is None:
         return None
     priority, rank_at, assignment_id = text.split("~")
