@@ -22,7 +22,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
-from tierdesk_cli.servers import find_settings
+from tierdesk_cli.servers import find_settings, open_schemas
 from tierdesk_cli.tickets import clean
 from tierdesk_desk.accounts import (
     ONE_TIME_VALID,
@@ -206,13 +206,11 @@ async def _database(scope: Scope) -> AsyncIterator[Database]:
     if not _NAME.fullmatch(scope.tenant):
         raise CommandError(f"--tenant: {scope.tenant!r} is no name of a tenant", exit_code=2)
     url = find_settings(Home(scope.data)).database_url
-    database = Database(url, schema=SCHEMA, name="tierdesk accounts", pool_size=1)
     try:
-        yield database
+        async with open_schemas(url, SCHEMA, name="tierdesk accounts") as (database,):
+            yield database
     except ProgrammingError as error:
         raise CommandError("the tables are not there, or not for this user; run `tierdesk migrate`") from error
-    finally:
-        await database.close()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from tierdesk_contracts.vocabulary import RejectReason
 from tierdesk_contracts.work import OutcomeRejected, WorkUpdated, WorkWithdrawn
 from tierdesk_desk.board import FullError, NotFoundError
 from tierdesk_desk.domain.roles import Grant, Role
-from tierdesk_desk.domain.work import ForbiddenStepError, OverError, Stage, TakenError
+from tierdesk_desk.domain.work import ForbiddenStepError, MovedOnError, OverError, Stage, TakenError
 
 
 async def test_an_offer_is_claimed_confirmed_worked_and_resolved_with_gapless_ordinals(desk, person, offered, assigned):
@@ -217,3 +217,17 @@ async def test_pages_hold_each_piece_once_the_most_urgent_first(desk, person, of
             break
     assert len({work.assignment_id for work in seen}) == len(seen) == 11
     assert seen == sorted(seen, key=lambda work: (work.priority, work.due_at is None, work.due_at))
+
+
+async def test_what_was_said_already_is_not_said_again(desk, person, offered):
+    amy, one = person("amy"), await desk.offer(offered())
+    seen = (await desk.board.claim(amy, one)).ordinal
+    note = (outcomes.WorkProgressed, {"note": "Looked."})
+    await desk.board.say(amy, one, *note, based_on=seen)
+    for again in (note, (outcomes.WorkResolved, {"how": "Done."})):
+        with pytest.raises(MovedOnError):
+            await desk.board.say(amy, one, *again, based_on=seen)
+    assert len(await desk.sent()) == 2
+    await desk.board.say(amy, one, outcomes.WorkResolved, {"how": "Done."}, based_on=2)
+    with pytest.raises(MovedOnError):
+        await desk.board.say(amy, one, outcomes.WorkResolved, {"how": "Done."}, based_on=2)

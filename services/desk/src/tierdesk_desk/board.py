@@ -91,14 +91,25 @@ class Board:
                     return await self._claim(tx, person, work)
         return None
 
-    async def say(self, person: Person, assignment_id: UUID, model: type[Outcome], fields: Mapping[str, Any]) -> Work:
+    async def say(
+        self,
+        person: Person,
+        assignment_id: UUID,
+        model: type[Outcome],
+        fields: Mapping[str, Any],
+        *,
+        based_on: int | None = None,
+    ) -> Work:
         """Say what becomes of work that the person has, by a message of the protocol.
 
-        Raises `NotFoundError`, `TakenError`, `OverError`, `ForbiddenStepError`, and pydantic's `ValidationError`.
+        With `based_on`, the `ordinal` that the person has seen, what was said already is not said again. Raises `NotFoundError`,
+        `TakenError`, `OverError`, `MovedOnError`, `ForbiddenStepError`, and pydantic's `ValidationError`.
         """
         async with self._database.transaction() as tx:
             before = await self._lock(tx, person, assignment_id, Verb.WORK)
-            work, outcome = decisions.say(before, person.name, model, dict(fields), self._publisher.now())
+            work, outcome = decisions.say(
+                before, person.name, model, dict(fields), self._publisher.now(), based_on=based_on
+            )
             await self._save(tx, before, work, outcome)
             return work
 

@@ -24,11 +24,11 @@ class DeskSettings(BaseSettings):
     public_url: Annotated[
         str | None,
         Field(
-            pattern=r"^https?://[^\s/?#@]+$",
-            description="Where people reach the desk, as `https://desk.example.com`. With https, cookies are for https alone.",
+            pattern=r"^https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$",
+            description="Where people reach the desk, as `https://desk.example`. With https, cookies are sent over it alone; "
+            "requests that come from pages of any other address are refused. Without it: of any other host.",
         ),
     ] = None
-
     services_url: Annotated[
         str | None,
         Field(

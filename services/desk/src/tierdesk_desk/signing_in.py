@@ -82,7 +82,7 @@ class SignIn:
 
         Takes the same time whatever is wrong. Raises `RefusedError`, `TooManyError` and `HashingBusyError`.
         """
-        login = fold_login(name)
+        tenant, login = tenant if tenant.isprintable() else "", fold_login(name)
         async with self._database.read() as connection:
             credential = await store.find_credential(connection, tenant, login)
         paces = self._paces(tenant, login, credential, mark)

@@ -121,11 +121,15 @@ async def test_entries_written_at_once_have_no_gap(gate):
 
 async def test_what_is_rolled_back_leaves_no_entry_and_no_gap(gate):
     await write(gate, 2)
-    with pytest.raises(RuntimeError):
+
+    async def note_and_fail():
         async with gate.database.transaction() as tx:
             trail = await open_trail(tx, "main")
             await trail.note(at=NOW, actor="desk", action="tried", subject="", detail={})
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await note_and_fail()
     await write(gate, 1)
     assert (await verify(gate.database, "main")).last.position == 3
 

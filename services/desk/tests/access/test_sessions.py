@@ -115,7 +115,7 @@ async def test_ones_own_password_is_changed_and_other_sessions_end(gate, open_br
     await here.sign_in("ana", PASSWORD)
     await there.sign_in("ana", PASSWORD)
     wrong = await here.ask("POST", "/session/password", {"old": "not my password", "new": "another long one"})
-    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "old")
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (403, "old")
     changed = await here.ask("POST", "/session/password", {"old": PASSWORD, "new": "another long one"})
     assert changed.status_code == 200
     assert changed.json()["csrf"] != here.csrf
@@ -202,6 +202,21 @@ async def test_whatever_does_not_fit_is_refused_alike(gate, browser):
     documents = [answer.json() | {"request_id": ""} for answer in answers]
     assert all(document == documents[0] for document in documents)
     assert not any("set-cookie" in answer.headers for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("tenant", "name", "password"),
+    [
+        ("main", "ana\x00", PASSWORD), ("main\x00", "ana", PASSWORD), ("main", "ana", "\x00"), ("", "", ""),
+        ("main", "ana", PASSWORD + "x" * 1_000_000), ("main", "a" * 1_000_000, "x"), ("main", "\ufdfa" * 200, "\ufdfa" * 9_999),
+    ],
+)  # fmt: skip
+async def test_what_a_form_may_bring_is_refused_like_a_wrong_password(gate, tenant, name, password):
+    from tierdesk_desk.signing_in import RefusedError
+
+    await gate.add("ana", password=PASSWORD)
+    with pytest.raises(RefusedError):
+        await gate.sign_in.sign_in(tenant, name, password)
 
 
 async def test_who_was_refused_stands_in_the_audit_and_what_is_no_login_does_not(gate, browser):

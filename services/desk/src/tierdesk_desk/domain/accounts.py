@@ -14,6 +14,7 @@ from tierdesk_desk.domain.roles import Grant, Role, Verb, allows
 
 LOGIN_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"
 _LOGIN: Final = re.compile(LOGIN_PATTERN)
+_LONGEST_TYPED: Final = 200
 _PLACE: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 ROLES_OF_TIERS: Final = frozenset({Role.AGENT, Role.LEAD})
 """The roles that may be granted for one tier, or one group of it. All others hold in the whole tenant."""
@@ -54,8 +55,9 @@ def read_login(text: str) -> str:
 
 
 def fold_login(text: str) -> str:
-    """What is looked up for whatever is typed as a login. A name that none can have is that of nobody."""
-    return unicodedata.normalize("NFKC", text).strip().lower()
+    """What is looked up for whatever is typed as a login; nothing for what is none, which is nobody's."""
+    folded = unicodedata.normalize("NFKC", text[:_LONGEST_TYPED]).strip().lower()
+    return folded if _LOGIN.fullmatch(folded) else ""
 
 
 def order_grants(grants: Iterable[Grant]) -> tuple[Grant, ...]:

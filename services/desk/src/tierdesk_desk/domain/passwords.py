@@ -31,8 +31,11 @@ def read_password(text: str, *, login: str) -> str:
 
 
 def normal_form(text: str) -> str:
-    """One form (NFKC) of what keyboards write in several, so that a password fits from each of them."""
-    return unicodedata.normalize("NFKC", text)
+    """One form (NFKC) of what keyboards write in several, so that a password fits from each of them.
+
+    Of what is far too long, only so much that it fits nobody.
+    """
+    return unicodedata.normalize("NFKC", text[: 8 * LONGEST])
 
 
 def one_time_password(chance: bytes) -> str:

@@ -49,7 +49,7 @@ def audit_routes(database: Database) -> APIRouter:
             str | None, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Query(alias="hash", description="That hash.")
         ] = None,
     ) -> VerdictView:
-        """Follow the chain through all entries, a second for some 50,000; one verification at a time.
+        """Follow the chain through all entries, some 10,000 in a second; one verification at a time.
 
         Keep position and hash of the answer elsewhere and give them the next time: then nobody can have written all of it anew.
         """

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-from tierdesk_contracts.vocabulary import Identifier, Priority
+from tierdesk_contracts.vocabulary import Identifier
 from tierdesk_desk.board import Board
 from tierdesk_desk.domain.people import Person
 from tierdesk_desk.domain.roles import Verb
 from tierdesk_desk.http.access import signed_in
 from tierdesk_desk.http.views import BoardPage, Counts, GroupCounts, Left, LeftWork, WorkLine, Works
+from tierdesk_desk.store.tables import NEVER
 from tierdesk_desk.store.works import Rank
-from tierdesk_runtime.problems import ProblemError
 
 Reader = Annotated[Person, Depends(signed_in(Verb.READ_BOARD))]
-_RANK: TypeAdapter[tuple[Priority, AwareDatetime, UUID]] = TypeAdapter(tuple[Priority, AwareDatetime, UUID])
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_RANK_PATTERN: Final = (
+    rf"^[1-5]~(0|[1-9][0-9]{{0,16}}|{(NEVER - _EPOCH) // _MICROSECOND})"
+    r"~[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+)
+"""A priority, microseconds since 1970, an assignment."""
 
 
 def board_routes(board: Board) -> APIRouter:
@@ -32,7 +38,7 @@ def board_routes(board: Board) -> APIRouter:
         held: Annotated[bool, Query(description="What people have, instead of what is free.")] = False,
         tier: Identifier | None = None,
         group: Identifier | None = None,
-        after: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
+        after: Annotated[str | None, Query(pattern=_RANK_PATTERN, description="`next` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> BoardPage:
         """The most urgent first: by priority, then by deadline."""
@@ -71,17 +77,12 @@ def board_routes(board: Board) -> APIRouter:
 def write_rank(rank: Rank) -> str:
     """Where a page of the board begins, for an address."""
     priority, rank_at, assignment_id = rank
-    return f"{priority}~{rank_at.isoformat()}~{assignment_id}"
+    return f"{priority}~{(rank_at - _EPOCH) // _MICROSECOND}~{assignment_id}"
 
 
 def read_rank(text: str | None) -> Rank | None:
     """What `write_rank` wrote; None for nothing. Raises `ProblemError` 422."""
     if text is None:
         return None
-    try:
-        return _RANK.validate_strings(tuple(text.split("~")))
-    except ValidationError:
-        fault = "not the `next` of a page"
-        raise ProblemError(
-            422, "Invalid request", "See errors.", errors=[{"field": "query.after", "message": fault}]
-        ) from None
+    priority, rank_at, assignment_id = text.split("~")
+    return int(priority), _EPOCH + int(rank_at) * _MICROSECOND, UUID(assignment_id)

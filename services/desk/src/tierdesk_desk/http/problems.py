@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 
 from tierdesk_desk.board import FullError, NotFoundError
-from tierdesk_desk.domain.work import ForbiddenStepError, OverError, TakenError
+from tierdesk_desk.domain.work import ForbiddenStepError, MovedOnError, OverError, TakenError
 from tierdesk_runtime.problems import ProblemError, field_faults
 
 
@@ -23,6 +23,9 @@ def told_as_problems() -> Iterator[None]:
         raise ProblemError(409, "Taken", f"{error.owner} has it.") from None
     except OverError as error:
         raise ProblemError(409, "Over", f"It is over for your group: {error.reason}.") from None
+    except MovedOnError as error:
+        detail = f"More was said of it since, up to ordinal {error.ordinal}: look at it again."
+        raise ProblemError(409, "Moved on", detail) from None
     except (FullError, ForbiddenStepError) as error:
         raise ProblemError(409, "Not now", f"{error}.".capitalize()) from None
     except ValidationError as error:

@@ -16,7 +16,7 @@ from tierdesk_desk.http.access import Access, session_of, signed_in
 from tierdesk_desk.http.account_views import PasswordRequest, SessionView, SignInRequest, view_person
 from tierdesk_desk.signing_in import RefusedError, SignedIn, SignIn, TooManyError
 from tierdesk_runtime.http import json_body
-from tierdesk_runtime.problems import ProblemError
+from tierdesk_runtime.problems import FieldFault, ProblemError
 
 SignedInPerson = Annotated[Person, Depends(signed_in(before_change=True))]
 """Also somebody who has to choose a password first."""
@@ -71,13 +71,17 @@ def session_routes(access: Access, sign_in: SignIn, *, default_tenant: str) -> A
         person: SignedInPerson,
         asked: Annotated[PasswordRequest, Depends(json_body(PasswordRequest))],
     ) -> SessionView:
-        """Choose another password. All sessions of the account end; the answer sets the cookie of a new one."""
+        """Choose another password. All sessions of the account end; the answer sets the cookie of a new one.
+
+        When `old` is wrong the answer is 403; after many such, 429 with the time to wait.
+        """
         del person
         with told_as_problems():
             try:
                 signed = await sign_in.change_password(session_of(request), asked.old, asked.new)
             except RefusedError as error:
-                raise _fault("old", str(error)) from None
+                fault: FieldFault = {"field": "old", "message": str(error)}
+                raise ProblemError(403, "Wrong password", "See errors.", errors=[fault]) from None
         access.give(response, signed)
         return _view(signed)
 
@@ -97,7 +101,8 @@ def told_as_problems() -> Iterator[None]:
             headers={"WWW-Authenticate": 'Cookie realm="tierdesk"'},
         ) from None
     except PasswordError as error:
-        raise _fault("new", str(error)) from None
+        fault: FieldFault = {"field": "new", "message": str(error)}
+        raise ProblemError(422, "Invalid request", "See errors.", errors=[fault]) from None
     except TooManyError as error:
         wait = {"Retry-After": str(max(1, math.ceil(error.retry_seconds)))}
         raise ProblemError(429, "Too many wrong passwords", "Wait, then try again.", headers=wait) from None
@@ -113,7 +118,3 @@ def _view(signed: SignedIn) -> SessionView:
         person=view_person(signed.account),
         must_change_password=signed.account.must_change_password,
     )
-
-
-def _fault(field: str, message: str) -> ProblemError:
-    return ProblemError(422, "Invalid request", "See errors.", errors=[{"field": field, "message": message}])

@@ -42,6 +42,10 @@ class WorkView(WorkLine):
 
     mode: str
     reason: str
+    ordinal: Annotated[int, Field(description="Of the last that was said of it.")]
+    said: Annotated[
+        dict[str, Any] | None, Field(description="The last that was said of it: its `kind`, and what people gave.")
+    ]
     question: str
     accept_by: datetime | None
     ended: Annotated[str | None, Field(description="The outcome by which its owner left it, or why it was taken back.")]
@@ -62,6 +66,8 @@ class WorkView(WorkLine):
             **_line(work),
             mode=work.mode,
             reason=work.reason,
+            ordinal=work.ordinal,
+            said=work.said,
             question=work.question,
             accept_by=work.accept_by,
             ended=work.ended,

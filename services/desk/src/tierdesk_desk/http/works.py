@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import create_model
 
 from tierdesk_contracts import outcome as outcomes
@@ -77,9 +77,15 @@ def _add_step(router: APIRouter, board: Board, name: str, model: type[Outcome]) 
         assignment_id: UUID,
         person: Worker,
         told: Contract = Depends(body),  # noqa: B008, FAST002 - an annotation is looked up in the module, where there is no `body`
+        *,
+        based_on: Annotated[
+            int | None,
+            Query(ge=0, le=2**31 - 1, description="`ordinal` as it was read: what was said already is refused."),
+        ] = None,
     ) -> WorkView:
+        fields = told.model_dump(exclude_unset=True)
         with told_as_problems():
-            return WorkView.of(await board.say(person, assignment_id, model, told.model_dump(exclude_unset=True)))
+            return WorkView.of(await board.say(person, assignment_id, model, fields, based_on=based_on))
 
 
 def step_of(model: type[Outcome]) -> type[Contract]:
