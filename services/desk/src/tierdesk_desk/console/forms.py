@@ -20,6 +20,7 @@ _WORDS: Final = {
     "missing": "required",
     "string_too_short": "required",
     "string_too_long": "too_long",
+    "too_short": "required",
     "too_long": "too_long",
     "enum": "choose",
     "int_parsing": "choose",
@@ -139,8 +140,14 @@ def _resolve(filled: Filled) -> Fields:
     return fields
 
 
+_PLACE: Final = re.compile(r"([a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)?")
+"""Nothing, a tier, or a tier and a group of it."""
+
+
 def _hand_on(filled: Filled) -> Fields:
     _choose(filled, "reason", "escalation")
+    if not _PLACE.fullmatch(filled["to"]):
+        raise FormError({"to": "choose"})
     tier, _, group = filled["to"].partition("/")
     fields = _given(filled, ("reason", "findings", "override")) | _steps(filled)
     return fields | {name: value for name, value in (("to_tier", tier), ("to_group", group)) if value}
