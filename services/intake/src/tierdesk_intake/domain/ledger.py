@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tierdesk_contracts import AnyEnvelope, seal
 from tierdesk_contracts.vocabulary import Contract
-from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError
+from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError, unknown_ticket
 
 SOURCE: Final = "/tierdesk/intake"
 EVENTS_SOURCE: Final = "events"
@@ -26,6 +26,10 @@ class Mint(Protocol):
 
     def reference(self) -> str:
         """A fresh name of a ticket for people; may, rarely, be taken already."""
+        ...
+
+    def secret(self) -> UUID:
+        """A fresh identifier of which every bit is chance."""
         ...
 
 
@@ -128,9 +132,7 @@ class Ledger:
         """The tenant's ticket. Raises `RefusedError`, the same for a foreign ticket as for one that does not exist."""
         ticket = self.tickets.get((tenant, ticket_id))
         if ticket is None:
-            raise RefusedError(
-                RefusalKind.UNKNOWN_TICKET, "There is no such ticket.", [Fault(field, "there is no such ticket")]
-            )
+            raise unknown_ticket(field)
         return ticket
 
     def tell(
