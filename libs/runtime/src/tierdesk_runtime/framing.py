@@ -21,15 +21,17 @@ BODY_SECONDS: Final = 30.0
 _GONE: Final = 499
 """Logged, not sent: the client left before it was answered."""
 _LIMIT: Final = "tierdesk.body_limit"
-_SECONDS: Final = "tierdesk.body_seconds"
+_PATIENCE: Final = "tierdesk.body_patience"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def limit_body(request: Request, limit_bytes: int, *, seconds: float | None = None) -> None:
-    """Set another limit for the body of this request, and another time to send it; call it before the body is read."""
+def limit_body(request: Request, limit_bytes: int, *, patience: int = 1) -> None:
+    """Set another limit for the body of this request; call it before the body is read.
+
+    `patience` is how many times `BODY_SECONDS` it may take.
+    """
     request.scope[_LIMIT] = limit_bytes
-    if seconds is not None:
-        request.scope[_SECONDS] = seconds
+    request.scope[_PATIENCE] = patience
 
 
 class RequestFrame:
@@ -135,8 +137,8 @@ class _BodyReader:
 
     @property
     def _seconds(self) -> float:
-        seconds: float = self._scope.get(_SECONDS, BODY_SECONDS)
-        return seconds
+        patience: int = self._scope.get(_PATIENCE, 1)
+        return BODY_SECONDS * patience
 
 
 def _too_long(limit_bytes: int) -> HTTPException:

@@ -28,8 +28,8 @@ from tierdesk_runtime.problems import ProblemError
 from tierdesk_store import Database
 
 PATH: Final = "/v1/events/attachments"
-BODY_SECONDS: Final = 120.0
-"""How long a client may take to send one."""
+PATIENCE: Final = 4
+"""So many times as long as another body may one take to come: two minutes, which is 0.7 Mbit/s for ten megabytes."""
 _FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
 _GUARDS: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -119,7 +119,7 @@ def attachment_routes(database: Database, writer: AttachmentWriter, turns: Semap
     async def post_attachment(
         who: Writer, request: Request, ticket: _Ticket, name: _Name = None, key: _Key = None
     ) -> Response:
-        limit_body(request, writer.limits.bytes, seconds=BODY_SECONDS)
+        limit_body(request, writer.limits.bytes, patience=PATIENCE)
         try:
             _check_headers(request)
             upload = await writer.begin(who.tenant, ticket, _name(request, name), key)
