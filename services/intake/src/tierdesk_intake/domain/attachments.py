@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from tierdesk_contracts.intake import AttachedFile
 from tierdesk_intake.domain.attachment_kinds import KINDS, KindJudge
 from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError
 
@@ -41,6 +42,14 @@ class Attachment(NamedTuple):
     size_bytes: int
     sha256: bytes
     added_at: datetime
+    told_by: UUID | None = None
+    """The message that told of it."""
+
+    def as_told(self) -> AttachedFile:
+        """What others are told of it."""
+        return AttachedFile(
+            id=self.id, file_name=self.file_name, name=self.name, media_type=self.media_type, size_bytes=self.size_bytes
+        )
 
     @property
     def file_name(self) -> str:

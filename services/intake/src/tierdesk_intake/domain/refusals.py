@@ -33,6 +33,8 @@ class RefusalKind(StrEnum):
     """A content type, encoding or kind of file that is not taken here."""
     INVALID_ATTACHMENT = "invalid_attachment"
     """A file that is none, or said to be what it cannot be."""
+    UNKNOWN_ATTACHMENT = "unknown_attachment"
+    """No such file of this ticket."""
     FULL = "full"
     """The ticket has as many attachments as it may."""
     QUOTA = "quota"

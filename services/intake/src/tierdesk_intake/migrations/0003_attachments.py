@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("size_bytes", sa.BigInteger),
         sa.Column("sha256", sa.LargeBinary),
         sa.Column("added_at", sa.DateTime(timezone=True)),
+        sa.Column("told_by", sa.Uuid),
         sa.UniqueConstraint("tenant", "ticket", "number", name="attachment_number"),
         schema=SCHEMA,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from asyncio import Semaphore
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, select, tuple_
+from sqlalchemy import ARRAY, Select, Uuid, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_intake.domain.attachments import Attachment
@@ -22,6 +22,12 @@ _whole: Final = (
 )
 _of_ticket: Final = _whole.where(attachment.c.ticket == bindparam("ticket")).order_by(attachment.c.number)
 _by_id: Final = _whole.where(attachment.c.id == bindparam("id"))
+_by_ids: Final = _whole.where(attachment.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))))
+_tell: Final = (
+    update(attachment)
+    .where(attachment.c.tenant == bindparam("of_tenant"), attachment.c.id == bindparam("of_id"))
+    .values(told_by=bindparam("message"))
+)
 _piece: Final = select(attachment_piece.c.bytes).where(
     attachment_piece.c.tenant == bindparam("tenant"),
     attachment_piece.c.attachment == bindparam("attachment"),
@@ -39,6 +45,25 @@ async def find_reference(connection: AsyncConnection, tenant: str, ticket_id: UU
 async def list_attachments(connection: AsyncConnection, tenant: str, ticket_id: UUID) -> list[Attachment]:
     """What hangs on the ticket, in the order in which it came; nothing for a ticket that is not the tenant's."""
     return await _read(connection, _of_ticket, {"tenant": tenant, "ticket": ticket_id})
+
+
+async def find_attachments(tx: Transaction, names: Collection[tuple[str, UUID]]) -> dict[tuple[str, UUID], Attachment]:
+    """Those of these attachments, each given with its tenant, that are whole.
+
+    They stay as they are as long as their ticket is locked.
+    """
+    found: dict[tuple[str, UUID], Attachment] = {}
+    for tenant in sorted({tenant for tenant, _ in names}):
+        ids = sorted(one for of, one in names if of == tenant)
+        whole = await _read(tx.connection, _by_ids, {"tenant": tenant, "ids": ids})
+        found |= {(tenant, one.id): one for one in whole}
+    return found
+
+
+async def keep_told(tx: Transaction, told: Mapping[tuple[str, UUID], UUID]) -> None:
+    """Keep which message told of which attachment."""
+    for (tenant, one), message in sorted(told.items()):
+        await tx.execute(_tell, {"of_tenant": tenant, "of_id": one, "message": message})
 
 
 async def find_attachment(connection: AsyncConnection, tenant: str, attachment_id: UUID) -> Attachment | None:
@@ -90,6 +115,7 @@ async def _read(connection: AsyncConnection, statement: Select[Any], given: dict
             row.size_bytes,
             row.sha256,
             row.added_at,
+            row.told_by,
         )
         for row in await connection.execute(statement, given)
     ]

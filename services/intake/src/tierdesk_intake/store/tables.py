@@ -114,10 +114,12 @@ attachment: Final = Table(
     Column("size_bytes", BigInteger),
     Column("sha256", LargeBinary),
     Column("added_at", DateTime(timezone=True)),
+    Column("told_by", Uuid),
     UniqueConstraint("tenant", "ticket", "number", name="attachment_number"),
     Index("attachment_unfinished", "begun_at", postgresql_where=text("number IS NULL")),
 )
-"""Files of tickets. One without a number is on its way in, or was cut off. `begun_at` is real time, `added_at` business time."""
+"""Files of tickets. One without a number is on its way in, or was cut off. `begun_at` is real time, `added_at`
+business time, `told_by` the message that told of it."""
 
 attachment_piece: Final = Table(
     "attachment_piece",
