@@ -16,6 +16,7 @@ import pytest
 from faults.processes import DIED_AT_FAILPOINT, ServiceProcess, environment_of
 from tierdesk_intake.domain.attachments import PIECE_BYTES, Content, Limits
 from tierdesk_intake.handlers.unfinished_attachments import UNFINISHED_SECONDS, UnfinishedAttachments
+from tierdesk_intake.store import attachment_writer
 from tierdesk_runtime import framing
 from tierdesk_store import Database, service_url
 
@@ -75,6 +76,20 @@ def test_a_sender_that_stalls_is_given_up_and_leaves_nothing(shared_intake, monk
     with begin(shared_intake, open_ticket(shared_intake)) as client:
         assert client.recv(65_536).startswith(b"HTTP/1.1 408 ")
     wait_for(shared_intake, (0, 0))
+
+
+def test_no_more_come_at_a_time_than_there_is_memory_for(shared_intake, monkeypatch):
+    monkeypatch.setattr(attachment_writer, "UPLOADS", 2)
+    ticket = open_ticket(shared_intake)
+    with shared_intake.client() as client:
+        for _ in range(2):
+            with begin(shared_intake, ticket), begin(shared_intake, ticket):
+                wait_for(shared_intake, (2, 4))
+                refused = client.post(PATH, params={"ticket": ticket}, content=b"x")
+                assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+                assert refused.headers["Content-Type"] == "application/problem+json"
+            wait_for(shared_intake, (0, 0))
+        assert client.post(PATH, params={"ticket": ticket}, content=b"x").status_code == 201
 
 
 def test_a_sender_that_says_less_than_it_sends_is_cut_at_what_it_said(shared_intake):

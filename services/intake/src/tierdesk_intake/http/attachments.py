@@ -122,8 +122,8 @@ def attachment_routes(database: Database, writer: AttachmentWriter, turns: Semap
         limit_body(request, writer.limits.bytes, patience=PATIENCE)
         try:
             _check_headers(request)
-            upload = await writer.begin(who.tenant, ticket, _name(request, name), key)
-            answer = await _take(request, writer, upload)
+            async with writer.upload(who.tenant, ticket, _name(request, name), key) as upload:
+                answer = await _take(request, writer, upload)
         except RefusedError as refused:
             raise as_problem(refused) from None
         headers = {"Location": f"{PATH}/{AttachmentView.model_validate_json(answer.text).id}"}
@@ -174,18 +174,14 @@ _ANSWERED: Final[dict[str, Any]] = {
 
 
 async def _take(request: Request, writer: AttachmentWriter, upload: Upload) -> Answer:
-    """Store the body piece by piece. Whatever goes wrong, nothing is left of it."""
-    try:
-        async with aclosing(request.stream()) as body:
-            async for data in body:
-                for piece in upload.content.add(data):
-                    await writer.add(upload, piece)
-        for piece in upload.content.end():
-            await writer.add(upload, piece)
-        return await writer.finish(upload)
-    except BaseException:
-        await writer.drop(upload)
-        raise
+    """Store the body piece by piece."""
+    async with aclosing(request.stream()) as body:
+        async for data in body:
+            for piece in upload.content.add(data):
+                await writer.add(upload, piece)
+    for piece in upload.content.end():
+        await writer.add(upload, piece)
+    return await writer.finish(upload)
 
 
 async def _go_on(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

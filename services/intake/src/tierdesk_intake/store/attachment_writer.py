@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from asyncio import Semaphore
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,7 +24,7 @@ from tierdesk_intake.domain.attachments import (
     quota_used,
 )
 from tierdesk_intake.domain.ledger import Answer, KeyName, Ledger, Mint, Posted, Ticket
-from tierdesk_intake.domain.refusals import unknown_ticket
+from tierdesk_intake.domain.refusals import RefusalKind, RefusedError, unknown_ticket
 from tierdesk_intake.store.attachments import find_reference
 from tierdesk_intake.store.group_commit import REDO_TIMES, ConflictError
 from tierdesk_intake.store.ledgers import find_keys, lock_tickets
@@ -31,6 +32,9 @@ from tierdesk_intake.store.tables import attachment, attachment_day, attachment_
 from tierdesk_store import Database, DatabaseUnavailableError, Transaction
 from tierdesk_store.errors import is_redo
 from tierdesk_store.failpoints import failpoint
+
+UPLOADS: Final = 200
+"""So many at a time: each takes half a megabyte of memory while it comes."""
 
 _insert_piece: Final = insert(attachment_piece)
 _drop: Final = delete(attachment).where(
@@ -57,8 +61,8 @@ class Upload:
 class AttachmentWriter:
     """Takes attachments in. `now` is business time, `wall_clock` real time.
 
-    Until `finish` has answered, nobody sees anything of an upload; after `drop` nothing is left of it. What a process
-    that died has left is deleted later, by `delete_unfinished`.
+    Until `finish` has answered, nobody sees anything of an upload. What a process that died has left is deleted later, by
+    `delete_unfinished`.
     """
 
     def __init__(
@@ -80,12 +84,29 @@ class AttachmentWriter:
         self._wall_clock = wall_clock
         self._write_answer = write_answer
         self._turns = turns
+        self._open = 0
 
-    async def begin(self, tenant: str, ticket_id: UUID, name: str, key: str | None) -> Upload:
-        """Begin to take one in. Raises `RefusedError` for an unknown ticket, a full one and a used-up quota.
+    @asynccontextmanager
+    async def upload(self, tenant: str, ticket_id: UUID, name: str, key: str | None) -> AsyncIterator[Upload]:
+        """Take one in: `add` its pieces and `finish` it. Left by an exception, nothing of it is left.
 
-        Raises `DatabaseUnavailableError`, as all the others do.
+        Raises `RefusedError` for an unknown ticket, a full one, a used-up quota, and when too many are on their way in;
+        and `DatabaseUnavailableError`, as all the others do.
         """
+        if self._open >= UPLOADS:
+            raise RefusedError(RefusalKind.OVERLOADED, "Too many files are on their way in; come again in a second.")
+        self._open += 1
+        try:
+            upload = await self._begin(tenant, ticket_id, name, key)
+            try:
+                yield upload
+            except BaseException:
+                await self._drop(upload)
+                raise
+        finally:
+            self._open -= 1
+
+    async def _begin(self, tenant: str, ticket_id: UUID, name: str, key: str | None) -> Upload:
         key_name = None if key is None else KeyName(tenant, ATTACHMENTS_SOURCE, key)
         content = Content(name, self.limits)
         upload = Upload(tenant, ticket_id, name, key_name, self._mint.secret(), content, stored=True)
@@ -133,7 +154,7 @@ class AttachmentWriter:
                 if left == 0:
                     raise DatabaseUnavailableError(f"gave way {REDO_TIMES} times: {error}") from error
 
-    async def drop(self, upload: Upload) -> None:
+    async def _drop(self, upload: Upload) -> None:
         """Delete what is there of it, unless it is whole; when the database is away that is left to `delete_unfinished`."""
         if not upload.stored:
             return
