@@ -53,9 +53,7 @@ def cook(program: str, *arguments: str, folder: Path, **settings: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize(
-    "settings", [Settings, SlaSettings, BridgeSettings, KbSettings, DeskSettings, IntakeSettings]
-)
+@pytest.mark.parametrize("settings", [Settings, SlaSettings, BridgeSettings, KbSettings, DeskSettings, IntakeSettings])
 def test_every_setting_is_in_the_table_with_its_default(settings):
     rows = dict(re.findall(r"^\| `(TIERDESK_[A-Z_]+)` \|([^|]*)\|", TEXT, re.MULTILINE))
     for name, field in settings.model_fields.items():
