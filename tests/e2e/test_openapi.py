@@ -46,11 +46,15 @@ allow-x00 = false
 [dictionaries.tickets]
 values = {tickets}
 
+[dictionaries.ticket_ids]
+values = {ticket_ids}
+
 [dictionaries.vendors]
 values = ["supplier"]
 
 [parameters]
 "path.ticket" = {{ dictionary = "tickets", probability = 0.5 }}
+"query.ticket" = {{ dictionary = "ticket_ids", probability = 0.5 }}
 "path.vendor" = {{ dictionary = "vendors", probability = 0.5 }}
 
 [phases.stateful]
@@ -118,6 +122,7 @@ def make_requests(desk: WholeDesk, folder: Path, tickets: list[str], *, paths: t
             session=desk.sessions[OWN]["Cookie"].partition("=")[2],
             sign_here=openapi_hooks.SIGN_HERE,
             tickets=json.dumps(tickets),
+            ticket_ids=json.dumps(tickets[:1]),
             phone=openapi_hooks.PHONE_PATH,
             batch=openapi_hooks.BATCH_PATH,
         )

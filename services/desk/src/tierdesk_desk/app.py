@@ -57,7 +57,7 @@ async def build(parts: Parts, *, groups: frozenset[str] | None = None) -> Servic
     settings = DeskSettings()
     named = settings.named_groups if groups is None else groups
     shelf, publisher = PolicyShelf(), Publisher(parts.clock, parts.identifiers)
-    board, feed = Board(parts.database, shelf, publisher), Feed(parts.database)
+    board, feed = Board(parts.database, shelf, publisher, worked=named), Feed(parts.database)
     hashing, access = PasswordHashing(), Access(parts.database, public_url=settings.public_url)
     sign_in = SignIn(parts.database, hashing, parts.clock, parts.secrets.pepper)
     accounts = Accounts(parts.database, hashing, parts.clock, parts.identifiers)

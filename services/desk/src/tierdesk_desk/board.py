@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tierdesk_contracts.outcome import Outcome
 from tierdesk_desk.domain import work as decisions
-from tierdesk_desk.domain.people import Person, Place, places_of
+from tierdesk_desk.domain.people import Person, Place, places_of, places_worked
 from tierdesk_desk.domain.roles import Verb, allows_in
 from tierdesk_desk.domain.work import Stage, Work
 from tierdesk_desk.publishing import Publisher
@@ -53,7 +53,11 @@ class FullError(Exception):
 class Board:
     """The board of all tenants; each person sees the groups for which they have a grant."""
 
-    def __init__(self, database: Database, shelf: PolicyShelf, publisher: Publisher) -> None:
+    def __init__(
+        self, database: Database, shelf: PolicyShelf, publisher: Publisher, *, worked: frozenset[str] | None = None
+    ) -> None:
+        """`worked` names the groups that people work here; None for all that `places_worked` finds."""
+        self._worked = worked
         self._database = database
         self._shelf = shelf
         self._publisher = publisher
@@ -68,9 +72,12 @@ class Board:
             return (await self._shelf.fetch_in_force(connection)).get(tenant)
 
     async def places(self, person: Person, verb: Verb = Verb.READ_BOARD) -> list[Place]:
-        """The groups in house for which the person has this verb."""
+        """The groups that people work here, of those for which the person has this verb."""
         policy = await self.policy(person.tenant)
-        return [] if policy is None else places_of(person.grants, verb, policy)
+        if policy is None:
+            return []
+        here = set(places_worked(policy, self._worked))
+        return [place for place in places_of(person.grants, verb, policy) if place in here]
 
     async def claim(self, person: Person, assignment_id: UUID) -> Work:
         """Take this work. Who has it already is answered it as it is.
