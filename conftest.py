@@ -23,6 +23,7 @@ from servers.postgres import DatabaseServer, make_reachable_folder
 from servers.rabbitmq import Broker, BrokerError, RabbitNode
 from servers.reaper import Reaper
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from tierdesk_store import ServiceSchema
 
 _NO_SERVER = 3  # exit code when a server cannot be had
 _USED = pytest.StashKey[list[str]]()
@@ -159,9 +160,15 @@ def _start_broker(request: pytest.FixtureRequest) -> Broker | RabbitContainer | 
 
 
 @pytest.fixture
-def postgres_url(database_server: DatabaseServer) -> Iterator[str]:
-    """`postgresql://…` of a fresh, empty database; the user may create roles and schemas. Dropped after the test."""
-    with database_server.fresh_database() as url:
+def schemas() -> tuple[ServiceSchema, ...]:
+    """The schemas that stand in a fresh database: none, unless a package or a module says otherwise."""
+    return ()
+
+
+@pytest.fixture
+def postgres_url(database_server: DatabaseServer, schemas: tuple[ServiceSchema, ...]) -> Iterator[str]:
+    """`postgresql://…` of a fresh database with `schemas`; the user may create roles and schemas. Dropped after the test."""
+    with database_server.fresh_database(*schemas) as url:
         yield url
 
 
