@@ -155,7 +155,10 @@ def schemas() -> tuple[ServiceSchema, ...]:
 
 
 @pytest.fixture
-async def router(postgres_url: str, tmp_path: Path) -> AsyncIterator[RunningRouter]:
+async def router(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningRouter]:
+    # Nobody here hears of policies, so that the outbox is never empty at the end; each test would wait a second for it.
+    monkeypatch.setattr("tierdesk_runtime.service._FLUSH_STANDSTILL_SECONDS", 0.05)
+    monkeypatch.setattr("tierdesk_store.consumer.RECEIVE_SECONDS", 0.1)
     secrets = Secrets.create(tmp_path / "secrets.json")
     ring = KeyRing(secrets)
     keys = {
