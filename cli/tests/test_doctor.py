@@ -66,7 +66,7 @@ def execute(desk):
 def test_a_healthy_desk_is_well(findings, desk, tierdesk):
     found = findings()
     assert list(found) == [
-        "secrets", "database", "schema router", "schema intake", "schema sla", "schema kb", "schema bridge", "clocks", "bus",
+        "secrets", "database", "schema router", "schema intake", "schema sla", "schema kb", "schema bridge", "schema desk", "clocks", "bus",
         "queues", "webhooks", "desk",
     ]  # fmt: skip
     assert {one["health"] for one in found.values()} == {"well"}

@@ -57,6 +57,7 @@ class Composition:
         subprocess.run(["sh", CHECKOUT / "deploy/secrets.sh", self._secrets], check=True)
         self._environment = {
             **os.environ,
+            "TIERDESK_DESK_GROUPS": "none",  # the workers of the load have them all
             "TIERDESK_PUBLISH": f"127.0.0.1:{self.port}",
             "TIERDESK_PUBLISH_VENDORS": self.vendors_server.replace("amqps://localhost", "127.0.0.1"),
             "TIERDESK_SECRETS": str(self._secrets),

@@ -26,7 +26,7 @@ TICKETS = int(os.environ.get("TIERDESK_COMPOSE_TICKETS", "2000"))
 PER_SECOND = 5.0
 """Slow enough that the load outlasts the disturbance on a machine of two busy cores."""
 SETTLE_SECONDS = 300.0
-SERVICES = ("intake", "router", "sla", "kb", "bridge")
+SERVICES = ("intake", "router", "sla", "kb", "bridge", "desk")
 
 
 @contextlib.asynccontextmanager

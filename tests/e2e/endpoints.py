@@ -40,6 +40,7 @@ QUESTION: Document = {"by": "ann", "title": "Which dock fits?", "body": "Any?"}
 OPENED: Document = {"title": "Mail is slow", "why": "Many say so"}
 PHONE = "/v1/phone/generic"
 BATCH = "/v1/events:batch"
+ATTACHMENTS = "/v1/events/attachments"
 HOOK, OUTCOMES = "/v1/bridge/{vendor}", "/v1/bridge/{vendor}/outcomes"
 COMMUNITY = "/v1/community"
 SUPPLIER = "supplier"
@@ -74,6 +75,8 @@ class Point:
     media_type: str = "application/json"
     wrap: Callable[[bytes], bytes] = bytes
     ignores_bodies: bool = False
+    keeps_bytes: bool = False
+    """It keeps whatever it is sent: there is no body that does not read."""
     takes: frozenset[str] = frozenset()
     """Bodies of the corpus that are good here."""
     read: frozenset[int] = frozenset({200, 201, 202})
@@ -103,6 +106,7 @@ POINTS = {
         Point("POST", "/v1/events", PROBLEM, "title"),
         Point("POST", BATCH, PROBLEM, "title", "application/x-ndjson", as_line),
         Point("POST", PHONE, CALL, "from", takes=MORE_THAN_DOCUMENTED),
+        Point("POST", ATTACHMENTS, {}, "", "image/png", keeps_bytes=True),
         Point("PUT", "/v1/policy", POLICY, "name", "application/yaml", takes=TEXTS_IN_YAML),
         Point("POST", "/v1/articles", ARTICLE, "title"),
         Point("PUT", "/v1/articles/{article_id}", ARTICLE | {"based_on": 1}, "title"),
@@ -152,7 +156,7 @@ POINTS = {
         Point("POST", "/v1/articles/{article_id}/withdraw", {}, "", ignores_bodies=True),
     )
 }
-TAKING = {name: point for name, point in POINTS.items() if not point.ignores_bodies}
+TAKING = {name: point for name, point in POINTS.items() if not (point.ignores_bodies or point.keeps_bytes)}
 
 
 class Door:
@@ -173,11 +177,19 @@ class Door:
         answers = f"{COMMUNITY}/questions/{self._question}/answers"
         self._posts = [client.post(answers, json={"by": "bob", "body": "Any"}).json()["id"] for _ in range(2)]
         """An answer, and one that is removed."""
+        self._ticket = ""
+        self.open_ticket()
         self.write_article()
 
     def write_article(self) -> None:
         """Have paths name a new article, since some test may have published or retired the one before."""
         self._article = self.client.post("/v1/articles", json=ARTICLE).json()["id"]
+
+    def open_ticket(self) -> None:
+        """Have paths hang files on a new ticket: one takes only so many."""
+        posted = self.client.post("/v1/events", json=PROBLEM)
+        self.note(posted)
+        self._ticket = posted.json()["ticket"]
 
     def send(self, point: Point, body: bytes, **headers: str) -> httpx2.Response:
         """One request, signed where that is asked for."""
@@ -202,9 +214,10 @@ class Door:
         path = path.replace("{item}", "laptop").replace("{order_id}", OUTCOME["id"])
         post = self._posts[pattern.endswith("/remove")]
         path = path.replace("{question_id}", self._question).replace("{post_id}", post)
+        path = path.replace("{attachment}", OUTCOME["id"])
         path = path.replace(HOOK, HOOK.replace("{vendor}", SUPPLIER)).replace("{delivery}", OUTCOME["id"])
-        reason = "?why=mistaken" if pattern in {UNLINK, WITHDRAW} else ""
-        return path.replace("{problem}", self._problem) + reason
+        query = {UNLINK: "?why=mistaken", WITHDRAW: "?why=mistaken", ATTACHMENTS: f"?ticket={self._ticket}"}
+        return path.replace("{problem}", self._problem) + query.get(pattern, "")
 
     def goes_on(self) -> None:
         """A good event is accepted and offered to its tier, and no ticket that was promised before is missing."""

@@ -20,6 +20,7 @@ from e2e.tenants import (
     Call,
     First,
     Plan,
+    on_one,
     plain,
 )  # fmt: skip
 from e2e.whole_desk import OTHER, OWN, WholeDesk
@@ -96,6 +97,18 @@ def _batch(first: First, _desk: WholeDesk) -> Iterator[Call]:
     lines = [{"key": f"line-{number}", "event": event} for number, event in enumerate(events)]
     lines.append({"key": "line-first", "event": PROBLEM})
     yield Call("/v1/events:batch", b"\n".join(json.dumps(line).encode() for line in lines), NDJSON)
+
+
+def _attach(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for name in first.names:
+        yield Call(f"/v1/events/attachments?ticket={name}", b"Mine", refused=True)
+    spoofed = {"X-Tenant": OWN, "Tierdesk-Tenant": OWN, "Idempotency-Key": "first"}
+    yield Call(f"/v1/events/attachments?ticket={first.tickets[0]}&tenant={OWN}", CANARY.encode(), spoofed, refused=True)
+
+
+def _attachments(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    yield from (Call(f"/v1/events/attachments?ticket={name}", refused=True) for name in first.names)
+    yield Call(f"/v1/events/attachments?ticket={first.tickets[0]}&tenant={OWN}", refused=True)
 
 
 def _phone(_first: First, desk: WholeDesk) -> Iterator[Call]:
@@ -205,6 +218,9 @@ PLANS: dict[tuple[str, str], Plan] = KNOWLEDGE_PLANS | {
     ("PUT", "/v1/policy"): _policy,
     ("POST", "/v1/events"): _events,
     ("POST", "/v1/events:batch"): _batch,
+    ("POST", "/v1/events/attachments"): _attach,
+    ("GET", "/v1/events/attachments"): _attachments,
+    ("GET", "/v1/events/attachments/{attachment}"): on_one("/v1/events/attachments/{}", "attachments"),
     ("POST", "/v1/phone/generic"): _phone,
     ("GET", "/v1/clocks/summary"): plain("/v1/clocks/summary"),
     ("GET", "/v1/clocks/{ticket}"): _clocks(),

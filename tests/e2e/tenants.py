@@ -81,6 +81,7 @@ class First:
     articles: list[str] = field(default_factory=list)
     services: list[str] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
+    attachments: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -107,6 +108,7 @@ class First:
             *self.articles,
             *self.services,
             *self.orders,
+            *self.attachments,
             *self.questions,
             *self.answers,
             *self.problems,

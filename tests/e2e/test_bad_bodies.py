@@ -7,7 +7,7 @@ import json
 import pytest
 
 from e2e.corpus import bodies
-from e2e.endpoints import POINTS, TAKING, described, fault_of, judge_of
+from e2e.endpoints import ATTACHMENTS, POINTS, TAKING, described, fault_of, judge_of
 
 
 def test_every_endpoint_that_takes_something_in_is_tried(door):
@@ -50,6 +50,22 @@ def test_an_endpoint_without_a_body_does_not_mind_one(door, name):
         what: door.send(point, body).status_code for what, body in bodies.bodies({"title": "x"}, "title").items()
     }
     assert set(answers.values()) <= {200, 204, 404, 409}, answers
+
+
+def test_bytes_are_kept_whatever_they_are_and_nothing_is_none(door):
+    point = POINTS[f"POST {ATTACHMENTS}"]
+    corpus = bodies.bodies({"title": "x"}, "title")
+    for what, body in corpus.items():
+        door.open_ticket()
+        answer = door.send(point, body)
+        if body:
+            assert (answer.status_code, answer.json()["size_bytes"]) == (201, len(body)), what
+        else:
+            assert fault_of(answer) is None
+    for media_type in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
+        assert fault_of(door.send(point, b"x", **{"Content-Type": media_type})) is None, media_type
+    assert fault_of(door.send(point, bodies.COMPRESSED, **{"Content-Encoding": "gzip"})) is None
+    door.goes_on()
 
 
 @pytest.mark.parametrize("name", TAKING)

@@ -87,6 +87,11 @@ def first(whole_desk: WholeDesk) -> First:
         found.tickets.append(called["ticket"])
         found.references.append(called["reference"])
         wait_until(lambda: len(client.get("/v1/tickets").json()["tickets"]) >= 5, "the tickets are opened")
+        named = {"ticket": found.tickets[0], "name": f"{CANARY}.txt"}
+        attached = client.post(
+            "/v1/events/attachments", params=named, content=CANARY, headers={"Idempotency-Key": "first"}
+        )
+        found.attachments.append(attached.json()["id"])
         asyncio.run(answer_as_vendor(whole_desk.settings.bus))
         found.tickets.append(solve_with_draft(whole_desk, client))
         wait_until(lambda: client.get(f"/v1/vendors/{VENDOR}/refusals").json()["refusals"], "it is refused")

@@ -46,7 +46,8 @@ class RunningIntake(ServingThread):
         self.secrets = Secrets.create(folder / "secrets.json")
         ring = KeyRing(self.secrets)
         self.keys = {tenant: ring.mint("portal", tenant, ["events:write"]) for tenant in ("main", "other")}
-        self.reader_key = ring.mint("reader", "main", ["tickets:read"])
+        self.reader_keys = {tenant: ring.mint("reader", tenant, ["tickets:read"]) for tenant in ("main", "other")}
+        self.reader_key = self.reader_keys["main"]
         self.phone_secrets = {tenant: self.secrets.add_webhook_secret(tenant, "pbx") for tenant in ("main", "other")}
         self.settings = Settings(
             database_url=database_url, bus_url=bus_url or database_url, secrets_file=self.secrets.path, http_port=0
@@ -68,12 +69,17 @@ class RunningIntake(ServingThread):
         headers = {"Authorization": f"Bearer {self.keys[tenant]}"}
         return httpx2.Client(base_url=self.url, headers=headers, timeout=30, verify=TLS, **options)
 
+    def reader(self, tenant: str = "main", **options: Any) -> httpx2.Client:
+        headers = {"Authorization": f"Bearer {self.reader_keys[tenant]}"}
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=30, verify=TLS, **options)
+
     def count(self, table: str) -> int:
         return self.query(f"SELECT count(*) FROM intake.{table}")[0][0]
 
     def stored(self) -> dict[str, int]:
         """How many rows every table has that a request can write to."""
         tables = ("raw_event", "idempotency_key", "ticket", "call", "call_event", "outbox")
+        tables += ("attachment", "attachment_piece", "attachment_day")
         (row,) = self.query(
             "SELECT " + ", ".join(f"(SELECT count(*) FROM intake.{table}) AS {table}" for table in tables)
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from tierdesk_desk.domain.roles import Grant, Verb, allows_in
@@ -11,6 +12,8 @@ from tierdesk_policy import Policy
 
 Place = tuple[str, str]
 """A tier, and a group of it."""
+SELF_SERVICE: Final = "self-service"
+"""The group that the knowledge base works. Its tier answers by itself: beside it there are bots, and no people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Person:
     skills: tuple[str, ...] = ()
     capacity: int | None = None
     """So many tickets may be held at once; None without a limit."""
+    session: str = field(default="", repr=False, compare=False)
+    """The session in which they came: by it, answers that take long look whether it is good yet."""
 
 
 def places_of(grants: Iterable[Grant], verb: Verb, policy: Policy) -> list[Place]:
@@ -34,4 +39,14 @@ def places_of(grants: Iterable[Grant], verb: Verb, policy: Policy) -> list[Place
         (group.tier, group.id)
         for group in policy.groups
         if group.vendor is None and allows_in(held, verb, tier=group.tier, group=group.id)
+    ]
+
+
+def places_worked(policy: Policy, named: Collection[str] | None) -> list[Place]:
+    """The groups in house that people work: those that are `named`, else all but those of a tier that answers by itself."""
+    by_itself = {group.tier for group in policy.groups if group.id == SELF_SERVICE}
+    return [
+        (group.tier, group.id)
+        for group in policy.groups
+        if group.vendor is None and (group.tier not in by_itself if named is None else group.id in named)
     ]

@@ -66,6 +66,14 @@ class OverError(Exception):
         self.reason = reason
 
 
+class MovedOnError(Exception):
+    """More was said of it than whoever speaks has seen: perhaps the same, whose answer was lost. `ordinal` is the last."""
+
+    def __init__(self, ordinal: int) -> None:
+        super().__init__("more was said of it since: look at it again")
+        self.ordinal = ordinal
+
+
 class ForbiddenStepError(Exception):
     """The work stands where this step makes no sense; the text says why."""
 
@@ -148,21 +156,19 @@ def claim(work: Work, worker: str, at: datetime) -> tuple[Work, Outcome | None]:
     return _send(work, outcomes.WorkAccepted, {}, Stage.CLAIMING, at)
 
 
-def say(work: Work, worker: str, model: type[Outcome], fields: dict[str, Any], at: datetime) -> tuple[Work, Outcome]:
-    """What its owner says of it. Raises `TakenError`, `OverError`, `ForbiddenStepError`, and pydantic's `ValidationError`."""
+def say(
+    work: Work, worker: str, model: type[Outcome], fields: dict[str, Any], at: datetime, *, based_on: int | None = None
+) -> tuple[Work, Outcome]:
+    """What its owner says of it. `based_on` is the ordinal that the owner has seen last: so nothing is said twice.
+
+    Raises `TakenError`, `OverError`, `MovedOnError`, `ForbiddenStepError`, and pydantic's `ValidationError`.
+    """
+    if work.worker == worker and based_on is not None and based_on != work.ordinal:
+        raise MovedOnError(work.ordinal)
     _check_open(work)
-    if work.stage is Stage.OFFERED:
-        raise ForbiddenStepError("claim it first")
-    if work.worker != worker:
+    if work.stage is not Stage.OFFERED and work.worker != worker:
         raise TakenError(work.worker or "")
-    if work.role == Role.CONTRIBUTOR.value and not issubclass(model, _FOR_CONTRIBUTORS):
-        raise ForbiddenStepError("who is invited contributes or declines; the owner does the rest")
-    if work.role == Role.OWNER.value and issubclass(model, outcomes.WorkContributed):
-        raise ForbiddenStepError("it is yours: resolve it, or hand it on")
-    if issubclass(model, outcomes.WorkPaused) and work.stage is Stage.PAUSED:
-        raise ForbiddenStepError(f"it waits for the {work.waits_for} already")
-    if issubclass(model, outcomes.WorkResumed) and work.stage is not Stage.PAUSED:
-        raise ForbiddenStepError("it waits for nobody")
+    _check_step(work, model)
     work, outcome = _send(work, model, fields, _stage_after(work, model), at)
     if isinstance(outcome, outcomes.WorkPaused):
         work = replace(work, waits_for=outcome.party.value)
@@ -208,7 +214,9 @@ def on_updated(work: Work, data: WorkUpdated, at: datetime) -> Work:
     elif data.article_id is not None and view.get("internal"):
         view["internal"] = view["internal"] | {"article_id": data.article_id, "article_title": data.article_title}
     told = data.model_dump(
-        mode="json", include={"reply", "note", "contribution", "resolution", "article_title", "priority"}, exclude_none=True
+        mode="json",
+        include={"reply", "note", "contribution", "resolution", "article_title", "priority"},
+        exclude_none=True,
     )
     if told:
         view["told"] = [*view.get("told", ()), told | {"at": at.isoformat()}][-MOST_TOLD:]
@@ -262,9 +270,21 @@ def _check_open(work: Work) -> None:
         raise OverError(work.ended or "gone")
 
 
-def _send(
-    work: Work, model: type[Outcome], fields: dict[str, Any], stage: Stage, at: datetime
-) -> tuple[Work, Outcome]:
+def _check_step(work: Work, model: type[Outcome]) -> None:
+    """Raises `ForbiddenStepError`. What the policy forbids the router refuses; here stands what no policy allows."""
+    if work.stage is Stage.OFFERED:
+        raise ForbiddenStepError("claim it first")
+    if work.role == Role.CONTRIBUTOR.value and not issubclass(model, _FOR_CONTRIBUTORS):
+        raise ForbiddenStepError("who is invited contributes or declines; the owner does the rest")
+    if work.role == Role.OWNER.value and issubclass(model, outcomes.WorkContributed):
+        raise ForbiddenStepError("it is yours: resolve it, or hand it on")
+    if issubclass(model, outcomes.WorkPaused) and work.stage is Stage.PAUSED:
+        raise ForbiddenStepError(f"it waits for the {work.waits_for} already")
+    if issubclass(model, outcomes.WorkResumed) and work.stage is not Stage.PAUSED:
+        raise ForbiddenStepError("it waits for nobody")
+
+
+def _send(work: Work, model: type[Outcome], fields: dict[str, Any], stage: Stage, at: datetime) -> tuple[Work, Outcome]:
     assert work.worker is not None
     outcome = model.model_validate(
         {
@@ -275,7 +295,9 @@ def _send(
             **fields,
         }
     )
-    given = outcome.model_dump(mode="json", exclude={"assignment_id", "token", "worker", "ordinal"}, exclude_defaults=True)
+    given = outcome.model_dump(
+        mode="json", exclude={"assignment_id", "token", "worker", "ordinal"}, exclude_defaults=True
+    )
     work = replace(
         work,
         stage=stage,

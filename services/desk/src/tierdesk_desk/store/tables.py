@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Final
+
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 SCHEMA = "desk"
-LOG_TABLES = ("policy",)
+LOG_TABLES = ("audit", "policy")
 """Append-only: what was written stays as it was written."""
+
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Ranks what has no deadline behind all that have."""
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -36,6 +42,7 @@ work = Table(
     Column("reason", Text, nullable=False),
     Column("accept_by", DateTime(timezone=True)),
     Column("due_at", DateTime(timezone=True)),
+    Column("rank_at", DateTime(timezone=True), nullable=False),
     Column("waits_for", Text),
     Column("ended", Text),
     Column("refused", JSONB(none_as_null=True)),
@@ -48,9 +55,19 @@ work = Table(
         "tier",
         "group_id",
         "priority",
-        "due_at",
+        "rank_at",
         "assignment_id",
         postgresql_where=text("stage = 'offered'"),
+    ),
+    Index(
+        "work_in_hand",
+        "tenant",
+        "tier",
+        "group_id",
+        "priority",
+        "rank_at",
+        "assignment_id",
+        postgresql_where=text("stage IN ('claiming', 'owned', 'paused')"),
     ),
     Index(
         "work_held",
@@ -61,8 +78,12 @@ work = Table(
     ),
     Index("work_ticket", "tenant", "ticket"),
     Index("work_left", "tenant", "worker", "changed_at", postgresql_where=text("stage = 'left'")),
+    Index("work_over", "changed_at", postgresql_where=text("stage IN ('left', 'gone')")),
 )
-"""What was offered to the groups that people work. Identifiers of assignments grow with time, so that they order what is alike."""
+"""What was offered to the groups that people work. `rank_at` is `due_at`, or `NEVER` without one.
+
+Identifiers of assignments grow with time, so that they order what is alike.
+"""
 
 work_count = Table(
     "work_count",

@@ -34,6 +34,7 @@ _STATEMENTS = (
         reason text NOT NULL,
         accept_by timestamptz,
         due_at timestamptz,
+        rank_at timestamptz NOT NULL,
         waits_for text,
         ended text,
         refused jsonb,
@@ -45,8 +46,12 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE INDEX work_board ON desk.work (tenant, tier, group_id, priority, due_at, assignment_id)
+    CREATE INDEX work_board ON desk.work (tenant, tier, group_id, priority, rank_at, assignment_id)
     WHERE stage = 'offered'
+    """,
+    """
+    CREATE INDEX work_in_hand ON desk.work (tenant, tier, group_id, priority, rank_at, assignment_id)
+    WHERE stage IN ('claiming', 'owned', 'paused')
     """,
     """
     CREATE INDEX work_held ON desk.work (tenant, worker, assignment_id)
@@ -54,13 +59,14 @@ _STATEMENTS = (
     """,
     "CREATE INDEX work_ticket ON desk.work (tenant, ticket)",
     "CREATE INDEX work_left ON desk.work (tenant, worker, changed_at) WHERE stage = 'left'",
+    "CREATE INDEX work_over ON desk.work (changed_at) WHERE stage IN ('left', 'gone')",
     """
     CREATE TABLE desk.work_count (
         tenant text NOT NULL,
         tier text NOT NULL,
         group_id text NOT NULL,
         stage text NOT NULL,
-        number bigint NOT NULL CHECK (number >= 0),
+        number bigint NOT NULL,
         PRIMARY KEY (tenant, tier, group_id, stage)
     )
     """,
