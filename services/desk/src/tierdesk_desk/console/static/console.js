@@ -123,7 +123,7 @@ function follow() {
     for (const kind of kinds) {
       stream.addEventListener(kind, (event) => {
         const told = JSON.parse(event.data);
-        if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 250);
+        if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 500 + Math.random() * 1000); // not all boards at once
       });
     }
     stream.addEventListener("look", () => refresh(50)); // at first too: something may have changed since the page was made
