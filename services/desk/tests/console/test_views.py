@@ -81,8 +81,12 @@ def test_work_of_a_policy_that_is_no_more_is_shown_by_its_names(policy):
     assert (row.place, row.category, row.priority_name) == ("gone", "old", "5")
 
 
-def test_queues_are_those_of_the_verb_in_the_order_of_the_policy(policy):
-    counts = {("l2", "networks"): {Stage.OFFERED: 2, Stage.OWNED: 1, Stage.CLAIMING: 1, Stage.PAUSED: 3}}
+def test_queues_are_those_of_the_verb_in_the_order_of_the_counts(policy):
+    counts = {
+        ("l1", "front"): {},
+        ("l2", "networks"): {Stage.OFFERED: 2, Stage.OWNED: 1, Stage.CLAIMING: 1, Stage.PAUSED: 3},
+        ("l2", "clients"): {},
+    }
     led = view_queues(ANN, policy, counts, {}, Verb.OVERSEE)
     assert [(queue.group, queue.waiting, queue.working, queue.paused) for queue in led] == [
         ("networks", 2, 2, 3), ("clients", 0, 0, 0),

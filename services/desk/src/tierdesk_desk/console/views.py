@@ -132,7 +132,7 @@ def view_row(work: Work, policy: Policy, now: datetime) -> Row:
 def view_queues(
     person: Person, policy: Policy, counts: Mapping[Place, Mapping[Stage, int]], firsts: Mapping[Place, Row], verb: Verb
 ) -> list[Queue]:
-    """The groups for which the verb is granted, in the order of the policy."""
+    """Those of the groups in `counts` for which the verb is granted, in their order."""
     return [
         Queue(
             tier=tier,
@@ -144,8 +144,8 @@ def view_queues(
             paused=held.get(Stage.PAUSED, 0),
             first=firsts.get((tier, group)),
         )
-        for tier, group in places_of(person.grants, verb, policy)
-        for held in (counts.get((tier, group), {}),)
+        for tier, group in places_of(person.grants, verb, counts)
+        for held in (counts[tier, group],)
     ]
 
 
