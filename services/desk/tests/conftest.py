@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
+from servers.postgres import let_in
 from tierdesk_bus.port import HOME
 from tierdesk_contracts import AnyEnvelope, parse, seal
 from tierdesk_contracts.notice import PolicyApplied
@@ -23,7 +24,7 @@ from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_policy import Policy, load_policy
 from tierdesk_runtime.clock import DrivenClock
 from tierdesk_runtime.identifiers import Identifiers
-from tierdesk_store import Database, Received, StoreError, migrate, service_url
+from tierdesk_store import Database, Received, ServiceSchema, StoreError, service_url
 
 POLICY = """
 name: A desk of people
@@ -99,8 +100,13 @@ def policy() -> Policy:
 
 
 @pytest.fixture
+def schemas() -> tuple[ServiceSchema, ...]:
+    return (DEFINITION.schema,)
+
+
+@pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
-    migrate(postgres_url, DEFINITION.schema, password="a password")
+    let_in(postgres_url, "desk", "a password")
     database = Database(service_url(postgres_url, "desk", "a password"), schema="desk", name="desk test", pool_size=8)
     yield database
     await database.close()

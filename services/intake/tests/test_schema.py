@@ -7,14 +7,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tierdesk_intake.app import DEFINITION
+from servers.postgres import let_in
 from tierdesk_intake.store.tables import LOG_TABLES, SCHEMA, metadata
-from tierdesk_store import library_tables, migrate, service_url
+from tierdesk_store import library_tables, service_url
 
 
 @pytest.fixture
 def service(postgres_url):
-    migrate(postgres_url, DEFINITION.schema, password="pw")
+    let_in(postgres_url, "intake", "pw")
     return service_url(postgres_url, "intake", "pw")
 
 

@@ -26,11 +26,10 @@ class Dispatcher:
 
     `/healthz` answers when the event loop turns, `/readyz` when every service would take a request, both without a key,
     as probes come without one. `/metrics` wants a key with `metrics:read`. `/openapi.json` describes what is in the
-    repository anyway, and is open. What no service has a prefix for is answered by `rest`, where one is named.
+    repository anyway, and is open.
     """
 
-    def __init__(self, paths: Mapping[str, tuple[str, ...]], *, rest: str | None = None) -> None:
-        self._rest = rest
+    def __init__(self, paths: Mapping[str, tuple[str, ...]]) -> None:
         self._prefixes = sorted(
             ((prefix.rstrip("/"), name) for name, prefixes in paths.items() for prefix in prefixes),
             key=lambda entry: len(entry[0]),
@@ -62,12 +61,9 @@ class Dispatcher:
             return self._own
         for prefix, name in self._prefixes:
             if _covers(prefix, path):
-                return self._entry(name)
-        return self._own if self._rest is None else self._entry(self._rest)
-
-    def _entry(self, name: str) -> ASGIApp:
-        service = self._services.get(name)
-        return service.entry if service is not None else _starting
+                service = self._services.get(name)
+                return service.entry if service is not None else _starting
+        return self._own
 
     async def _own(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

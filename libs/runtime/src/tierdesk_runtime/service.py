@@ -73,6 +73,11 @@ class ServiceDefinition:
     topology: Topology
     takes_rest: bool = False
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """The prefixes that it answers, the empty one among them where it takes the rest."""
+        return (*self.paths, "/") if self.takes_rest else self.paths
+
 
 async def build_parts(definition: ServiceDefinition, settings: Settings, *, clock: Clock | None = None) -> Parts:
     """Read the secrets and make the connections, which open when first used.

@@ -57,8 +57,7 @@ async def serve(
     what `build_parts` and a service's `build` raise.
     """
     stopping = stop or asyncio.Event()
-    rest = next((definition.name for definition in definitions if definition.takes_rest), None)
-    dispatcher = Dispatcher({definition.name: definition.paths for definition in definitions}, rest=rest)
+    dispatcher = Dispatcher({definition.name: definition.prefixes for definition in definitions})
     server = _Server(dispatcher, settings)
     services: list[Service] = []
     # Signals first: whoever sees the port answer may stop the process in order from then on.

@@ -20,6 +20,7 @@ _WORDS: Final = {
     "missing": "required",
     "string_too_short": "required",
     "string_too_long": "too_long",
+    "too_short": "required",
     "too_long": "too_long",
     "enum": "choose",
     "int_parsing": "choose",
@@ -55,9 +56,20 @@ class Filled:
         return not any(self.values.values()) and not self.steps
 
 
+_OWN: Final = frozenset({"csrf", "seen"})
+"""Fields that nobody fills in."""
+
+
+def read_seen(form: FormData) -> int | None:
+    """The ordinal that the page showed with the form. A form that does not say takes what comes."""
+    text = form.get("seen")
+    is_number = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10
+    return int(text) if is_number and isinstance(text, str) else None
+
+
 def read_filled(form: FormData) -> Filled:
     """What was filled in. Line ends are as people see them; a file is no text and is left out."""
-    values = {name: _text(value) for name, value in form.items() if isinstance(value, str) and name != "csrf"}
+    values = {name: _text(value) for name, value in form.items() if isinstance(value, str) and name not in _OWN}
     steps = [_text(value) for value in form.getlist("step") if isinstance(value, str)]
     results = [_text(value) for value in form.getlist("result") if isinstance(value, str)]
     results += [""] * (len(steps) - len(results))
@@ -139,8 +151,14 @@ def _resolve(filled: Filled) -> Fields:
     return fields
 
 
+_PLACE: Final = re.compile(r"([a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)?")
+"""Nothing, a tier, or a tier and a group of it."""
+
+
 def _hand_on(filled: Filled) -> Fields:
     _choose(filled, "reason", "escalation")
+    if not _PLACE.fullmatch(filled["to"]):
+        raise FormError({"to": "choose"})
     tier, _, group = filled["to"].partition("/")
     fields = _given(filled, ("reason", "findings", "override")) | _steps(filled)
     return fields | {name: value for name, value in (("to_tier", tier), ("to_group", group)) if value}

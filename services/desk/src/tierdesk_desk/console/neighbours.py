@@ -91,7 +91,7 @@ class Neighbours:
         if response.status_code == httpx2.codes.ACCEPTED:
             answer = response.json()
             return Opened(str(answer["ticket"]), str(answer["reference"]))
-        if response.status_code == httpx2.codes.UNPROCESSABLE_ENTITY:
+        if response.status_code == httpx2.codes.UNPROCESSABLE_CONTENT:
             raise RefusedError({fault["field"]: fault["message"] for fault in response.json().get("errors", [])})
         log.warning("ticket_not_opened", status=response.status_code)
         raise UnavailableError(f"intake answered {response.status_code}")

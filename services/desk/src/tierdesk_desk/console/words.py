@@ -202,6 +202,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "trouble": {
         "taken": N_("%(who)s was faster and has it now."),
         "over": N_("It is over for your group."),
+        "moved": N_(
+            "More was said of it since you looked, perhaps by this very form. Look below, and send it again if it is wanted."
+        ),
         "forbidden": N_("This step makes no sense as the work stands now. It may have changed meanwhile."),
         "full": N_("You hold as many tickets as you may. Finish or hand on one of them first."),
         "unavailable": N_("This cannot be done at the moment. What you wrote is kept below; please try again."),

@@ -23,6 +23,7 @@ from tierdesk_desk.console.forms import (
     action_of,
     faults_of,
     read_filled,
+    read_seen,
     refilled,
 )
 from tierdesk_desk.console.neighbours import path_of_clocks, path_of_story
@@ -32,7 +33,7 @@ from tierdesk_desk.console.views import groups_beside, groups_to_invite, targets
 from tierdesk_desk.console.visiting import Console
 from tierdesk_desk.console.work_view import view_clocks, view_work
 from tierdesk_desk.domain.roles import Verb
-from tierdesk_desk.domain.work import ForbiddenStepError, OverError, TakenError
+from tierdesk_desk.domain.work import ForbiddenStepError, MovedOnError, OverError, TakenError
 from tierdesk_runtime.problems import ProblemError
 from tierdesk_store import DatabaseUnavailableError
 
@@ -64,6 +65,8 @@ class _Attempt:
     filled: Filled | None = None
     faults: Faults = field(default_factory=dict)
     trouble: tuple[str, dict[str, str]] | None = None
+    seen: int | None = None
+    """What the form was based on, where it is not known whether it was taken."""
 
 
 class _WorkPage:
@@ -94,10 +97,11 @@ class _WorkPage:
         visit, person, _ = await self._console.enter(request, Verb.WORK)
         if action not in FORMS:
             raise ProblemError(404)
-        filled = read_filled(await request.form())
+        form = await request.form()
+        filled, seen = read_filled(form), read_seen(form)
         model, read, done = FORMS[action]
-        with _noting(action, filled) as attempts:
-            await self._board.say(person, assignment_id, model, read(filled))
+        with _noting(action, filled, seen) as attempts:
+            await self._board.say(person, assignment_id, model, read(filled), based_on=seen)
         if attempts:
             return await self._show(request, assignment_id, attempts[0])
         if action == "note" and filled["audience"] == "requester":
@@ -131,6 +135,7 @@ class _WorkPage:
             faults=attempt.faults,
             trouble=attempt.trouble,
             targets=targets_of(work, policy),
+            seen=work.ordinal if attempt.seen is None else attempt.seen,
             own_group=work.group_id,
             beside=groups_beside(work, policy),
             invitable=groups_to_invite(work, policy),
@@ -139,13 +144,20 @@ class _WorkPage:
 
 
 @contextmanager
-def _noting(action: str | None, filled: Filled | None) -> Iterator[list[_Attempt]]:
+def _noting(action: str | None, filled: Filled | None, seen: int | None = None) -> Iterator[list[_Attempt]]:
     """Note what the board or the form finds wrong, with what was filled in, so that it can be mended."""
     attempts: list[_Attempt] = []
 
-    def note(status: int, *, faults: Faults | None = None, trouble: str | None = None, **values: str) -> None:
+    def note(
+        status: int,
+        *,
+        faults: Faults | None = None,
+        trouble: str | None = None,
+        based_on: int | None = None,
+        **values: str,
+    ) -> None:
         told = None if trouble is None else (trouble, values)
-        attempts.append(_Attempt(status, action, filled, faults or {}, told))
+        attempts.append(_Attempt(status, action, filled, faults or {}, told, based_on))
 
     try:
         yield attempts
@@ -159,7 +171,9 @@ def _noting(action: str | None, filled: Filled | None) -> Iterator[list[_Attempt
         note(409, trouble="over")
     except FullError:
         note(409, trouble="full")
+    except MovedOnError:
+        note(409, trouble="moved")
     except ForbiddenStepError:
         note(409, trouble="forbidden")
     except DatabaseUnavailableError:
-        note(503, trouble="unavailable")
+        note(503, trouble="unavailable", based_on=seen)

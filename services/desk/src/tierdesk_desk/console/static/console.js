@@ -112,22 +112,36 @@ function say(text) {
   live.textContent = text.trim();
 }
 
+// A browser has few connections for one desk: a page that nobody sees has none, and looks again when it is seen.
 function follow() {
   const kinds = (main.dataset.follow || "").split(" ").filter(Boolean);
-  if (!kinds.length || !window.EventSource) return;
-  const stream = new EventSource("/v1/desk/changes");
   const { work, ticket } = main.dataset;
-  for (const kind of kinds) {
-    stream.addEventListener(kind, (event) => {
-      const told = JSON.parse(event.data);
-      if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 250);
-    });
+  let stream = null;
+  if (!kinds.length || !window.EventSource) return;
+  function open() {
+    stream = new EventSource("/v1/desk/changes");
+    for (const kind of kinds) {
+      stream.addEventListener(kind, (event) => {
+        const told = JSON.parse(event.data);
+        if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 500 + Math.random() * 1000); // not all boards at once
+      });
+    }
+    stream.addEventListener("look", () => refresh(50)); // at first too: something may have changed since the page was made
+    stream.addEventListener("error", () => { state.textContent = page.dataset.offline; });
+    stream.addEventListener("open", () => { state.textContent = ""; });
   }
-  let lost = false;
-  stream.addEventListener("look", () => refresh(50)); // at first too: something may have changed since the page was made
-  stream.addEventListener("error", () => { lost = true; state.textContent = page.dataset.offline; });
-  stream.addEventListener("open", () => { if (lost) { lost = false; state.textContent = ""; } });
-  window.addEventListener("pagehide", () => stream.close());
+  function close() {
+    stream?.close();
+    stream = null;
+  }
+  function heed() {
+    if (document.visibilityState === "hidden") close();
+    else if (!stream) open();
+  }
+  document.addEventListener("visibilitychange", heed);
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", heed);
+  heed();
 }
 
 // Forms
