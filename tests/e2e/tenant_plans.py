@@ -188,7 +188,8 @@ def _open_problem(first: First, _desk: WholeDesk) -> Iterator[Call]:
 
 
 # Those of people first: further down the other tenant gets work of its own, with words of the first one's in it.
-PLANS: dict[tuple[str, str], Plan] = DESK_PLANS | KNOWLEDGE_PLANS | {
+_FIRST = DESK_PLANS | KNOWLEDGE_PLANS
+PLANS: dict[tuple[str, str], Plan] = _FIRST | {
     ("GET", "/v1/problems"): _problems,
     ("POST", "/v1/problems"): _open_problem,
     ("GET", "/v1/problems/{problem}"): _problem(),
