@@ -104,6 +104,7 @@ TEXTS_IN_YAML = frozenset({"NaN", "Infinity", "1e400", "beyond 64 bits"})
 NO_SUCH_TICKET = NO_SUCH_WORK = frozenset({404})
 NOT_IN_REVIEW = frozenset({409})
 DONE = frozenset({204})
+NEW_PASSWORD = f"POST {ACCOUNT}/password"
 NOT_NOW = frozenset({200, 409})
 WRONG_PASSWORD, NOT_YOURS = frozenset({401}), frozenset({403})
 POINTS = {

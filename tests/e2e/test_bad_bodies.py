@@ -7,7 +7,7 @@ import json
 import pytest
 
 from e2e.corpus import bodies
-from e2e.endpoints import ATTACHMENTS, KINDS, POINTS, TAKING, described, fault_of, judge_of
+from e2e.endpoints import ATTACHMENTS, KINDS, NEW_PASSWORD, POINTS, TAKING, described, fault_of, judge_of
 
 
 def test_every_endpoint_that_takes_something_in_is_tried(door):
@@ -46,9 +46,10 @@ def test_bodies_that_do_not_read_are_refused_with_a_problem(door, name):
 @pytest.mark.parametrize("name", [name for name in POINTS if POINTS[name].ignores_bodies])
 def test_an_endpoint_without_a_body_does_not_mind_one(door, name):
     point = POINTS[name]
-    answers = {
-        what: door.send(point, body).status_code for what, body in bodies.bodies({"title": "x"}, "title").items()
-    }
+    corpus = bodies.bodies({"title": "x"}, "title")
+    if name == NEW_PASSWORD:  # each is hashed, which is slow on purpose
+        corpus = {what: corpus[what] for what in ("cut off", "an unknown field")}
+    answers = {what: door.send(point, body).status_code for what, body in corpus.items()}
     assert set(answers.values()) <= {200, 204, 404, 409}, answers
 
 

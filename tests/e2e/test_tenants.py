@@ -236,17 +236,21 @@ def test_the_tenant_itself_gets_what_the_other_was_denied(whole_desk, first):
 
 
 def test_what_changes_is_told_to_the_own_tenant_alone(whole_desk, first):
-    with whole_desk.client(OWN) as own, whole_desk.client(OTHER) as other:
-        with own.stream("GET", f"{DESK}/changes") as told, other.stream("GET", f"{DESK}/changes") as told_other:
-            lines, lines_of_other = told.iter_lines(), told_other.iter_lines()
-            assert "event: look" in {next(lines), next(lines)}  # from now on it hears
-            assert "event: look" in {next(lines_of_other), next(lines_of_other)}
-            said = own.post(f"{DESK}/works/{first.works[0]}/progress", json={"note": "Told"})
-            assert said.status_code == 200, said.text
-            event = PROBLEM | {"title": "Afterwards", "category": COUNTER}
-            assert other.post("/v1/events", json=event).status_code == 202
-            heard = list(itertools.takewhile(lambda line: first.works[0] not in line, lines))
-            heard_by_other = list(itertools.takewhile(lambda line: "Afterwards" not in line, lines_of_other))
+    with (
+        whole_desk.client(OWN) as own,
+        whole_desk.client(OTHER) as other,
+        own.stream("GET", f"{DESK}/changes") as told,
+        other.stream("GET", f"{DESK}/changes") as told_other,
+    ):
+        lines, lines_of_other = told.iter_lines(), told_other.iter_lines()
+        assert "event: look" in {next(lines), next(lines)}  # from now on it hears
+        assert "event: look" in {next(lines_of_other), next(lines_of_other)}
+        said = own.post(f"{DESK}/works/{first.works[0]}/progress", json={"note": "Told"})
+        assert said.status_code == 200, said.text
+        event = PROBLEM | {"title": "Afterwards", "category": COUNTER}
+        assert other.post("/v1/events", json=event).status_code == 202
+        heard = list(itertools.takewhile(lambda line: first.works[0] not in line, lines))
+        heard_by_other = list(itertools.takewhile(lambda line: "Afterwards" not in line, lines_of_other))
     assert "Afterwards" not in "".join(heard)
     assert not [canary for canary in first.canaries if canary in "".join(heard_by_other)]
 
