@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from e2e.endpoints import OUTCOME
+from e2e.tenant_desk_plans import DESK_PLANS
 from e2e.tenant_knowledge_plans import KNOWLEDGE_PLANS
 from e2e.tenants import (
     CALL_ID,
     CANARY,
     JSON,
+    MINE,
     NDJSON,
-    POLICY,
     PROBLEM,
     VENDOR,
     Call,
@@ -157,8 +158,7 @@ def _outcome(first: First, desk: WholeDesk) -> Iterator[Call]:
 
 
 def _policy(_first: First, _desk: WholeDesk) -> Iterator[Call]:
-    mine = json.dumps(POLICY).replace(CANARY, "mine").replace(VENDOR, "mine").encode()
-    yield Call("/v1/policy", mine, {"Content-Type": "application/yaml"})
+    yield Call("/v1/policy", MINE, {"Content-Type": "application/yaml"})
     yield Call("/v1/policy", b"name: broken", {"Content-Type": "application/yaml"})
 
 
@@ -187,53 +187,61 @@ def _open_problem(first: First, _desk: WholeDesk) -> Iterator[Call]:
         yield Call("/v1/problems", json.dumps(mine | {"tickets": [name]}).encode(), JSON)
 
 
-PLANS: dict[tuple[str, str], Plan] = KNOWLEDGE_PLANS | {
-    ("GET", "/v1/problems"): _problems,
-    ("POST", "/v1/problems"): _open_problem,
-    ("GET", "/v1/problems/{problem}"): _problem(),
-    ("PATCH", "/v1/problems/{problem}"): _problem(version=1, root_cause="mine", why="mine"),
-    ("POST", "/v1/problems/{problem}/tickets"): _problem("/tickets", tickets=[], why="mine"),
-    ("DELETE", "/v1/problems/{problem}/tickets/{ticket}"): _problem("/tickets/{ticket}?why=mine"),
-    ("POST", "/v1/problems/{problem}/announcement"): _problem("/announcement", text="mine"),
-    ("DELETE", "/v1/problems/{problem}/announcement"): _problem("/announcement?why=mine"),
-    ("POST", "/v1/problems/{problem}/resolution"): _problem("/resolution", how="mine"),
-    ("GET", "/v1/tickets"): _tickets,
-    ("GET", "/v1/tickets/summary"): plain("/v1/tickets/summary"),
-    ("GET", "/v1/tickets/{ticket}"): _ticket,
-    ("POST", "/v1/tickets/{ticket}/acknowledgement"): _acknowledgement,
-    ("POST", "/v1/tickets/{ticket}/merge"): _merge,
-    ("POST", "/v1/tickets/{ticket}/split"): _split,
-    ("GET", "/v1/vendors"): plain("/v1/vendors"),
-    ("GET", "/v1/vendors/{vendor}/scorecard"): _vendors("scorecard"),
-    ("GET", "/v1/vendors/{vendor}/refusals"): _vendors("refusals"),
-    ("GET", "/v1/bridge/{vendor}"): _hook(),
-    ("GET", "/v1/bridge/{vendor}/deliveries"): _hook("/deliveries"),
-    ("POST", "/v1/bridge/{vendor}/enable"): _hook("/enable"),
-    ("POST", "/v1/bridge/{vendor}/deliveries/{delivery}/retry"): _hook("/deliveries/{delivery}/retry"),
-    ("DELETE", "/v1/bridge/{vendor}"): _hook(),
-    ("PUT", "/v1/bridge/{vendor}"): _set_hook,
-    ("POST", "/v1/bridge/{vendor}/outcomes"): _outcome,
-    ("GET", "/v1/policy"): plain("/v1/policy"),
-    ("GET", "/v1/policy/versions/{version}"): _policy_versions,
-    ("PUT", "/v1/policy"): _policy,
-    ("POST", "/v1/events"): _events,
-    ("POST", "/v1/events:batch"): _batch,
-    ("POST", "/v1/events/attachments"): _attach,
-    ("GET", "/v1/events/attachments"): _attachments,
-    ("GET", "/v1/events/attachments/{attachment}"): on_one("/v1/events/attachments/{}", "attachments"),
-    ("POST", "/v1/phone/generic"): _phone,
-    ("GET", "/v1/clocks/summary"): plain("/v1/clocks/summary"),
-    ("GET", "/v1/clocks/{ticket}"): _clocks(),
-    ("GET", "/v1/clocks/{ticket}/explanation"): _clocks("/explanation"),
-    ("GET", "/v1/clocks/{ticket}/timeline.svg"): _clocks("/timeline.svg"),
-}
+# Those of people first: further down the other tenant gets work of its own, with words of the first one's in it.
+PLANS: dict[tuple[str, str], Plan] = (
+    DESK_PLANS
+    | KNOWLEDGE_PLANS
+    | {
+        ("GET", "/v1/problems"): _problems,
+        ("POST", "/v1/problems"): _open_problem,
+        ("GET", "/v1/problems/{problem}"): _problem(),
+        ("PATCH", "/v1/problems/{problem}"): _problem(version=1, root_cause="mine", why="mine"),
+        ("POST", "/v1/problems/{problem}/tickets"): _problem("/tickets", tickets=[], why="mine"),
+        ("DELETE", "/v1/problems/{problem}/tickets/{ticket}"): _problem("/tickets/{ticket}?why=mine"),
+        ("POST", "/v1/problems/{problem}/announcement"): _problem("/announcement", text="mine"),
+        ("DELETE", "/v1/problems/{problem}/announcement"): _problem("/announcement?why=mine"),
+        ("POST", "/v1/problems/{problem}/resolution"): _problem("/resolution", how="mine"),
+        ("GET", "/v1/tickets"): _tickets,
+        ("GET", "/v1/tickets/summary"): plain("/v1/tickets/summary"),
+        ("GET", "/v1/tickets/{ticket}"): _ticket,
+        ("POST", "/v1/tickets/{ticket}/acknowledgement"): _acknowledgement,
+        ("POST", "/v1/tickets/{ticket}/merge"): _merge,
+        ("POST", "/v1/tickets/{ticket}/split"): _split,
+        ("GET", "/v1/vendors"): plain("/v1/vendors"),
+        ("GET", "/v1/vendors/{vendor}/scorecard"): _vendors("scorecard"),
+        ("GET", "/v1/vendors/{vendor}/refusals"): _vendors("refusals"),
+        ("GET", "/v1/bridge/{vendor}"): _hook(),
+        ("GET", "/v1/bridge/{vendor}/deliveries"): _hook("/deliveries"),
+        ("POST", "/v1/bridge/{vendor}/enable"): _hook("/enable"),
+        ("POST", "/v1/bridge/{vendor}/deliveries/{delivery}/retry"): _hook("/deliveries/{delivery}/retry"),
+        ("DELETE", "/v1/bridge/{vendor}"): _hook(),
+        ("PUT", "/v1/bridge/{vendor}"): _set_hook,
+        ("POST", "/v1/bridge/{vendor}/outcomes"): _outcome,
+        ("GET", "/v1/policy"): plain("/v1/policy"),
+        ("GET", "/v1/policy/versions/{version}"): _policy_versions,
+        ("PUT", "/v1/policy"): _policy,
+        ("POST", "/v1/events"): _events,
+        ("POST", "/v1/events:batch"): _batch,
+        ("POST", "/v1/events/attachments"): _attach,
+        ("GET", "/v1/events/attachments"): _attachments,
+        ("GET", "/v1/events/attachments/{attachment}"): on_one("/v1/events/attachments/{}", "attachments"),
+        ("POST", "/v1/phone/generic"): _phone,
+        ("GET", "/v1/clocks/summary"): plain("/v1/clocks/summary"),
+        ("GET", "/v1/clocks/{ticket}"): _clocks(),
+        ("GET", "/v1/clocks/{ticket}/explanation"): _clocks("/explanation"),
+        ("GET", "/v1/clocks/{ticket}/timeline.svg"): _clocks("/timeline.svg"),
+    }
+)
 SILENT = {
     ("GET", "/v1/tickets/summary"),
     ("GET", "/v1/clocks/summary"),
     ("GET", "/v1/insight/shift-left"),
     ("GET", "/v1/bridge/{vendor}/deliveries"),
     ("GET", "/v1/community/settings"),
+    ("GET", "/v1/desk/changes"),
+    ("GET", "/v1/desk/counts"),
+    ("GET", "/v1/desk/audit/verification"),
 }
-"""Counts and identifiers alone: their answers hold no canary even for the tenant itself."""
+"""Counts and identifiers alone: their answers hold no canary even for the tenant itself. So does the beginning of a stream."""
 SIGNED = {"/v1/phone/generic", "/v1/bridge/{vendor}/outcomes"}
 """These ask for a signature, and for no key."""
