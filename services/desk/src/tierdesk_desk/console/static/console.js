@@ -149,7 +149,8 @@ function follow() {
 const drafts = {
   key: (form) => `tierdesk:${form.dataset.draft}`,
   keep(form) {
-    const fields = [...new FormData(form)].filter(([name]) => !["csrf", "key"].includes(name));
+    // What the page itself put there is of its moment, and is not kept.
+    const fields = [...new FormData(form)].filter(([name]) => !form.querySelector(`input[type=hidden][name="${CSS.escape(name)}"]`));
     try { sessionStorage.setItem(this.key(form), JSON.stringify(fields)); } catch { /* full, or not allowed */ }
   },
   drop(form) { try { sessionStorage.removeItem(this.key(form)); } catch { /* not allowed */ } },
