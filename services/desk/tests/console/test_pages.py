@@ -164,6 +164,31 @@ async def test_a_page_does_without_the_other_services_in_good_time(desk, offered
     assert picture.status_code == 503
 
 
+@pytest.mark.parametrize(
+    "after",
+    ["x", "1~2~3", "9~0~00000000-0000-0000-0000-000000000000", f"1~{10**25}~00000000-0000-0000-0000-000000000000"],
+)
+async def test_a_page_that_nobody_linked_to_is_refused(after, sign_in):
+    answer = await (await sign_in("ann", "agent")).get("/queue/l1/front", params={"after": after})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("page", ["/", "/overview"])
+async def test_every_link_leads_somewhere(page, sign_in):
+    client = await sign_in("ann", *ALL)
+    for link in set(re.findall(r'href="(/[^"]*)"', (await client.get(page)).text)):
+        assert (await client.get(link)).status_code == 200, link
+
+
+@pytest.mark.parametrize("key", ["\xe9", "a\nb", "k" * 101])
+async def test_a_form_with_a_key_that_is_not_ours_is_refused_with_what_it_held(key, sign_in):
+    client = await sign_in("ann", "agent")
+    filled = {"csrf": csrf_of(await client.get("/open")), "key": key, "party": "rita", "title": "It smokes"}
+    answer = await client.post("/open", data=filled)
+    assert answer.status_code == 422
+    assert "It smokes" in answer.text
+
+
 async def test_what_a_ticket_is_opened_with_is_kept_while_intake_is_away(sign_in):
     client = await sign_in("ann", "agent")
     token = csrf_of(await client.get("/open"))

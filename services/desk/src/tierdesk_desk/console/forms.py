@@ -207,6 +207,8 @@ _CHANNELS: Final = ("phone", "web_form", "chat")
 def read_opening(filled: Filled) -> Fields:
     """The event that opens a ticket, as intake takes it. Raises `FormError`."""
     faults = {name: "required" for name in ("party", "title", "key") if not filled[name]}
+    if filled["key"] and not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", filled["key"]):
+        faults["key"] = "choose"
     if filled["email"] and not re.fullmatch(r"[^@\s]+@[^@\s]+", filled["email"]):
         faults["email"] = "email"
     for name, choices in (("channel", _CHANNELS), ("impact", WORDS["impact"]), ("urgency", WORDS["urgency"])):

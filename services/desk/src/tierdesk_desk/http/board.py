@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
@@ -16,6 +17,7 @@ from tierdesk_desk.http.access import signed_in
 from tierdesk_desk.http.views import BoardPage, Counts, GroupCounts, Left, LeftWork, WorkLine, Works
 from tierdesk_desk.store.tables import NEVER
 from tierdesk_desk.store.works import Rank
+from tierdesk_runtime.problems import ProblemError
 
 Reader = Annotated[Person, Depends(signed_in(Verb.READ_BOARD))]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,5 +86,7 @@ def read_rank(text: str | None) -> Rank | None:
     """What `write_rank` wrote; None for nothing. Raises `ProblemError` 422."""
     if text is None:
         return None
+    if not re.fullmatch(_RANK_PATTERN, text):
+        raise ProblemError(422, "Invalid request", "`after` is `next` of the page before.")
     priority, rank_at, assignment_id = text.split("~")
     return int(priority), _EPOCH + int(rank_at) * _MICROSECOND, UUID(assignment_id)
