@@ -1,16 +1,20 @@
 """People claim and work what stands on the board; two people never own one ticket."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from tierdesk_contracts import outcome as outcomes
+from tierdesk_contracts.notice import PolicyApplied
 from tierdesk_contracts.vocabulary import RejectReason
 from tierdesk_contracts.work import OutcomeRejected, WorkUpdated, WorkWithdrawn
 from tierdesk_desk.board import FullError, NotFoundError
+from tierdesk_desk.domain.people import places_worked
 from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_desk.domain.work import ForbiddenStepError, MovedOnError, OverError, Stage, TakenError
+from tierdesk_desk.store.works import list_known_places
 
 
 async def test_an_offer_is_claimed_confirmed_worked_and_resolved_with_gapless_ordinals(desk, person, offered, assigned):
@@ -231,3 +235,38 @@ async def test_what_was_said_already_is_not_said_again(desk, person, offered):
     await desk.board.say(amy, one, outcomes.WorkResolved, {"how": "Done."}, based_on=2)
     with pytest.raises(MovedOnError):
         await desk.board.say(amy, one, outcomes.WorkResolved, {"how": "Done."}, based_on=2)
+
+
+async def test_a_group_that_the_policy_has_no_more_is_worked_until_nothing_is_left(
+    desk, person, offered, message_of, now, policy
+):
+    amy, gone = person("amy"), ("l2", "networks")
+    first, second = offered(place=gone, priority=1), offered(place=gone, priority=2)
+    await desk.receive(desk.work, first, second)
+    document = without_networks(policy)
+    data = PolicyApplied(version="smaller", name="smaller", document=document, applied_at=now + timedelta(hours=1))
+    assert await desk.receive(desk.tickets, message_of(data, subject="smaller")) == []
+    works, _ = await desk.board.page(amy, after=None, limit=10)
+    assert [work.assignment_id for work in works] == [first.data.assignment_id, second.data.assignment_id]
+    assert (await desk.board.counts(amy))[gone][Stage.OFFERED] == 2
+    assert gone not in await desk.board.counts(person("eve", Grant(Role.AGENT, "l1")))
+    for offer in (first, second):
+        taken = await desk.board.take_next(amy)
+        assert taken is not None
+        assert taken.assignment_id == offer.data.assignment_id
+        await desk.board.say(amy, taken.assignment_id, outcomes.WorkResolved, {"how": "Done."})
+    assert gone not in await desk.board.counts(amy)
+    async with desk.database.read() as connection:
+        smaller = (await desk.shelf.fetch_in_force(connection))["main"]
+        known = (await list_known_places(connection))["main"]
+    assert gone in places_worked(smaller, None, known)  # its queue is consumed on, also by a process that begins now
+    assert gone not in places_worked(smaller, {"front"}, known)
+    assert ("l0", "self-service") not in places_worked(smaller, None, [("l0", "self-service")])
+
+
+def without_networks(policy):
+    """The policy of these tests with a group less."""
+    document = dict(policy.document())
+    document["groups"] = [group for group in document["groups"] if group["id"] != "networks"]
+    document["categories"] = [one for one in document["categories"] if one["group"] != "networks"]
+    return document

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,3 +96,51 @@ def test_ordinals_have_no_gap_and_who_has_it_is_one_person(told, role):
             assert work.worker == before.worker
     assert [outcome.ordinal for outcome in sent] == list(range(1, len(sent) + 1))
     assert {(outcome.assignment_id, outcome.token) for outcome in sent} <= {(UUID(int=7), 3)}
+
+
+def owned_by_amy():
+    work, _ = claim(open_work(offer(), tenant="main", ticket="t", skills=(), at=NOW), "amy", NOW)
+    named = {"assignment_id": work.assignment_id, "token": work.token}
+    return on_assigned(work, WorkAssigned(**named, worker="amy", last_ordinal=1, case=CASE), NOW)
+
+
+def refuse(work, reason, *, ordinal=None, last_ordinal=None):
+    return on_rejected(
+        work,
+        OutcomeRejected(
+            assignment_id=work.assignment_id, token=work.token, outcome_id=uuid4(), worker="amy", reason=reason,
+            ordinal=ordinal or work.ordinal, last_ordinal=last_ordinal or work.ordinal, detail="no",
+        ),
+        NOW,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("step", ["resume", "progress", "resolve"])
+def test_what_a_reply_has_resumed_waits_no_more_though_what_was_said_meanwhile_is_refused(step):
+    work, _ = say(owned_by_amy(), "amy", *STEPS["pause"], NOW)
+    work, _ = say(work, "amy", *STEPS[step], NOW)
+    named = {"assignment_id": work.assignment_id, "token": work.token}
+    work = refuse(on_updated(work, WorkUpdated(**named, reply="Here.", resumed=True), NOW), RejectReason.FORBIDDEN)
+    assert (work.stage, work.waits_for, work.worker) == (Stage.OWNED, None, "amy")
+
+
+def test_a_pause_that_was_refused_behind_a_note_is_left_by_going_on():
+    work, _ = say(owned_by_amy(), "amy", *STEPS["pause"], NOW)
+    work, _ = say(work, "amy", *STEPS["progress"], NOW)
+    work = refuse(work, RejectReason.FORBIDDEN, ordinal=2, last_ordinal=3)
+    work, _ = say(work, "amy", *STEPS["resume"], NOW)
+    assert refuse(work, RejectReason.FORBIDDEN).stage is Stage.OWNED
+
+
+def test_what_could_not_go_on_for_another_reason_waits_for_whom_it_waited():
+    work, _ = say(owned_by_amy(), "amy", *STEPS["pause"], NOW)
+    work, _ = say(work, "amy", *STEPS["resume"], NOW)
+    work = refuse(work, RejectReason.REPEATED)
+    assert (work.stage, work.waits_for) == (Stage.PAUSED, "requester")
+
+
+def test_after_a_gap_the_next_is_what_the_router_misses():
+    work, _ = say(owned_by_amy(), "amy", *STEPS["progress"], NOW)  # lost on its way
+    work, _ = say(work, "amy", *STEPS["progress"], NOW)
+    _, outcome = say(refuse(work, RejectReason.GAP, last_ordinal=1), "amy", *STEPS["progress"], NOW)
+    assert outcome.ordinal == 2

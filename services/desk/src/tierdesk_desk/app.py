@@ -33,6 +33,7 @@ from tierdesk_desk.settings import DeskSettings
 from tierdesk_desk.signing_in import SignIn
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_desk.store.tables import LOG_TABLES, SCHEMA
+from tierdesk_desk.store.works import list_known_places
 from tierdesk_runtime.clock import FastClock
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
@@ -112,8 +113,9 @@ class _Consumers:
         while not stop.is_set():
             async with self._service.parts.database.read() as connection:
                 policies = await self._shelf.fetch_in_force(connection)
+                known = await list_known_places(connection)
             for tenant, policy in policies.items():
-                for place in places_worked(policy, self._named):
+                for place in places_worked(policy, self._named, known.get(tenant, ())):
                     if (tenant, place) not in self._worked:
                         await self._begin(tenant, place)
             await wait_for_any(stop, timeout_seconds=LOOK_SECONDS)

@@ -72,12 +72,16 @@ class Board:
             return (await self._shelf.fetch_in_force(connection)).get(tenant)
 
     async def places(self, person: Person, verb: Verb = Verb.READ_BOARD) -> list[Place]:
-        """The groups that people work here, of those for which the person has this verb."""
-        policy = await self.policy(person.tenant)
+        """The groups that people work here, of those for which the person has this verb; also one that the policy has no
+        more, while there is work in it.
+        """
+        async with self._database.read() as connection:
+            policy = (await self._shelf.fetch_in_force(connection)).get(person.tenant)
+            known = await read_counts(connection, person.tenant)
         if policy is None:
             return []
-        here = set(places_worked(policy, self._worked))
-        return [place for place in places_of(person.grants, verb, policy) if place in here]
+        waiting = [place for place, stages in known.items() if any(stages.values())]
+        return places_of(person.grants, verb, places_worked(policy, self._worked, waiting))
 
     async def claim(self, person: Person, assignment_id: UUID) -> Work:
         """Take this work. Who has it already is answered it as it is.

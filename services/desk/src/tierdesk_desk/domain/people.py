@@ -32,21 +32,23 @@ class Person:
     """The session in which they came: by it, answers that take long look whether it is good yet."""
 
 
-def places_of(grants: Iterable[Grant], verb: Verb, policy: Policy) -> list[Place]:
-    """The groups in house for which the verb is granted, in the order of the policy."""
+def places_of(grants: Iterable[Grant], verb: Verb, places: Iterable[Place]) -> list[Place]:
+    """Those of these groups for which the verb is granted, in their order."""
     held = tuple(grants)
-    return [
-        (group.tier, group.id)
-        for group in policy.groups
-        if group.vendor is None and allows_in(held, verb, tier=group.tier, group=group.id)
-    ]
+    return [(tier, group) for tier, group in places if allows_in(held, verb, tier=tier, group=group)]
 
 
-def places_worked(policy: Policy, named: Collection[str] | None) -> list[Place]:
-    """The groups in house that people work: those that are `named`, else all but those of a tier that answers by itself."""
+def places_worked(policy: Policy, named: Collection[str] | None, known: Iterable[Place] = ()) -> list[Place]:
+    """The groups in house that people work: those that are `named`, else all but those of a tier that answers by itself.
+
+    Of `known`, which had work here, also those that this policy has no more: tickets keep the policy that they began under.
+    """
     by_itself = {group.tier for group in policy.groups if group.id == SELF_SERVICE}
-    return [
+    present = {(group.tier, group.id) for group in policy.groups}
+    worked = [
         (group.tier, group.id)
         for group in policy.groups
         if group.vendor is None and (group.tier not in by_itself if named is None else group.id in named)
     ]
+    gone = sorted(place for place in set(known) - present if named is None or place[1] in named)
+    return worked + gone

@@ -113,7 +113,10 @@ class Work:
     refused: dict[str, Any] | None = None
     """The last outcome, when it was refused: its `reason`, the `detail`, and what was `said`."""
     said: dict[str, Any] | None = None
-    """The last outcome: its `kind` and the fields that people gave, so that a refused one can be mended."""
+    """The last outcome: its `kind` and the fields that people gave, so that a refused one can be mended.
+
+    Of what goes on also the `party` for which it waited.
+    """
     view: dict[str, Any] = field(default_factory=dict)
     """`case`, `internal`, `deadlines` and `steps_tried` of the protocol, and what was `told` since."""
     skills: tuple[str, ...] = ()
@@ -173,7 +176,7 @@ def say(
     if isinstance(outcome, outcomes.WorkPaused):
         work = replace(work, waits_for=outcome.party.value)
     elif isinstance(outcome, outcomes.WorkResumed):
-        work = replace(work, waits_for=None)
+        work = replace(work, waits_for=None, said={**(work.said or {}), "party": work.waits_for})
     elif issubclass(model, _ENDINGS):
         work = replace(work, ended=kind_of(model))
     return work, outcome
@@ -225,6 +228,8 @@ def on_updated(work: Work, data: WorkUpdated, at: datetime) -> Work:
         work,
         priority=data.priority or work.priority,
         stage=Stage.OWNED if resumed else work.stage,
+        # A refusal that is on its way must not put it back to where it waited.
+        before=Stage.OWNED if data.resumed and work.before is Stage.PAUSED else work.before,
         waits_for=None if resumed else work.waits_for,
         view=view,
         changed_at=at,
@@ -239,7 +244,11 @@ def on_withdrawn(work: Work, data: WorkWithdrawn, at: datetime) -> Work:
 
 
 def on_rejected(work: Work, data: OutcomeRejected, at: datetime) -> Work:
-    """An outcome changed nothing. A refusal of another's outcome, or of one that was followed by others, moves nothing."""
+    """An outcome changed nothing. A refusal of another's outcome, or of one that was followed by others, moves nothing.
+
+    After a gap the next outcome is the one that the router misses: else each would be refused. Who may not go on is told
+    that it waits for nobody, whatever stood here.
+    """
     if data.worker != work.worker or work.stage is Stage.GONE:
         return work
     refused = {"reason": data.reason.value, "detail": data.detail, "said": work.said}
@@ -248,13 +257,16 @@ def on_rejected(work: Work, data: OutcomeRejected, at: datetime) -> Work:
         return replace(work, stage=Stage.GONE, ended=data.reason.value, refused=refused, changed_at=at)
     if data.ordinal != work.ordinal:
         return replace(work, ordinal=ordinal, refused=refused, changed_at=at)
+    said = work.said or {}
+    goes_on = said.get("kind") == "resumed" and data.reason is RejectReason.FORBIDDEN
+    stage = Stage.OWNED if goes_on else work.before
     return replace(
         work,
-        stage=work.before,
-        worker=None if work.before is Stage.OFFERED else work.worker,
-        ordinal=ordinal,
+        stage=stage,
+        worker=None if stage is Stage.OFFERED else work.worker,
+        ordinal=data.last_ordinal if data.reason is RejectReason.GAP else ordinal,
         ended=None,
-        waits_for=work.waits_for if work.before is Stage.PAUSED else None,
+        waits_for=(work.waits_for or said.get("party")) if stage is Stage.PAUSED else None,
         refused=refused,
         changed_at=at,
     )

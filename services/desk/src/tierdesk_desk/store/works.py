@@ -184,6 +184,15 @@ async def read_counts(connection: AsyncConnection, tenant: str) -> dict[Place, d
     return counts
 
 
+async def list_known_places(connection: AsyncConnection) -> dict[str, list[Place]]:
+    """The groups of each tenant that ever had work here."""
+    rows = await connection.execute(select(work_count.c.tenant, work_count.c.tier, work_count.c.group_id).distinct())
+    places: dict[str, list[Place]] = {}
+    for tenant, tier, group_id in rows:
+        places.setdefault(tenant, []).append((tier, group_id))
+    return places
+
+
 async def forget_works(connection: AsyncConnection, now: datetime, *, after: timedelta, limit: int) -> int:
     """Delete up to `limit` of what has been over for this long; answers how many."""
     gone = (
