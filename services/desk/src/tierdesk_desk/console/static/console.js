@@ -49,6 +49,7 @@ setInterval(countDown, 5000);
 
 let fetching = false;
 let again = false;
+let gone = false; // signed out
 
 async function refresh(wait) {
   if (fetching) { again = true; return; }
@@ -57,7 +58,7 @@ async function refresh(wait) {
   again = false;
   try {
     const answer = await fetch(location.href, { headers: { "X-Fragment": "main" }, redirect: "error" });
-    if (answer.status === 401) { state.textContent = page.dataset.gone; return; }
+    if (answer.status === 401) { gone = true; state.textContent = page.dataset.gone; return; }
     if (!answer.ok && answer.status !== 404) return;
     swap(await answer.text());
   } catch { /* the stream says when it is there again */ } finally {
@@ -115,19 +116,28 @@ function say(text) {
 function follow() {
   const kinds = (main.dataset.follow || "").split(" ").filter(Boolean);
   if (!kinds.length || !window.EventSource) return;
-  const stream = new EventSource("/v1/desk/changes");
   const { work, ticket } = main.dataset;
-  for (const kind of kinds) {
-    stream.addEventListener(kind, (event) => {
-      const told = JSON.parse(event.data);
-      if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 250);
-    });
-  }
   let lost = false;
-  stream.addEventListener("look", () => refresh(50)); // at first too: something may have changed since the page was made
-  stream.addEventListener("error", () => { lost = true; state.textContent = page.dataset.offline; });
-  stream.addEventListener("open", () => { if (lost) { lost = false; state.textContent = ""; } });
-  window.addEventListener("pagehide", () => stream.close());
+  function listen() {
+    const stream = new EventSource("/v1/desk/changes");
+    for (const kind of kinds) {
+      stream.addEventListener(kind, (event) => {
+        const told = JSON.parse(event.data);
+        if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 250);
+      });
+    }
+    stream.addEventListener("look", () => refresh(50)); // at first too: something may have changed since the page was made
+    stream.addEventListener("open", () => { if (lost) { lost = false; state.textContent = ""; } });
+    stream.addEventListener("error", () => {
+      lost = true;
+      state.textContent = gone ? page.dataset.gone : page.dataset.offline;
+      // After an answer that is no stream, as a 503, a browser gives up: so we come again, and not all pages at once.
+      if (stream.readyState !== EventSource.CLOSED) return;
+      setTimeout(() => { refresh(50).then(() => { if (!gone) listen(); }); }, 2000 + Math.random() * 6000);
+    });
+    window.addEventListener("pagehide", () => stream.close(), { once: true });
+  }
+  listen();
 }
 
 // Forms
