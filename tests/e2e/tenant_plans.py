@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from e2e.endpoints import OUTCOME
+from e2e.tenant_desk_plans import DESK_PLANS
 from e2e.tenant_knowledge_plans import KNOWLEDGE_PLANS
 from e2e.tenants import (
     CALL_ID,
     CANARY,
     JSON,
+    MINE,
     NDJSON,
-    POLICY,
     PROBLEM,
     VENDOR,
     Call,
@@ -157,8 +158,7 @@ def _outcome(first: First, desk: WholeDesk) -> Iterator[Call]:
 
 
 def _policy(_first: First, _desk: WholeDesk) -> Iterator[Call]:
-    mine = json.dumps(POLICY).replace(CANARY, "mine").replace(VENDOR, "mine").encode()
-    yield Call("/v1/policy", mine, {"Content-Type": "application/yaml"})
+    yield Call("/v1/policy", MINE, {"Content-Type": "application/yaml"})
     yield Call("/v1/policy", b"name: broken", {"Content-Type": "application/yaml"})
 
 
@@ -187,7 +187,9 @@ def _open_problem(first: First, _desk: WholeDesk) -> Iterator[Call]:
         yield Call("/v1/problems", json.dumps(mine | {"tickets": [name]}).encode(), JSON)
 
 
-PLANS: dict[tuple[str, str], Plan] = KNOWLEDGE_PLANS | {
+# Those of people first: further down the other tenant gets work of its own, with words of the first one's in it.
+_FIRST = DESK_PLANS | KNOWLEDGE_PLANS
+PLANS: dict[tuple[str, str], Plan] = _FIRST | {
     ("GET", "/v1/problems"): _problems,
     ("POST", "/v1/problems"): _open_problem,
     ("GET", "/v1/problems/{problem}"): _problem(),
@@ -233,7 +235,10 @@ SILENT = {
     ("GET", "/v1/insight/shift-left"),
     ("GET", "/v1/bridge/{vendor}/deliveries"),
     ("GET", "/v1/community/settings"),
+    ("GET", "/v1/desk/changes"),
+    ("GET", "/v1/desk/counts"),
+    ("GET", "/v1/desk/audit/verification"),
 }
-"""Counts and identifiers alone: their answers hold no canary even for the tenant itself."""
+"""Counts and identifiers alone: their answers hold no canary even for the tenant itself. So does the beginning of a stream."""
 SIGNED = {"/v1/phone/generic", "/v1/bridge/{vendor}/outcomes"}
 """These ask for a signature, and for no key."""

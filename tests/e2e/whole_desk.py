@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 
@@ -18,7 +20,7 @@ from tierdesk_cli.services import DEFINITIONS
 from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_desk.hashing import PasswordHashing
-from tierdesk_desk.signing_in import SignIn
+from tierdesk_desk.signing_in import SignIn, digest_of
 from tierdesk_runtime.clock import SystemClock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.keys import SCOPES, KeyRing
@@ -90,6 +92,19 @@ class WholeDesk(ServingThread):
         finally:
             hashing.close()
             await database.close()
+
+    def new_session(self, tenant: str, account: str | None = None) -> dict[str, str]:
+        """The headers of one more session: of this account of the tenant, else of who is signed in already."""
+        token, csrf = secrets.token_hex(32), secrets.token_hex(32)
+        self.query(
+            "INSERT INTO desk.session (digest, tenant, account_id, csrf, created_at, seen_at, expires_at) "
+            "VALUES ($1, $2, $3, $4, now(), now(), now() + interval '1 day')",
+            digest_of(token),
+            tenant,
+            UUID(account or self.accounts[tenant][0]),
+            csrf,
+        )
+        return {"Cookie": f"tierdesk={token}", "X-CSRF-Token": csrf}
 
     def client(self, tenant: str | None = None, **headers: str) -> httpx2.Client:
         """A client with the key of this tenant, or with none. It waits `ANSWER_SECONDS` for an answer, no longer."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx2
@@ -22,29 +23,45 @@ from .scale import SEED
 from .workers import GROUPS, run_workers
 
 WORKED: Final = {tier: group for tier, group in GROUPS.items() if tier != "l0"}
-"""The groups that people work; bots have the lowest tier, a vendor the highest."""
+"""The groups that people work here; bots have the lowest tier, a vendor the highest."""
 AGENTS: Final = 8
 _ANSWER_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.2
 
 
-async def run_people(desk: Field, stop: asyncio.Event, *, careful: bool = True) -> None:
-    """Work the groups of people until `stop`. Who is `careful` says with each step what was seen; who is not repeats blindly."""
-    password = await _add_accounts(desk)
-    urls = [process.url for process in desk.replicas["desk"]]
-    async with asyncio.TaskGroup() as group:
-        others = {tier: name for tier, name in GROUPS.items() if tier not in WORKED}
-        group.create_task(run_workers(desk.ground.amqp_url, desk.namespace_prefix, stop, groups=others))
-        for name in password:
-            group.create_task(_Agent(name, password[name], urls, careful=careful).work(stop))
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Where people work: the desk at any of `urls`, its database, and the groups by tier. The bus is for who works the others."""
+
+    urls: Sequence[str]
+    database_url: str
+    bus_url: str
+    namespace_prefix: str = ""
+    groups: Mapping[str, str] = field(default_factory=lambda: dict(WORKED))
 
 
-async def _add_accounts(desk: Field) -> dict[str, str]:
+def office_of(desk: Field) -> Office:
+    """All replicas of a field."""
     secrets = Secrets.load(desk.ground.folder / "secrets.json")
     url = service_url(desk.ground.database_url, "desk", secrets.database_password("desk"))
-    database, hashing = Database(url, schema="desk", name="people", pool_size=1), PasswordHashing()
+    urls = [process.url for process in desk.replicas["desk"]]
+    return Office(urls, url, desk.ground.amqp_url, desk.namespace_prefix)
+
+
+async def run_people(office: Office, stop: asyncio.Event, *, careful: bool = True) -> None:
+    """Work the groups of people until `stop`. Who is `careful` says with each step what was seen; who is not repeats blindly."""
+    passwords = await _add_accounts(office)
+    others = {tier: name for tier, name in GROUPS.items() if tier not in office.groups}
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_workers(office.bus_url, office.namespace_prefix, stop, groups=others))
+        for name, password in passwords.items():
+            group.create_task(_Agent(name, password, office.urls, careful=careful).work(stop))
+
+
+async def _add_accounts(office: Office) -> dict[str, str]:
+    database, hashing = Database(office.database_url, schema="desk", name="people", pool_size=1), PasswordHashing()
     accounts = Accounts(database, hashing, SystemClock(), Identifiers())
-    grants = [Grant(Role.AGENT, tier, group) for tier, group in WORKED.items()]
+    grants = [Grant(Role.AGENT, tier, group) for tier, group in office.groups.items()]
     try:
         made = [
             await accounts.add("main", f"agent-{number}", by="test", grants=grants, must_change=False)

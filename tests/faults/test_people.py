@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .field import PEOPLE, Plan, running_field
-from .people import WORKED, run_people
+from .people import WORKED, office_of, run_people
 from .run import Work, run
 from .scale import KILLS, LIMIT_SECONDS, TICKETS
 from .test_kills import kill_at_random
@@ -17,7 +17,7 @@ KILLED = ("desk", "desk", "router")
 
 def at_work(desk, tickets, *, per_second, careful=True, settle_seconds=120.0):
     async def workers(amqp_url, namespace_prefix, stop):
-        await run_people(desk, stop, careful=careful)
+        await run_people(office_of(desk), stop, careful=careful)
 
     return Work(tickets, per_second=per_second, settle_seconds=settle_seconds, workers=workers)
 

@@ -125,7 +125,7 @@ class SignIn:
         """
         account = session.account
         password = read_password(new, login=account.name)
-        pace = Pace(f"own:{account.tenant}:{account.id}", AT_ONCE, INTERVAL)
+        pace = Pace(f"own:{_digest(f'{account.tenant}:{account.id}')}", AT_ONCE, INTERVAL)
         await self._pay([pace])
         async with self._database.read() as connection:
             credential = await store.read_credential(connection, account.tenant, account.id)

@@ -127,6 +127,25 @@ async def test_a_claim_and_a_step_go_on_with_a_get_that_says_it_once(desk, offer
     assert (done.status_code, done.headers["location"]) == (303, "/")
 
 
+async def test_a_form_that_is_sent_twice_is_taken_once_and_its_text_is_kept(desk, offered, assigned, sign_in):
+    offer = offered()
+    path = f"/work/{await desk.offer(offer)}"
+    client = await sign_in("ann", "agent")
+    token = {"csrf": csrf_of(await client.get(path))}
+    await client.post(f"{path}/claim", data=token)
+    await desk.receive(desk.work, assigned(offer, "ann"))
+    (seen,) = re.findall(r'name="seen" value="(\d+)"', (await client.get(path)).text)
+    form = token | {"seen": seen, "audience": "team", "text": "Looked behind it."}
+    assert (await client.post(f"{path}/note", data=form)).status_code == 303
+    again = await client.post(f"{path}/note", data=form)
+    assert again.status_code == 409
+    assert "More was said of it since you looked" in again.text
+    assert "Looked behind it." in again.text
+    assert len(await desk.sent()) == 2
+    (now,) = re.findall(r'name="seen" value="(\d+)"', again.text)
+    assert (await client.post(f"{path}/note", data=form | {"seen": now})).status_code == 303
+
+
 async def test_a_page_does_without_the_other_services_in_good_time(desk, offered, sign_in, others):
     offer = offered()
     assignment = await desk.offer(offer)

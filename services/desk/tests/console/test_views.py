@@ -10,7 +10,7 @@ from tierdesk_desk.console.stories import view_log
 from tierdesk_desk.console.views import clock_of, groups_beside, targets_of, view_left, view_queues, view_row
 from tierdesk_desk.console.work_view import view_clocks, view_work
 from tierdesk_desk.domain.people import Person
-from tierdesk_desk.domain.roles import Grant, Role, Verb
+from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_desk.domain.work import Stage, Work
 from tierdesk_desk.store.tickets import Standing
 
@@ -81,17 +81,13 @@ def test_work_of_a_policy_that_is_no_more_is_shown_by_its_names(policy):
     assert (row.place, row.category, row.priority_name) == ("gone", "old", "5")
 
 
-def test_queues_are_those_of_the_verb_in_the_order_of_the_counts(policy):
-    counts = {
-        ("l1", "front"): {},
-        ("l2", "networks"): {Stage.OFFERED: 2, Stage.OWNED: 1, Stage.CLAIMING: 1, Stage.PAUSED: 3},
-        ("l2", "clients"): {},
-    }
-    led = view_queues(ANN, policy, counts, {}, Verb.OVERSEE)
+def test_a_queue_counts_what_waits_what_is_in_work_and_what_is_on_hold(policy):
+    counts = {("l2", "networks"): {Stage.OFFERED: 2, Stage.OWNED: 1, Stage.CLAIMING: 1, Stage.PAUSED: 3}}
+    led = view_queues([("l2", "networks"), ("l2", "clients")], policy, counts)
     assert [(queue.group, queue.waiting, queue.working, queue.paused) for queue in led] == [
         ("networks", 2, 2, 3), ("clients", 0, 0, 0),
     ]  # fmt: skip
-    assert [queue.group for queue in view_queues(ANN, policy, counts, {}, Verb.WORK)] == ["front"]
+    assert [(queue.name, queue.tier_name) for queue in led] == [("networks", "l2"), ("clients", "l2")]
 
 
 def test_what_is_handed_on_goes_only_where_the_policy_allows(policy):

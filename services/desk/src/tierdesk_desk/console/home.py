@@ -42,7 +42,7 @@ def home_routes(console: Console) -> APIRouter:
             status=status,
             trouble=trouble,
             mine=[view_row(work, policy, visit.now) for work in mine],
-            queues=view_queues(person, policy, counts, firsts, Verb.READ_BOARD),
+            queues=view_queues(list(counts), policy, counts, firsts),
             others=[view_row(work, policy, visit.now) for work in held if work.worker != person.name][:OTHERS],
         )
 

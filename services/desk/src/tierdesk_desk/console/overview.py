@@ -28,7 +28,7 @@ def overview_routes(console: Console) -> APIRouter:
         answers = await console.neighbours.ask(visit, {"promises": "/v1/clocks/summary"})
         waiting, _ = await board.page(person, places=places, after=None, limit=URGENT)
         held, _ = await board.page(person, places=places, held=True, after=None, limit=URGENT)
-        queues = view_queues(person, policy, await board.counts(person), {}, Verb.OVERSEE)
+        queues = view_queues(places, policy, await board.counts(person))
         promises: dict[str, Any] = answers.found.get("promises") or {}
         return console.renderer.page(
             visit,

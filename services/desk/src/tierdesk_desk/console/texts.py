@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
@@ -90,7 +91,7 @@ class Formats:
         for unit, seconds in _UNITS:
             count, left = divmod(left, seconds)
             if count or (unit == "minute" and not parts):
-                parts.append(str(format_unit(count, unit, length="short", locale=self.locale)))
+                parts.append(_count(count, unit, self.locale))
             elif parts:
                 break
             if len(parts) == 2:
@@ -100,3 +101,9 @@ class Formats:
     def percent(self, share: float) -> str:
         """A share in whole per cent."""
         return str(format_percent(share, locale=self.locale))
+
+
+@lru_cache(maxsize=10_000)
+def _count(count: int, unit: str, locale: Locale) -> str:
+    """Kept, since a board says the same few of them again and again, and Babel takes its time."""
+    return str(format_unit(count, unit, length="short", locale=locale))

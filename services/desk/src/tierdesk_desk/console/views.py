@@ -9,8 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from tierdesk_contracts.vocabulary import Role
-from tierdesk_desk.domain.people import Person, Place, places_of
-from tierdesk_desk.domain.roles import Verb
+from tierdesk_desk.domain.people import Place
 from tierdesk_desk.domain.work import Stage, Work
 from tierdesk_desk.store.tickets import Standing
 from tierdesk_policy import Policy, UnknownNameError
@@ -130,9 +129,12 @@ def view_row(work: Work, policy: Policy, now: datetime) -> Row:
 
 
 def view_queues(
-    person: Person, policy: Policy, counts: Mapping[Place, Mapping[Stage, int]], firsts: Mapping[Place, Row], verb: Verb
+    places: Sequence[Place],
+    policy: Policy,
+    counts: Mapping[Place, Mapping[Stage, int]],
+    firsts: Mapping[Place, Row] | None = None,
 ) -> list[Queue]:
-    """Those of the groups in `counts` for which the verb is granted, in their order."""
+    """These groups, in their order."""
     return [
         Queue(
             tier=tier,
@@ -142,10 +144,10 @@ def view_queues(
             waiting=held.get(Stage.OFFERED, 0),
             working=held.get(Stage.OWNED, 0) + held.get(Stage.CLAIMING, 0),
             paused=held.get(Stage.PAUSED, 0),
-            first=firsts.get((tier, group)),
+            first=(firsts or {}).get((tier, group)),
         )
-        for tier, group in places_of(person.grants, verb, counts)
-        for held in (counts[tier, group],)
+        for tier, group in places
+        for held in (counts.get((tier, group), {}),)
     ]
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.outcome import Outcome
-from tierdesk_contracts.vocabulary import RejectReason, Role, Status
+from tierdesk_contracts.vocabulary import RejectReason, Role
 from tierdesk_contracts.work import OutcomeRejected, WorkAssigned, WorkOffered, WorkUpdated, WorkWithdrawn
 
 MOST_TOLD: Final = 200
@@ -270,11 +270,6 @@ def on_rejected(work: Work, data: OutcomeRejected, at: datetime) -> Work:
         refused=refused,
         changed_at=at,
     )
-
-
-def is_over(status: Status) -> bool:
-    """Whether nothing more is done on a ticket of this status."""
-    return status in {Status.CLOSED, Status.CANCELLED, Status.MERGED}
 
 
 def _check_open(work: Work) -> None:

@@ -113,31 +113,43 @@ function say(text) {
   live.textContent = text.trim();
 }
 
+// A browser has few connections for one desk: a page that nobody sees has none, and looks again when it is seen.
 function follow() {
   const kinds = (main.dataset.follow || "").split(" ").filter(Boolean);
-  if (!kinds.length || !window.EventSource) return;
   const { work, ticket } = main.dataset;
-  let lost = false;
-  function listen() {
-    const stream = new EventSource("/v1/desk/changes");
+  let stream = null;
+  if (!kinds.length || !window.EventSource) return;
+  function open() {
+    stream = new EventSource("/v1/desk/changes");
     for (const kind of kinds) {
       stream.addEventListener(kind, (event) => {
         const told = JSON.parse(event.data);
-        if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 250);
+        if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 500 + Math.random() * 1000); // not all boards at once
       });
     }
     stream.addEventListener("look", () => refresh(50)); // at first too: something may have changed since the page was made
-    stream.addEventListener("open", () => { if (lost) { lost = false; state.textContent = ""; } });
+    const opened = stream;
     stream.addEventListener("error", () => {
-      lost = true;
       state.textContent = gone ? page.dataset.gone : page.dataset.offline;
       // After an answer that is no stream, as a 503, a browser gives up: so we come again, and not all pages at once.
-      if (stream.readyState !== EventSource.CLOSED) return;
-      setTimeout(() => { refresh(50).then(() => { if (!gone) listen(); }); }, 2000 + Math.random() * 6000);
+      if (stream !== opened || stream.readyState !== EventSource.CLOSED) return;
+      stream = null;
+      setTimeout(() => { refresh(50).then(() => { if (!gone) heed(); }); }, 2000 + Math.random() * 6000);
     });
-    window.addEventListener("pagehide", () => stream.close(), { once: true });
+    stream.addEventListener("open", () => { state.textContent = ""; });
   }
-  listen();
+  function close() {
+    stream?.close();
+    stream = null;
+  }
+  function heed() {
+    if (document.visibilityState === "hidden") close();
+    else if (!stream) open();
+  }
+  document.addEventListener("visibilitychange", heed);
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", heed);
+  heed();
 }
 
 // Forms
@@ -145,7 +157,8 @@ function follow() {
 const drafts = {
   key: (form) => `tierdesk:${form.dataset.draft}`,
   keep(form) {
-    const fields = [...new FormData(form)].filter(([name]) => !["csrf", "key"].includes(name));
+    // What the page itself put there is of its moment, and is not kept.
+    const fields = [...new FormData(form)].filter(([name]) => !form.querySelector(`input[type=hidden][name="${CSS.escape(name)}"]`));
     try { sessionStorage.setItem(this.key(form), JSON.stringify(fields)); } catch { /* full, or not allowed */ }
   },
   drop(form) { try { sessionStorage.removeItem(this.key(form)); } catch { /* not allowed */ } },
