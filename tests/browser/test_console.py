@@ -251,3 +251,15 @@ def _faults(page: Page) -> list[str]:
         if fault["impact"] in SERIOUS
         for node in fault["nodes"]
     ]
+
+
+def test_a_page_is_live_again_after_an_answer_that_was_no_stream(open_page: OpenPage, desk: Desk) -> None:
+    page = open_page("ann")
+    page.route("**/v1/desk/changes", lambda route: route.fulfill(status=503))
+    page.reload()
+    state = page.locator("#state")
+    expect(state).to_have_text("Not live at the moment; trying again.")
+    page.unroute("**/v1/desk/changes")
+    expect(state).to_be_empty(timeout=15_000)
+    desk.report("It is told again", impact=1, urgency=1)
+    expect(page.get_by_text("It is told again").first).to_be_visible()

@@ -270,3 +270,18 @@ def without_networks(policy):
     document["groups"] = [group for group in document["groups"] if group["id"] != "networks"]
     document["categories"] = [one for one in document["categories"] if one["group"] != "networks"]
     return document
+
+
+async def test_a_requester_who_writes_a_book_makes_no_list_slow(desk, person, offered, assigned, about):
+    amy, offer = person("amy"), offered()
+    one = await desk.offer(offer)
+    await desk.board.claim(amy, one)
+    replies = [about(offer, WorkUpdated, reply=f"{number} {'x' * 60_000}") for number in range(8)]
+    await desk.receive(desk.work, assigned(offer, "amy"), *replies)
+    told = (await desk.board.read(amy, one)).view["told"]
+    assert [text["reply"][0] for text in told] == ["5", "6", "7"]
+    held, _ = await desk.board.page(amy, held=True, after=None, limit=10)
+    assert [work.view for work in (*held, *await desk.board.mine(amy))] == [{}, {}]
+    await desk.board.say(amy, one, outcomes.WorkResolved, {"how": "Done."})
+    assert [work.view for work, _ in await desk.board.left(amy)] == [{}]
+    assert (await desk.board.read(amy, one)).view["told"] == told

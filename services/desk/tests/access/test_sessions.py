@@ -2,7 +2,9 @@
 
 import asyncio
 
+import asyncpg
 import pytest
+from sqlalchemy import text
 
 PASSWORD = "correct horse battery"
 
@@ -254,3 +256,19 @@ async def test_many_sign_in_at_once(gate, open_browser):
     answers = await asyncio.gather(*(open_browser().sign_in("ana", PASSWORD) for _ in range(8)))
     assert [answer.status_code for answer in answers] == [201] * 8
     assert len({answer.json()["csrf"] for answer in answers}) == 8
+
+
+async def test_all_who_come_back_at_once_leave_connections_for_others(gate, browser):
+    await gate.add("ana", password=PASSWORD)
+    await browser.sign_in("ana", PASSWORD)
+    blocker = await asyncpg.connect(gate.admin_url)
+    try:
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE desk.session IN ACCESS EXCLUSIVE MODE")
+            asked = [asyncio.create_task(browser.ask("GET", "/session")) for _ in range(50)]
+            await asyncio.sleep(0.5)
+            async with asyncio.timeout(2), gate.database.read() as connection:
+                await connection.execute(text("SELECT 1"))
+    finally:
+        await blocker.close()
+    assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}

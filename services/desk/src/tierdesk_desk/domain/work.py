@@ -8,6 +8,7 @@ where it stood.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +21,8 @@ from tierdesk_contracts.vocabulary import RejectReason, Role
 from tierdesk_contracts.work import OutcomeRejected, WorkAssigned, WorkOffered, WorkUpdated, WorkWithdrawn
 
 MOST_TOLD: Final = 200
-"""So much of what was heard about a piece of work is kept beside it; the ticket's log has all."""
+MOST_TOLD_CHARACTERS: Final = 200_000
+"""So much of what was heard about a piece of work is kept beside it, the last of it; the ticket's log has all."""
 
 
 class Stage(StrEnum):
@@ -222,7 +224,7 @@ def on_updated(work: Work, data: WorkUpdated, at: datetime) -> Work:
         exclude_none=True,
     )
     if told:
-        view["told"] = [*view.get("told", ()), told | {"at": at.isoformat()}][-MOST_TOLD:]
+        view["told"] = _last([*view.get("told", ()), told | {"at": at.isoformat()}])
     resumed = data.resumed and work.stage is Stage.PAUSED
     return replace(
         work,
@@ -329,6 +331,17 @@ def _stage_after(work: Work, model: type[Outcome]) -> Stage:
 
 def _due(part: WorkOffered | WorkAssigned) -> datetime | None:
     return min((deadline.due_at for deadline in part.deadlines), default=None)
+
+
+def _last(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last of it that there is room for, and the very last whatever it takes."""
+    room, kept = MOST_TOLD_CHARACTERS, 0
+    for one in reversed(told[-MOST_TOLD:]):
+        room -= len(json.dumps(one, ensure_ascii=False))
+        if room < 0 and kept:
+            break
+        kept += 1
+    return told[-kept:]
 
 
 def _view(part: WorkOffered | WorkAssigned, told: Any) -> dict[str, Any]:

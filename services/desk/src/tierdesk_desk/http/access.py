@@ -7,6 +7,7 @@ origin where the browser tells one.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -32,6 +33,8 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _MARK_SECONDS: Final = 180 * 24 * 3600
 _LONGEST_COOKIE: Final = 300
+LOOKS_AT_ONCE: Final = 4
+"""So many sessions are looked up at a time: when all pages come back at once, others need connections too."""
 
 
 class Access:
@@ -39,6 +42,7 @@ class Access:
 
     def __init__(self, database: Database, *, public_url: str | None = None) -> None:
         self._database = database
+        self._turns = asyncio.Semaphore(LOOKS_AT_ONCE)
         parts = None if public_url is None else urlsplit(public_url)
         self._origin = None if parts is None else f"{parts.scheme}://{parts.netloc}".lower()
         self.is_secure = parts is not None and parts.scheme == "https"
@@ -55,16 +59,17 @@ class Access:
         token = request.cookies.get(self.session_cookie, "")
         if not token or len(token) > _LONGEST_COOKIE:
             return None
-        async with self._database.read() as connection:
-            session = await find_session(connection, digest_of(token))
-        if session is not None and not session.is_seen:
-            async with self._database.transaction() as tx:
-                await note_use(tx.connection, session.digest)
+        async with self._turns:
+            async with self._database.read() as connection:
+                session = await find_session(connection, digest_of(token))
+            if session is not None and not session.is_seen:
+                async with self._database.transaction() as tx:
+                    await note_use(tx.connection, session.digest)
         return session
 
     async def still_signed_in(self, person: Person) -> bool:
         """Whether the session in which this person came is good yet, and grants the same: for answers that take long."""
-        async with self._database.read() as connection:
+        async with self._turns, self._database.read() as connection:
             session = await find_session(connection, person.session)
         return session is not None and session.account.grants == person.grants
 

@@ -24,6 +24,9 @@ WorkKey = tuple[str, UUID]
 """A tenant and an assignment."""
 _COUNTED: Final = frozenset({Stage.OFFERED, *HELD})
 _COLUMNS: Final = [column for column in works.c if column.name != "rank_at"]
+_LINE: Final = [column for column in _COLUMNS if column.name != "view"]
+"""What a list shows. All that was said of one ticket may be long: a list of many leaves it where it is."""
+_LINE_SQL: Final = ", ".join(f"w.{column.name}" for column in works.c if column.name != "view")
 _STAGES: Final = {"offered": "w.stage = 'offered'", "held": "w.stage IN ('claiming', 'owned', 'paused')"}
 """As the partial indexes have them: in other words they would not be used."""
 
@@ -86,9 +89,9 @@ async def find_work_of_ticket(connection: AsyncConnection, tenant: str, ticket: 
 
 
 async def list_held(connection: AsyncConnection, tenant: str, worker: str, *, limit: int) -> list[Work]:
-    """What this worker has, the most urgent first."""
+    """What this worker has, the most urgent first; without its `view`."""
     statement = (
-        select(*_COLUMNS)
+        select(*_LINE)
         .where(works.c.tenant == tenant, works.c.worker == worker, text("stage IN ('claiming', 'owned', 'paused')"))
         .order_by(works.c.priority, works.c.rank_at, works.c.assignment_id)
         .limit(limit)
@@ -113,9 +116,9 @@ async def count_held(connection: AsyncConnection, tenant: str, worker: str, *, l
 
 
 async def list_left(connection: AsyncConnection, tenant: str, worker: str, *, limit: int) -> list[Work]:
-    """What this worker has resolved or handed on, the last first."""
+    """What this worker has resolved or handed on, the last first; without its `view`."""
     statement = (
-        select(*_COLUMNS)
+        select(*_LINE)
         .where(works.c.tenant == tenant, works.c.worker == worker, text("stage = 'left'"))
         .order_by(works.c.changed_at.desc())
         .limit(limit)
@@ -135,7 +138,7 @@ def rank_of(work: Work) -> Rank:
 async def list_board(
     connection: AsyncConnection, tenant: str, places: Sequence[Place], *, held: bool, after: Rank | None, limit: int
 ) -> list[Work]:
-    """What is offered to these groups, or what their people have, the most urgent first, after this rank."""
+    """What is offered to these groups, or what their people have, the most urgent first, after this rank; without its `view`."""
     statement, parameters = _ranked(tenant, places, _STAGES["held" if held else "offered"], after, limit)
     rows = (
         await connection.execute(
@@ -213,7 +216,7 @@ def _ranked(
     statement = f"""
         SELECT ranked.* FROM unnest(CAST(:tiers AS text[]), CAST(:groups AS text[])) AS g(tier, group_id)
         CROSS JOIN LATERAL (
-            SELECT w.* FROM desk.work AS w
+            SELECT {_LINE_SQL} FROM desk.work AS w
             WHERE w.tenant = :tenant AND w.tier = g.tier AND w.group_id = g.group_id AND {condition} {since}
             ORDER BY w.priority, w.rank_at, w.assignment_id LIMIT :limit
         ) AS ranked

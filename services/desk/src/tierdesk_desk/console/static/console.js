@@ -49,6 +49,7 @@ setInterval(countDown, 5000);
 
 let fetching = false;
 let again = false;
+let gone = false; // signed out
 
 async function refresh(wait) {
   if (fetching) { again = true; return; }
@@ -57,7 +58,7 @@ async function refresh(wait) {
   again = false;
   try {
     const answer = await fetch(location.href, { headers: { "X-Fragment": "main" }, redirect: "error" });
-    if (answer.status === 401) { state.textContent = page.dataset.gone; return; }
+    if (answer.status === 401) { gone = true; state.textContent = page.dataset.gone; return; }
     if (!answer.ok && answer.status !== 404) return;
     swap(await answer.text());
   } catch { /* the stream says when it is there again */ } finally {
@@ -127,7 +128,14 @@ function follow() {
       });
     }
     stream.addEventListener("look", () => refresh(50)); // at first too: something may have changed since the page was made
-    stream.addEventListener("error", () => { state.textContent = page.dataset.offline; });
+    const opened = stream;
+    stream.addEventListener("error", () => {
+      state.textContent = gone ? page.dataset.gone : page.dataset.offline;
+      // After an answer that is no stream, as a 503, a browser gives up: so we come again, and not all pages at once.
+      if (stream !== opened || stream.readyState !== EventSource.CLOSED) return;
+      stream = null;
+      setTimeout(() => { refresh(50).then(() => { if (!gone) heed(); }); }, 2000 + Math.random() * 6000);
+    });
     stream.addEventListener("open", () => { state.textContent = ""; });
   }
   function close() {
