@@ -118,6 +118,17 @@ async def test_what_is_of_other_groups_or_tenants_is_not_there(desk, person, off
     assert await desk.sent() == []
 
 
+async def test_who_lost_the_grant_sees_nothing_of_what_they_had(desk, person, offered):
+    one, other = await desk.offer(offered()), await desk.offer(offered())
+    amy = person("amy", Grant(Role.AGENT, "l1"))
+    await desk.board.claim(amy, one)
+    await desk.board.claim(amy, other)
+    await desk.board.say(amy, other, outcomes.WorkResolved, {"how": "Done."})
+    assert [len(await desk.board.mine(amy)), len(await desk.board.left(amy))] == [1, 1]
+    moved = person("amy", Grant(Role.AGENT, "l2"))
+    assert [len(await desk.board.mine(moved)), len(await desk.board.left(moved))] == [0, 0]
+
+
 async def test_a_refusal_puts_it_back_and_keeps_what_was_said(desk, person, offered, assigned, about):
     amy, offer = person("amy"), offered()
     one = await desk.offer(offer)

@@ -47,12 +47,24 @@ async def test_a_claim_is_told_to_those_of_the_group_and_to_nobody_else(desk, fe
 
 async def test_who_is_slow_is_told_to_look_anew_and_nothing_grows_without_bound(person):
     reader = Subscription(person("amy"))
-    change = TicketChange(tenant="main", ticket="t", reference="TD-1", status="closed", tier=None, group=None)
+    change = TicketChange(
+        tenant="main", ticket="t", reference="TD-1", status="closed", tier=None, group=None, places=(("l1", "front"),)
+    )
     for _ in range(MOST_WAITING + 1):
         reader.offer(change)
     assert await reader.take(timeout_seconds=1) is None
     reader.offer(change)
     assert await reader.take(timeout_seconds=1) == [change]
+
+
+def test_where_a_ticket_went_is_told_to_the_groups_that_had_work_of_it_alone(person):
+    change = TicketChange(
+        tenant="main", ticket="t", reference="TD-1", status="offered", tier="l2", group="networks", places=(("l1", "front"),)
+    )  # fmt: skip
+    for grant, hears in ((Grant(Role.AGENT, "l1"), True), (Grant(Role.AGENT, "l2"), False), (Grant(Role.LEAD), True)):
+        reader = Subscription(person("amy", grant))
+        reader.offer(change)
+        assert reader.has_news is hears
 
 
 async def test_a_stream_ends_when_the_feed_does(feed, person):

@@ -7,6 +7,7 @@ from tierdesk_contracts import ticket as events
 from tierdesk_contracts.notice import PolicyApplied
 from tierdesk_contracts.ticket import TicketChanged
 from tierdesk_contracts.vocabulary import Actor, ActorKind, Status
+from tierdesk_desk.store.tickets import find_places
 from tierdesk_store import PermanentError
 
 
@@ -38,6 +39,16 @@ async def test_what_was_handed_on_is_followed_to_who_has_it_now(desk, person, of
     assert await desk.receive(desk.tickets, older) == []
     ((_, standing),) = await desk.board.left(amy)
     assert (standing.status, standing.group_id, standing.owner) == ("accepted", "networks", "nina")
+
+
+async def test_a_change_names_the_groups_that_had_work_of_the_ticket(desk, offered, message_of, now):
+    offer = offered()
+    await desk.offer(offer)
+    told = changed(message_of, offer.subject, 2, accepted(2, "nina", now))
+    unknown = changed(message_of, str(uuid4()), 2, accepted(2, "nina", now))
+    async with desk.database.transaction() as tx:
+        keys = {("main", told.subject), ("main", unknown.subject)}
+        assert await find_places(tx.connection, keys) == {("main", offer.subject): (("l1", "front"),)}
 
 
 async def test_a_policy_that_cannot_be_read_is_refused_and_the_rest_goes_on(desk, message_of, now, policy):

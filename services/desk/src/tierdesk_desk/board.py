@@ -144,12 +144,14 @@ class Board:
     async def mine(self, person: Person) -> list[Work]:
         """What the person has, the most urgent first."""
         async with self._database.read() as connection:
-            return await list_held(connection, person.tenant, person.name, limit=MOST_HELD)
+            held = await list_held(connection, person.tenant, person.name, limit=MOST_HELD)
+        return [work for work in held if _may(person, Verb.READ_BOARD, work)]
 
     async def left(self, person: Person, *, limit: int = MOST_HELD) -> list[tuple[Work, Standing | None]]:
         """What the person has resolved or handed on, the last first, and where each ticket stands now."""
         async with self._database.read() as connection:
-            works = await list_left(connection, person.tenant, person.name, limit=limit)
+            left = await list_left(connection, person.tenant, person.name, limit=limit)
+            works = [work for work in left if _may(person, Verb.READ_BOARD, work)]
             standings = await find_standings(connection, {(work.tenant, work.ticket) for work in works})
         return [(work, standings.get((work.tenant, work.ticket))) for work in works]
 

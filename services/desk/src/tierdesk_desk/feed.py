@@ -10,7 +10,7 @@ from typing import Final
 
 from tierdesk_desk.domain.changes import Change, WorkChange
 from tierdesk_desk.domain.people import Person
-from tierdesk_desk.domain.roles import Verb, allows, allows_in
+from tierdesk_desk.domain.roles import Verb, allows_in
 from tierdesk_desk.store.feed import CHANNEL, read_change
 from tierdesk_store import Database, Listener
 
@@ -28,6 +28,11 @@ class Subscription:
         self._arrived = asyncio.Event()
         self.ended = False
         """Nothing more comes: the service stops."""
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something waits to be taken."""
+        return bool(self._waiting) or self._missed
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -67,9 +72,8 @@ class Subscription:
     def _sees(self, change: Change) -> bool:
         if change.tenant != self._person.tenant:
             return False
-        if isinstance(change, WorkChange):
-            return allows_in(self._person.grants, Verb.READ_BOARD, tier=change.tier, group=change.group)
-        return allows(self._person.grants, Verb.READ_BOARD)
+        places = ((change.tier, change.group),) if isinstance(change, WorkChange) else change.places
+        return any(allows_in(self._person.grants, Verb.READ_BOARD, tier=tier, group=group) for tier, group in places)
 
 
 class Feed:

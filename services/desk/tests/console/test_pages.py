@@ -68,6 +68,19 @@ async def test_a_wrong_password_keeps_the_name_and_tells_nothing(visitor):
     assert (await visitor.post("/login", data={"name": "ann"})).status_code == 422
 
 
+async def test_who_keeps_accounts_alone_is_told_where_that_is_done(sign_in):
+    page = await (await sign_in("ada", "administrator")).get("/")
+    assert page.status_code == 200
+    assert "tierdesk accounts" in page.text
+
+
+@pytest.mark.parametrize(("grant", "asked"), [("lead", True), ("lead:l2", False)])
+async def test_the_promises_of_all_groups_are_for_whoever_leads_them_all(grant, asked, sign_in, others):
+    others.answers["v1/clocks/summary"] = {"kinds": []}
+    assert (await (await sign_in("eve", grant)).get("/overview")).status_code == 200
+    assert ("v1/clocks/summary" in others.asked) is asked
+
+
 async def test_who_may_not_oversee_is_told_so(sign_in):
     client = await sign_in("ann", "agent")
     page = await client.get("/overview")
@@ -252,4 +265,4 @@ async def test_who_was_given_a_password_chooses_one_first(visitor, database, has
     ):
         answer = await visitor.post("/password", data={"csrf": token, "old": given, "new": new, "again": again})
         assert answer.status_code == status
-    assert (await visitor.get("/")).status_code == 403  # no grant yet
+    assert "works no tickets" in (await visitor.get("/")).text  # no grant yet

@@ -13,8 +13,9 @@ from tierdesk_desk.console.rendering import SHORTCUTS_COOKIE, Flash, redirect
 from tierdesk_desk.console.views import Row, view_queues, view_row
 from tierdesk_desk.console.visiting import Console
 from tierdesk_desk.domain.people import Place
-from tierdesk_desk.domain.roles import Verb
+from tierdesk_desk.domain.roles import Verb, allows
 from tierdesk_desk.domain.work import Stage
+from tierdesk_desk.http.access import page_for
 
 OTHERS: Final = 20
 """So much of what others have is shown on the first page."""
@@ -48,7 +49,10 @@ def home_routes(console: Console) -> APIRouter:
 
     @router.get("/")
     async def home(request: Request) -> Response:
-        return await show(request)
+        person = await page_for()(request)
+        if allows(person.grants, Verb.READ_BOARD):
+            return await show(request)
+        return renderer.page(await console.greet(request), "apart.html")
 
     @router.post("/next")
     async def take_next(request: Request) -> Response:

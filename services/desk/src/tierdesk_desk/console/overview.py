@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tierdesk_desk.console.views import view_queues, view_row
 from tierdesk_desk.console.visiting import Console
-from tierdesk_desk.domain.roles import Verb
+from tierdesk_desk.domain.roles import Verb, allows_everywhere
 
 URGENT: Final = 15
 """So many of the most urgent are named."""
@@ -25,7 +25,9 @@ def overview_routes(console: Console) -> APIRouter:
     async def overview(request: Request) -> Response:
         visit, person, policy = await console.enter(request, Verb.OVERSEE)
         places = await board.places(person, Verb.OVERSEE)
-        answers = await console.neighbours.ask(visit, {"promises": "/v1/clocks/summary"})
+        # The promises are those of all groups: for whoever leads all of them.
+        paths = {"promises": "/v1/clocks/summary"} if allows_everywhere(person.grants, Verb.OVERSEE) else {}
+        answers = await console.neighbours.ask(visit, paths)
         waiting, _ = await board.page(person, places=places, after=None, limit=URGENT)
         held, _ = await board.page(person, places=places, held=True, after=None, limit=URGENT)
         queues = view_queues(places, policy, await board.counts(person))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from tierdesk_desk.domain.people import Place
 from tierdesk_desk.domain.work import Stage
 
 
@@ -29,7 +30,7 @@ class WorkChange(BaseModel):
 
 
 class TicketChange(BaseModel):
-    """A ticket that had work here goes on, wherever it is now."""
+    """A ticket that had work here goes on, wherever it is now. `places` are the groups that had work of it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,6 +40,7 @@ class TicketChange(BaseModel):
     status: str
     tier: str | None
     group: str | None
+    places: tuple[Place, ...] = ()
 
 
 Change = WorkChange | TicketChange

@@ -82,3 +82,8 @@ def allows(grants: Iterable[Grant], verb: Verb) -> bool:
 def allows_in(grants: Iterable[Grant], verb: Verb, *, tier: str, group: str) -> bool:
     """Whether the verb is granted for this group."""
     return any(verb in PERMISSIONS[grant.role] and grant.covers(tier, group) for grant in grants)
+
+
+def allows_everywhere(grants: Iterable[Grant], verb: Verb) -> bool:
+    """Whether the verb is granted for all groups of all tiers."""
+    return any(verb in PERMISSIONS[grant.role] and grant.tier is None for grant in grants)

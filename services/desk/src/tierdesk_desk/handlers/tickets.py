@@ -11,13 +11,16 @@ from tierdesk_contracts import ticket as events
 from tierdesk_contracts.notice import PolicyApplied
 from tierdesk_contracts.ticket import TicketChanged
 from tierdesk_desk.domain.changes import TicketChange
+from tierdesk_desk.domain.people import Place
 from tierdesk_desk.store.feed import tell
 from tierdesk_desk.store.policies import AppliedPolicy, save_policy
-from tierdesk_desk.store.tickets import Standing, TicketKey, find_standings, find_with_work, save_standings
+from tierdesk_desk.store.tickets import Standing, TicketKey, find_places, find_standings, save_standings
 from tierdesk_policy import Policy, PolicyError
 from tierdesk_store import PermanentError, Received, Transaction
 
 QUEUE: Final = "desk.events"
+MOST_PLACES: Final = 50
+"""So many groups of one ticket fit into what is told."""
 
 
 @dataclass(slots=True)
@@ -61,8 +64,9 @@ class TicketsHandler:
             await save_policy(tx.connection, applied)
         changed = [state.standings[key] for key in state.changed]
         await save_standings(tx.connection, changed)
-        shown = await find_with_work(tx.connection, state.changed)
-        await tell(tx.connection, [_change(one) for one in changed if (one.tenant, one.id) in shown])
+        places = await find_places(tx.connection, state.changed)
+        shown = [one for one in changed if (one.tenant, one.id) in places]
+        await tell(tx.connection, [_change(one, places[one.tenant, one.id][:MOST_PLACES]) for one in shown])
 
 
 def follow(before: Standing | None, key: TicketKey, data: TicketChanged, at: datetime) -> Standing:
@@ -90,7 +94,7 @@ def follow(before: Standing | None, key: TicketKey, data: TicketChanged, at: dat
     )
 
 
-def _change(standing: Standing) -> TicketChange:
+def _change(standing: Standing, places: tuple[Place, ...]) -> TicketChange:
     return TicketChange(
         tenant=standing.tenant,
         ticket=standing.id,
@@ -98,6 +102,7 @@ def _change(standing: Standing) -> TicketChange:
         status=standing.status,
         tier=standing.tier,
         group=standing.group_id,
+        places=places,
     )
 
 

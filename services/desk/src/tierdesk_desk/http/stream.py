@@ -60,4 +60,4 @@ async def _stream(feed: Feed, person: Person, still_signed_in: StillSignedIn) ->
 def write_event(change: Change) -> str:
     """A change as one event. Its data is JSON on one line."""
     kind = "work" if isinstance(change, WorkChange) else "ticket"
-    return f"event: {kind}\ndata: {change.model_dump_json(exclude={'tenant'})}\n\n"
+    return f"event: {kind}\ndata: {change.model_dump_json(exclude={'tenant', 'places'})}\n\n"

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tierdesk_desk.domain.people import Place
 from tierdesk_desk.store.tables import ticket as tickets
 
 TicketKey = tuple[str, str]
@@ -51,8 +52,10 @@ _COLUMNS: Final = (
     "tenant", "id", "reference", "status", "tier", "group_id", "owner", "priority", "category", "sequence", "changed_at",
 )  # fmt: skip
 _HAD_WORK: Final = text("""
-    SELECT k.tenant, k.ticket FROM unnest(CAST(:tenants AS text[]), CAST(:tickets AS text[])) AS k(tenant, ticket)
-    WHERE EXISTS (SELECT FROM desk.work AS w WHERE w.tenant = k.tenant AND w.ticket = k.ticket)
+    SELECT DISTINCT w.tenant, w.ticket, w.tier, w.group_id
+    FROM unnest(CAST(:tenants AS text[]), CAST(:tickets AS text[])) AS k(tenant, ticket)
+    JOIN desk.work AS w ON w.tenant = k.tenant AND w.ticket = k.ticket
+    ORDER BY 1, 2, 3, 4
 """)
 
 
@@ -80,10 +83,13 @@ async def save_standings(connection: AsyncConnection, standings: Sequence[Standi
         await connection.execute(_SAVE, {name: [getattr(one, name) for one in ordered] for name in _COLUMNS})
 
 
-async def find_with_work(connection: AsyncConnection, keys: Collection[TicketKey]) -> set[TicketKey]:
-    """Those of these tickets that people here have had work on."""
+async def find_places(connection: AsyncConnection, keys: Collection[TicketKey]) -> dict[TicketKey, tuple[Place, ...]]:
+    """The groups here that have had work on these tickets; a ticket that nobody here knows is left out."""
     if not keys:
-        return set()
+        return {}
     tenants, ids = zip(*sorted(keys), strict=True)
     rows = await connection.execute(_HAD_WORK, {"tenants": list(tenants), "tickets": list(ids)})
-    return {(tenant, ticket) for tenant, ticket in rows}
+    places: dict[TicketKey, tuple[Place, ...]] = {}
+    for tenant, ticket, tier, group in rows:
+        places[tenant, ticket] = (*places.get((tenant, ticket), ()), (tier, group))
+    return places
