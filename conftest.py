@@ -12,6 +12,7 @@ import secrets
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -36,6 +37,12 @@ _FAST_BUT_CRASH_SAFE = {
     "max_wal_size": "256MB",
     "scram_iterations": "1",  # else each connection of a service takes thousands of rounds, and there are thousands
 }
+
+
+def _stop(reason: str) -> NoReturn:
+    """End the run. A worker of pytest-xdist must say why by itself: its controller sees no more than that it is gone."""
+    os.write(2, f"{reason}\n".encode())
+    pytest.exit(reason, returncode=_NO_SERVER)
 
 
 class _Tellings:
@@ -92,7 +99,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             if is_needed:
                 find()
         except BrokerError as error:
-            pytest.exit(str(error), returncode=_NO_SERVER)
+            _stop(str(error))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -144,7 +151,7 @@ def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
     try:
         postgres.start()
     except EmbeddedPostgresError as error:
-        pytest.exit(f"no PostgreSQL to test against: {error}", returncode=_NO_SERVER)
+        _stop(f"no PostgreSQL to test against: {error}")
     request.getfixturevalue("reaper").watch_postgres(postgres.data_directory)
     server = DatabaseServer("an embedded PostgreSQL", postgres.url())
     request.config.stash[_USED].append(server.description)
@@ -159,7 +166,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     try:
         server = _start_broker(request)
     except BrokerError as error:
-        pytest.exit(str(error), returncode=_NO_SERVER)
+        _stop(str(error))
     broker = server if isinstance(server, Broker) else server.broker
     request.config.stash[_USED].append(broker.description)
     yield broker
