@@ -14,11 +14,12 @@ import httpx2
 import pytest
 
 from faults.processes import DIED_AT_FAILPOINT, ServiceProcess, environment_of
+from tierdesk_intake.app import DEFINITION
 from tierdesk_intake.domain.attachments import PIECE_BYTES, Content, Limits
 from tierdesk_intake.handlers.unfinished_attachments import UNFINISHED_SECONDS, UnfinishedAttachments
 from tierdesk_intake.store import attachment_writer
 from tierdesk_runtime import framing
-from tierdesk_store import Database, service_url
+from tierdesk_store import Database, migrate, service_url
 
 PROBLEM = {"type": "problem_reported", "requester": {"party": "ann"}, "title": "No mail"}
 PATH = "/v1/events/attachments"
@@ -170,6 +171,7 @@ async def sweep_twice(intake, now):
 def test_without_postgresql_nothing_is_promised_and_half_a_file_is_never_a_whole_one(
     private_postgres, tmp_path, start_intake
 ):
+    migrate(private_postgres.url(), DEFINITION.schema, password="of nobody")
     intake = start_intake(private_postgres.url(), tmp_path)
     try:
         ticket, content = open_ticket(intake), CONTENT * 4
