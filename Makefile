@@ -27,8 +27,9 @@ up: $(RUNTIME) ## Start the whole desk with sample data and example consumers; C
 demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
 	@exec $(BIN)/tierdesk demo $(ARGS)
 
+# Where the environment forbids to keep compiled files, each worker and each process that a test starts would compile all.
 test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
-	$(BIN)/pytest -m "not faults and not compose" -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -m "not faults and not compose" -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove: $(DEV) ## Compare business time with two oracles that know nothing of its arithmetic, in 20,000 random cases (minutes)
 	cd tests && ../$(BIN)/python -m proof $(ARGS)
@@ -37,10 +38,10 @@ fuzz: $(DEV) ## Ask every endpoint many more requests made from its OpenAPI docu
 	TIERDESK_TEST_EXAMPLES=$${TIERDESK_TEST_EXAMPLES:-300} $(BIN)/pytest tests/e2e/test_openapi.py $(ARGS)
 
 faults: $(DEV) ## Run the fault experiments and read the ledger of each (many minutes; docs/faults.md)
-	$(BIN)/pytest tests/faults -m faults -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest tests/faults -m faults -n 3 --dist worksteal $(ARGS)
 
 faults-long: $(DEV) ## The same with 10,000 tickets, 200 kills and each crash window a hundred times (an hour and more)
-	TIERDESK_FAULTS=long $(BIN)/pytest tests/faults -m faults -n 2 --dist worksteal $(ARGS)
+	TIERDESK_FAULTS=long $(BIN)/pytest tests/faults -m faults -n 3 --dist worksteal $(ARGS)
 
 bench: $(DEV) ## Measure the road of a ticket against its raw limit (minutes; ARGS="growth --rounds 10", --help tells)
 	cd tests && ../$(BIN)/python -m bench $(ARGS)
@@ -56,6 +57,7 @@ check: $(DEV) ## Check style, types, layers and that the generated documents are
 	$(BIN)/lint-imports
 	$(BIN)/python -m tierdesk_contracts.documents --check
 	$(BIN)/python -m tierdesk_router.lifecycle_document --check
+	$(BIN)/python -m tierdesk_desk.console.catalogue --check
 
 fmt: $(DEV) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .

@@ -42,8 +42,9 @@ def tierdesk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def desk(server_folder: Path, reaper: Reaper, request: pytest.FixtureRequest) -> Iterator[DeskProcess]:
-    """A desk without simulated people that the tests of a module share."""
-    desk = DeskProcess(server_folder / f"desk-{request.module.__name__}", "--port", "0", reaper=reaper)
+    """A desk that nobody works, neither people nor simulated ones; the tests of a module share it."""
+    folder = server_folder / f"desk-{request.module.__name__}"
+    desk = DeskProcess(folder, "--port", "0", reaper=reaper, desk_groups="none")
     desk.start()
     yield desk
     assert desk.stop() == 0

@@ -224,7 +224,7 @@ def test_settings_that_lack_or_do_not_fit_are_named(tierdesk, tmp_path, settings
 def test_serving_what_is_no_service_and_without_secrets(tierdesk, tmp_path):
     assert (
         tierdesk("serve", "portal").check_one_line(2)
-        == "no service 'portal'; there are bridge, intake, kb, router, sla"
+        == "no service 'portal'; there are bridge, desk, intake, kb, router, sla"
     )
     assert tierdesk("serve", "intake").check_one_line(2).startswith("TIERDESK_DATABASE_URL: ")
     settings = {

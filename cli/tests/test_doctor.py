@@ -66,7 +66,7 @@ def execute(desk):
 def test_a_healthy_desk_is_well(findings, desk, tierdesk):
     found = findings()
     assert list(found) == [
-        "secrets", "database", "schema router", "schema intake", "schema sla", "schema kb", "schema bridge", "clocks", "bus",
+        "secrets", "database", "schema router", "schema intake", "schema sla", "schema kb", "schema bridge", "schema desk", "clocks", "bus",
         "queues", "webhooks", "desk",
     ]  # fmt: skip
     assert {one["health"] for one in found.values()} == {"well"}
@@ -104,10 +104,10 @@ def test_parked_messages_a_stuck_outbox_and_an_old_schema_are_ill(findings, exec
         found = findings(without={"schema sla", "schema kb", "schema intake", UNWORKED})
         assert "`tierdesk parked list --service sla`" in found["schema sla"]["cure"]
         assert "relay" in found["schema kb"]["cure"]
-        assert found["schema intake"]["seen"] == "at revision older, this release needs 0002_dispatch"
+        assert found["schema intake"]["seen"] == "at revision older, this release needs 0003_attachments"
         assert "`tierdesk migrate`" in found["schema intake"]["cure"]
     finally:
-        execute("UPDATE intake.alembic_version SET version_num = '0002_dispatch'")
+        execute("UPDATE intake.alembic_version SET version_num = '0003_attachments'")
         execute("DELETE FROM sla.parked WHERE id = $1", parked)
         execute(
             "WITH gone AS (DELETE FROM kb.outbox WHERE id = $1 RETURNING position)"
@@ -150,7 +150,7 @@ def test_on_servers_of_ones_own_versions_and_the_queues_of_the_policy_are_looked
     assert {what for what, one in found.items() if one["health"] == "ill"} == {"desk"}
     version = re.search(r"RabbitMQ (\S+) at ", found["bus"]["seen"])[1]
     assert found["bus"]["health"] == "well"
-    assert found["queues"]["seen"].startswith("8 of 8 are well")
+    assert found["queues"]["seen"].startswith("9 of 9 are well")
 
     async def put_policy_in_force():
         database = Database(postgres_url, schema="router", name="test")
@@ -164,7 +164,7 @@ def test_on_servers_of_ones_own_versions_and_the_queues_of_the_policy_are_looked
     assert "Repair depot" in found["bus"]["cure"] or found["bus"]["health"] == "well"
     missing = {what for what, one in found.items() if what.startswith("queue ") and one["health"] == "ill"}
     assert {"queue work.main.l1.service-desk", "queue v-main.depot/work", "queue v-main.depot/inbound"} <= missing
-    assert found["queues"]["seen"].startswith("8 of ")
+    assert found["queues"]["seen"].startswith("9 of ")
 
 
 def judged(product="RabbitMQ", version="4.3.5", **state):

@@ -172,7 +172,7 @@ def test_identifiers_that_are_none_or_unknown(ask, command):
     rest = ("--reason", "x", "--yes") if command == "discard" else ()
     told = ask(command, str(uuid4()), *rest).check_one_line(1)
     assert told.endswith(
-        "was ever parked in router, intake, sla, kb, bridge; `tierdesk parked list` shows those that are"
+        "was ever parked in router, intake, sla, kb, bridge, desk; `tierdesk parked list` shows those that are"
     )
     assert "is no identifier" in ask(command, "42\x1b[2J", *rest).check_one_line(2)
 

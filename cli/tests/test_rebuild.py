@@ -68,7 +68,7 @@ def test_a_dry_run_counts_and_changes_nothing_and_then_everything_goes_out_again
     reference = post(desk, "Unread mail", category="pc-and-laptop")
     for _ in range(2):
         dry = rebuild("--dry-run")
-        assert set(counts(dry)) == {"router", "intake", "sla", "kb", "bridge"}
+        assert set(counts(dry)) == {"router", "intake", "sla", "kb", "bridge", "desk"}
         assert counts(dry)["intake"] == 1
         assert "router: 1 offers that nobody has accepted would be made anew" in dry
     assert counts(rebuild("--service", "intake")) == {"intake": 1}

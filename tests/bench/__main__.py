@@ -7,6 +7,8 @@
     python -m bench memory --tickets 100000
     python -m bench soak --minutes 30
     python -m bench search --rounds 3                  articles, up to 100,000 of them
+    python -m bench board --rounds 3                   100,000 open tickets, and fifty who claim the same at once
+    python -m bench listeners                          a thousand people who look at one replica of the desk
     python -m bench triage                             in memory, seconds
     python -m bench calendar                           in memory; beside other libraries after `make bench-peers`
 
@@ -22,7 +24,7 @@ from typing import Final
 
 from rich.console import Console
 
-from . import business_time, clocks, endpoint, growth, memory, pipeline, search, triage, upkeep
+from . import board, business_time, clocks, endpoint, growth, listeners, memory, pipeline, search, triage, upkeep
 from .grounds import Grounds, running_grounds
 
 Benchmark = Callable[[Grounds, argparse.Namespace, Console], None]
@@ -32,6 +34,8 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "latency": pipeline.measure_latency,
     "growth": growth.measure,
     "search": search.measure,
+    "board": board.measure,
+    "listeners": listeners.measure,
     "clocks": clocks.measure,
     "upkeep": upkeep.measure,
     "memory": memory.measure,

@@ -44,7 +44,8 @@ def compose_command() -> list[str]:
 class Composition:
     """One project. Close it: that removes its containers, networks and volumes."""
 
-    def __init__(self, folder: Path, *, policy: str, overrides: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, *, policy: str, overrides: tuple[str, ...] = (), worked: str = "none") -> None:
+        """`worked` names the groups that people work at the desk; programs of the test have the others."""
         self.project = f"tierdesk-test-{uuid.uuid4().hex[:8]}"
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -57,6 +58,7 @@ class Composition:
         subprocess.run(["sh", CHECKOUT / "deploy/secrets.sh", self._secrets], check=True)
         self._environment = {
             **os.environ,
+            "TIERDESK_DESK_GROUPS": worked,
             "TIERDESK_PUBLISH": f"127.0.0.1:{self.port}",
             "TIERDESK_PUBLISH_VENDORS": self.vendors_server.replace("amqps://localhost", "127.0.0.1"),
             "TIERDESK_SECRETS": str(self._secrets),

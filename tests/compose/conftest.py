@@ -24,9 +24,15 @@ def policy() -> str:
 
 
 @pytest.fixture
-def desk(tmp_path, policy, overrides) -> Iterator[Composition]:
+def worked() -> str:
+    """The groups that people work at the desk."""
+    return "none"
+
+
+@pytest.fixture
+def desk(tmp_path, policy, overrides, worked) -> Iterator[Composition]:
     """A desk in containers, not started yet; taken down with its data."""
-    desk = Composition(tmp_path, policy=policy, overrides=overrides)
+    desk = Composition(tmp_path, policy=policy, overrides=overrides, worked=worked)
     try:
         yield desk
     finally:

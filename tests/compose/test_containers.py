@@ -15,7 +15,7 @@ import pytest
 
 from faults.ledger import draw_up, is_settled
 from faults.load import Book, Load
-from faults.workers import run_workers
+from faults.people import Office, run_people
 
 from .composition import Composition
 
@@ -26,13 +26,22 @@ TICKETS = int(os.environ.get("TIERDESK_COMPOSE_TICKETS", "2000"))
 PER_SECOND = 5.0
 """Slow enough that the load outlasts the disturbance on a machine of two busy cores."""
 SETTLE_SECONDS = 300.0
-SERVICES = ("intake", "router", "sla", "kb", "bridge")
+SERVICES = ("intake", "router", "sla", "kb", "bridge", "desk")
+
+
+WORKED = "workplace"
+
+
+@pytest.fixture
+def worked():
+    return WORKED
 
 
 @contextlib.asynccontextmanager
 async def working_tiers(desk: Composition) -> AsyncIterator[asyncio.Task[None]]:
     stop = asyncio.Event()
-    workers = asyncio.create_task(run_workers(desk.bus_url(), "", stop))
+    office = Office([desk.url], desk.database_url(), desk.bus_url(), groups={"l2": WORKED})
+    workers = asyncio.create_task(run_people(office, stop))
     try:
         yield workers
     finally:
@@ -61,7 +70,7 @@ async def disturb(desk: Composition) -> int:
 
 
 async def test_nothing_is_lost_while_containers_are_killed_rolled_and_scaled(desk):
-    await asyncio.to_thread(desk.start, intake=2, router=2)
+    await asyncio.to_thread(desk.start, intake=2, router=2, desk=2)
     key, database_url = await asyncio.to_thread(desk.local_key), desk.database_url()
     started, book = time.monotonic(), Book()
     async with working_tiers(desk) as workers:

@@ -19,6 +19,7 @@ import yaml
 from servers.containers import RABBITMQ_IMAGE
 from tierdesk_bridge.settings import BridgeSettings
 from tierdesk_cli.services import DEFINITIONS
+from tierdesk_desk.settings import DeskSettings
 from tierdesk_runtime.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ JOBS = ("migrate", "cli")
 """They run to an end, so there is nothing to ask how it is."""
 NO_ENDPOINT = (*JOBS, "demo")
 VARIABLES = {
-    "PYTHON_IMAGE": ("intake", "router", "sla", "kb", "bridge", "migrate", "cli", "demo"),
+    "PYTHON_IMAGE": ("intake", "router", "sla", "kb", "bridge", "desk", "migrate", "cli", "demo"),
     "RABBITMQ_IMAGE": ("rabbitmq",),
     "POSTGRES_IMAGE": ("postgres",),
     "PROXY_IMAGE": ("proxy", "vendors"),
@@ -112,6 +113,7 @@ class TestEveryContainer:
     def test_sets_only_what_exists(self, container):
         known = {f"TIERDESK_{name.upper()}" for name in Settings.model_fields}
         known |= {f"TIERDESK_BRIDGE_{name.upper()}" for name in BridgeSettings.model_fields}
+        known |= {f"TIERDESK_DESK_{name.upper()}" for name in DeskSettings.model_fields}
         known |= {"TIERDESK_SECRETS_DIR", "TIERDESK_URL"}
         ours = {name for name in settings_in(container) if name.startswith("TIERDESK_")}
         assert ours <= known
@@ -202,9 +204,11 @@ class TestEveryService:
         assert told.stderr == f"tierdesk {service}: TIERDESK_DATABASE_URL: Field required\n"
 
 
-def test_what_belongs_to_no_service_is_answered_by_the_proxy():
-    assert re.findall(r"default_backend (.*)", PROXY) == ["nothing"]
-    assert "\nbackend nothing\n    http-request return status 404 " in PROXY
+def test_what_no_service_has_a_path_for_goes_to_the_one_that_takes_it_and_metrics_stay_inside():
+    (rest,) = (name for name, definition in DEFINITIONS.items() if definition.takes_rest)
+    assert re.findall(r"default_backend (.*)", PROXY) == [rest]
+    (hidden,) = re.findall(r"http-request return status 404 .* if { path (.*) }", PROXY)
+    assert hidden.split() == ["/metrics", "/openapi.json"]
 
 
 def test_every_image_that_is_not_ours_is_a_variable():

@@ -54,12 +54,13 @@ def tierdesk(*arguments: str | Path, timeout_seconds: float = 90.0, **settings: 
 
 
 class DeskProcess:
-    """`tierdesk up` on a folder, where an embedded PostgreSQL must be able to live."""
+    """`tierdesk up` on a folder, where an embedded PostgreSQL must be able to live, with these settings."""
 
-    def __init__(self, folder: Path, *arguments: str, reaper: Reaper) -> None:
+    def __init__(self, folder: Path, *arguments: str, reaper: Reaper, **settings: str) -> None:
         self.folder = folder
         self.output = ""
         self._arguments = arguments
+        self._settings = settings
         self._reaper = reaper
         self._process: subprocess.Popen[bytes] | None = None
         reaper.watch_postgres(folder / "postgres" / "data")
@@ -98,7 +99,7 @@ class DeskProcess:
         with output.open("wb") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tierdesk_cli", "up", "--data", str(self.folder), *self._arguments],
-                env=environment_of(),
+                env=environment_of(**self._settings),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

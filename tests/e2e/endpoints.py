@@ -13,6 +13,7 @@ from uuid import UUID
 
 import httpx2
 
+from e2e.hands import ACCOUNT, LEAVING, WORK, Hands
 from e2e.whole_desk import OWN, WholeDesk, wait_until
 from tierdesk_runtime.signatures import sign
 
@@ -40,6 +41,7 @@ QUESTION: Document = {"by": "ann", "title": "Which dock fits?", "body": "Any?"}
 OPENED: Document = {"title": "Mail is slow", "why": "Many say so"}
 PHONE = "/v1/phone/generic"
 BATCH = "/v1/events:batch"
+ATTACHMENTS = "/v1/events/attachments"
 HOOK, OUTCOMES = "/v1/bridge/{vendor}", "/v1/bridge/{vendor}/outcomes"
 COMMUNITY = "/v1/community"
 SUPPLIER = "supplier"
@@ -58,6 +60,7 @@ OUTCOME: Document = {
         "reason": "not_ours",
     },
 }
+PROGRESS = f"{WORK}/progress"
 UNLINK, WITHDRAW = "/v1/problems/{problem}/tickets/{ticket}", "/v1/problems/{problem}/announcement"
 REFUSED = {400, 413, 415, 422}
 _numbers = itertools.count(1)
@@ -74,6 +77,10 @@ class Point:
     media_type: str = "application/json"
     wrap: Callable[[bytes], bytes] = bytes
     ignores_bodies: bool = False
+    keeps_bytes: bool = False
+    """It keeps whatever it is sent: there is no body that does not read."""
+    like: str = ""
+    """A step of work that goes the same way in, word for word: what is not about the fields is asked of that one alone."""
     takes: frozenset[str] = frozenset()
     """Bodies of the corpus that are good here."""
     read: frozenset[int] = frozenset({200, 201, 202})
@@ -94,15 +101,19 @@ MORE_THAN_DOCUMENTED = frozenset({"an unknown field", "80,000 unknown fields", "
 """Telephone systems send more fields than they document; what nobody knows is ignored."""
 TEXTS_IN_YAML = frozenset({"NaN", "Infinity", "1e400", "beyond 64 bits"})
 """A policy is YAML, where a plain word is a text unless it is a number."""
-NO_SUCH_TICKET = frozenset({404})
+NO_SUCH_TICKET = NO_SUCH_WORK = frozenset({404})
 NOT_IN_REVIEW = frozenset({409})
 DONE = frozenset({204})
+NEW_PASSWORD = f"POST {ACCOUNT}/password"
+NOT_NOW = frozenset({200, 409})
+WRONG_PASSWORD, NOT_YOURS = frozenset({401}), frozenset({403})
 POINTS = {
     f"{point.method} {point.path}": point
     for point in (
         Point("POST", "/v1/events", PROBLEM, "title"),
         Point("POST", BATCH, PROBLEM, "title", "application/x-ndjson", as_line),
         Point("POST", PHONE, CALL, "from", takes=MORE_THAN_DOCUMENTED),
+        Point("POST", ATTACHMENTS, {}, "", "image/png", keeps_bytes=True),
         Point("PUT", "/v1/policy", POLICY, "name", "application/yaml", takes=TEXTS_IN_YAML),
         Point("POST", "/v1/articles", ARTICLE, "title"),
         Point("PUT", "/v1/articles/{article_id}", ARTICLE | {"based_on": 1}, "title"),
@@ -150,19 +161,50 @@ POINTS = {
         Point("POST", "/v1/articles/{article_id}/retire", {}, "", ignores_bodies=True),
         Point("POST", "/v1/articles/{article_id}/submit", {}, "", ignores_bodies=True),
         Point("POST", "/v1/articles/{article_id}/withdraw", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/desk/sessions", {"name": "ann", "password": "guessed"}, "name", read=WRONG_PASSWORD),
+        Point("POST", f"{LEAVING}/password", {"old": "guessed", "new": "x" * 12}, "new", read=NOT_YOURS),
+        Point("DELETE", LEAVING, {}, "", ignores_bodies=True),
+        Point("POST", "/v1/desk/accounts", {"name": "ann"}, "name", read=frozenset({201, 409})),
+        Point("PATCH", ACCOUNT, {"display_name": "Otto"}, "display_name"),
+        Point("PUT", f"{ACCOUNT}/grants", {"grants": [{"role": "auditor"}]}, "grants"),
+        Point("POST", f"{ACCOUNT}/password", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/desk/next", {}, "", ignores_bodies=True),
+        Point("POST", f"{WORK}/claim", {}, "", ignores_bodies=True),
+        Point("POST", PROGRESS, {"note": "Looked"}, "note"),
+        Point("POST", f"{WORK}/resolve", {"how": "Restarted"}, "how", read=NO_SUCH_WORK),
+        Point("POST", f"{WORK}/pause", {"party": "visit"}, "party", like=PROGRESS, read=NOT_NOW),
+        Point("POST", f"{WORK}/resume", {"note": "Back"}, "note", like=PROGRESS, read=NOT_NOW),
+        Point("POST", f"{WORK}/contribute", {"findings": "Dust"}, "findings", like=PROGRESS, read=NOT_NOW),
+        Point("POST", f"{WORK}/escalate", {"reason": "recurring"}, "reason", like=PROGRESS, read=NO_SUCH_WORK),
+        Point("POST", f"{WORK}/carry", {"reason": "recurring"}, "reason", like=PROGRESS, read=NO_SUCH_WORK),
+        Point("POST", f"{WORK}/transfer", {"to_group": "front"}, "to_group", like=PROGRESS, read=NO_SUCH_WORK),
+        Point("POST", f"{WORK}/return", {"reason": "not_ours"}, "reason", like=PROGRESS, read=NO_SUCH_WORK),
+        Point(
+            "POST",
+            f"{WORK}/invite",
+            {"to_group": "front", "question": "Why?"},
+            "question",
+            like=PROGRESS,
+            read=NO_SUCH_WORK,
+        ),
     )
 }
-TAKING = {name: point for name, point in POINTS.items() if not point.ignores_bodies}
+TAKING = {name: point for name, point in POINTS.items() if not (point.ignores_bodies or point.keeps_bytes)}
+
+
+KINDS = {name: point for name, point in POINTS.items() if not point.like}
+"""One of each kind, where it is about the way in."""
 
 
 class Door:
-    """The desk, asked as a client would, with the key of a tenant."""
+    """The desk, asked as a client would, with the key of a tenant and a session."""
 
     def __init__(self, desk: WholeDesk, client: httpx2.Client) -> None:
         self.desk = desk
         self.client = client
         self._article = ""
         self._accepted: set[UUID] = set()
+        self.hands = Hands(desk, client)
         self._supplier_secret = desk.secrets.add_webhook_secret(OWN, f"vendor.{SUPPLIER}")
         set_up = client.put(HOOK.replace("{vendor}", SUPPLIER), json={"url": "https://vendor.example/hook"})
         assert set_up.status_code == 201, set_up.text
@@ -173,15 +215,23 @@ class Door:
         answers = f"{COMMUNITY}/questions/{self._question}/answers"
         self._posts = [client.post(answers, json={"by": "bob", "body": "Any"}).json()["id"] for _ in range(2)]
         """An answer, and one that is removed."""
+        self._ticket = ""
+        self.open_ticket()
         self.write_article()
 
     def write_article(self) -> None:
         """Have paths name a new article, since some test may have published or retired the one before."""
         self._article = self.client.post("/v1/articles", json=ARTICLE).json()["id"]
 
+    def open_ticket(self) -> None:
+        """Have paths hang files on a new ticket: one takes only so many."""
+        posted = self.client.post("/v1/events", json=PROBLEM)
+        self.note(posted)
+        self._ticket = posted.json()["ticket"]
+
     def send(self, point: Point, body: bytes, **headers: str) -> httpx2.Response:
         """One request, signed where that is asked for."""
-        given = {"Content-Type": point.media_type} | headers
+        given = self.hands.headers(point.method, point.path) | {"Content-Type": point.media_type} | headers
         if point.path == PHONE:
             given |= self.desk.signed(OWN, body, f"w-{next(_numbers)}")
         if point.path == OUTCOMES:
@@ -198,13 +248,14 @@ class Door:
 
     def path(self, pattern: str) -> str:
         """A path without parameters."""
-        path = pattern.replace("{article_id}", self._article).replace("{ticket}", "TD-0000-0000")
+        path = self.hands.path(pattern).replace("{article_id}", self._article).replace("{ticket}", "TD-0000-0000")
         path = path.replace("{item}", "laptop").replace("{order_id}", OUTCOME["id"])
         post = self._posts[pattern.endswith("/remove")]
         path = path.replace("{question_id}", self._question).replace("{post_id}", post)
+        path = path.replace("{attachment}", OUTCOME["id"])
         path = path.replace(HOOK, HOOK.replace("{vendor}", SUPPLIER)).replace("{delivery}", OUTCOME["id"])
-        reason = "?why=mistaken" if pattern in {UNLINK, WITHDRAW} else ""
-        return path.replace("{problem}", self._problem) + reason
+        query = {UNLINK: "?why=mistaken", WITHDRAW: "?why=mistaken", ATTACHMENTS: f"?ticket={self._ticket}"}
+        return path.replace("{problem}", self._problem) + query.get(pattern, "")
 
     def goes_on(self) -> None:
         """A good event is accepted and offered to its tier, and no ticket that was promised before is missing."""
@@ -219,6 +270,15 @@ class Door:
         rows = self.desk.query("SELECT id FROM router.ticket WHERE id = ANY($1)", list(self._accepted))
         self._accepted -= {row["id"] for row in rows}
         return self._accepted
+
+
+def ask(client: httpx2.Client, method: str, path: str, **given: Any) -> httpx2.Response:
+    """The answer; of one that goes on and on its beginning."""
+    with client.stream(method, path, **given) as answer:
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            answer.read()
+            return answer
+        return httpx2.Response(answer.status_code, headers=answer.headers, content=next(answer.iter_raw()))
 
 
 def fault_of(answer: httpx2.Response) -> str | None:

@@ -1,6 +1,7 @@
 """What schemathesis cannot read from the OpenAPI document of the desk: how to sign, and two media types.
 
-Loaded by schemathesis, in a process of its own, with the secret of the telephone system in `TIERDESK_TEST_PHONE_SECRET`.
+Loaded by schemathesis, in a process of its own, with the secret of the telephone system in `TIERDESK_TEST_PHONE_SECRET` the token
+of a session in `TIERDESK_TEST_CSRF`, and in `TIERDESK_TEST_ACCOUNTS` whose session that is, and another.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from tierdesk_runtime.signatures import sign
 
 PHONE_PATH = "/v1/phone/generic"
 BATCH_PATH = "/v1/events:batch"
+PEOPLE = "/v1/desk/"
+"""What people do, each in a session, with the token of its pages."""
 NDJSON = "application/x-ndjson"
 SIGN_HERE = "to be signed"
 """Stands for a signature, which is known only when the body is."""
@@ -103,6 +106,11 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, kwa
     What is wrong by intent, and a probe without a signature, stay as they are.
     """
     wrong = case.meta.is_negative_at if case.meta is not None else lambda _location: False
+    if case.path.startswith(PEOPLE):
+        case.headers["x-csrf-token"] = os.environ["TIERDESK_TEST_CSRF"]
+        own, other = os.environ["TIERDESK_TEST_ACCOUNTS"].split()
+        if case.path_parameters.get("account_id") == own:  # whose grants change, is signed in no more
+            case.path_parameters["account_id"] = other
     if not wrong(ParameterLocation.HEADER):
         if "idempotency-key" in case.headers:
             case.headers["idempotency-key"] = _new_key()

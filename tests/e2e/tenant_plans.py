@@ -8,18 +8,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from e2e.endpoints import OUTCOME
+from e2e.tenant_desk_plans import DESK_PLANS
 from e2e.tenant_knowledge_plans import KNOWLEDGE_PLANS
 from e2e.tenants import (
     CALL_ID,
     CANARY,
     JSON,
+    MINE,
     NDJSON,
-    POLICY,
     PROBLEM,
     VENDOR,
     Call,
     First,
     Plan,
+    on_one,
     plain,
 )  # fmt: skip
 from e2e.whole_desk import OTHER, OWN, WholeDesk
@@ -98,6 +100,18 @@ def _batch(first: First, _desk: WholeDesk) -> Iterator[Call]:
     yield Call("/v1/events:batch", b"\n".join(json.dumps(line).encode() for line in lines), NDJSON)
 
 
+def _attach(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    for name in first.names:
+        yield Call(f"/v1/events/attachments?ticket={name}", b"Mine", refused=True)
+    spoofed = {"X-Tenant": OWN, "Tierdesk-Tenant": OWN, "Idempotency-Key": "first"}
+    yield Call(f"/v1/events/attachments?ticket={first.tickets[0]}&tenant={OWN}", CANARY.encode(), spoofed, refused=True)
+
+
+def _attachments(first: First, _desk: WholeDesk) -> Iterator[Call]:
+    yield from (Call(f"/v1/events/attachments?ticket={name}", refused=True) for name in first.names)
+    yield Call(f"/v1/events/attachments?ticket={first.tickets[0]}&tenant={OWN}", refused=True)
+
+
 def _phone(_first: First, desk: WholeDesk) -> Iterator[Call]:
     for event in ("newCall", "answer", "voicemail", "hangup"):
         body = json.dumps({"event": event, "direction": "in", "callId": CALL_ID, "recording": "s3://mine"}).encode()
@@ -144,8 +158,7 @@ def _outcome(first: First, desk: WholeDesk) -> Iterator[Call]:
 
 
 def _policy(_first: First, _desk: WholeDesk) -> Iterator[Call]:
-    mine = json.dumps(POLICY).replace(CANARY, "mine").replace(VENDOR, "mine").encode()
-    yield Call("/v1/policy", mine, {"Content-Type": "application/yaml"})
+    yield Call("/v1/policy", MINE, {"Content-Type": "application/yaml"})
     yield Call("/v1/policy", b"name: broken", {"Content-Type": "application/yaml"})
 
 
@@ -174,7 +187,9 @@ def _open_problem(first: First, _desk: WholeDesk) -> Iterator[Call]:
         yield Call("/v1/problems", json.dumps(mine | {"tickets": [name]}).encode(), JSON)
 
 
-PLANS: dict[tuple[str, str], Plan] = KNOWLEDGE_PLANS | {
+# Those of people first: further down the other tenant gets work of its own, with words of the first one's in it.
+_FIRST = DESK_PLANS | KNOWLEDGE_PLANS
+PLANS: dict[tuple[str, str], Plan] = _FIRST | {
     ("GET", "/v1/problems"): _problems,
     ("POST", "/v1/problems"): _open_problem,
     ("GET", "/v1/problems/{problem}"): _problem(),
@@ -205,6 +220,9 @@ PLANS: dict[tuple[str, str], Plan] = KNOWLEDGE_PLANS | {
     ("PUT", "/v1/policy"): _policy,
     ("POST", "/v1/events"): _events,
     ("POST", "/v1/events:batch"): _batch,
+    ("POST", "/v1/events/attachments"): _attach,
+    ("GET", "/v1/events/attachments"): _attachments,
+    ("GET", "/v1/events/attachments/{attachment}"): on_one("/v1/events/attachments/{}", "attachments"),
     ("POST", "/v1/phone/generic"): _phone,
     ("GET", "/v1/clocks/summary"): plain("/v1/clocks/summary"),
     ("GET", "/v1/clocks/{ticket}"): _clocks(),
@@ -217,7 +235,10 @@ SILENT = {
     ("GET", "/v1/insight/shift-left"),
     ("GET", "/v1/bridge/{vendor}/deliveries"),
     ("GET", "/v1/community/settings"),
+    ("GET", "/v1/desk/changes"),
+    ("GET", "/v1/desk/counts"),
+    ("GET", "/v1/desk/audit/verification"),
 }
-"""Counts and identifiers alone: their answers hold no canary even for the tenant itself."""
+"""Counts and identifiers alone: their answers hold no canary even for the tenant itself. So does the beginning of a stream."""
 SIGNED = {"/v1/phone/generic", "/v1/bridge/{vendor}/outcomes"}
 """These ask for a signature, and for no key."""

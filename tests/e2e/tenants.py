@@ -16,6 +16,8 @@ from e2e.whole_desk import OWN, WholeDesk
 CANARY = f"canary{secrets.token_hex(6)}"
 VENDOR = f"vendor-{secrets.token_hex(6)}"
 """Without the canary: queues are named after it, and so are metrics of theirs."""
+COUNTER = "counter"
+"""A category, and the group that people work. Both tenants have one, without the canary: a queue is named after it."""
 CALL_ID = f"call-{secrets.token_hex(6)}"
 NDJSON = {"Content-Type": "application/x-ndjson"}
 JSON = {"Content-Type": "application/json"}
@@ -25,6 +27,7 @@ POLICY = {
     "groups": [
         {"id": "self-service", "tier": "l0"},
         {"id": f"front-{CANARY}", "tier": "l1"},
+        {"id": COUNTER, "tier": "l1"},
         {"id": "vendor", "tier": "l4", "vendor": VENDOR},
     ],
     "edges": [["l0", "l1"], ["l1", "l4"]],
@@ -32,6 +35,7 @@ POLICY = {
         {"id": "other", "tier": "l1", "group": f"front-{CANARY}"},
         {"id": f"cat-{CANARY}", "tier": "l0", "group": "self-service"},
         {"id": "printer", "tier": "l4", "group": "vendor"},
+        {"id": COUNTER, "tier": "l1", "group": COUNTER},
     ],
     "default_category": "other",
     "vendors": [{"id": VENDOR, "name": f"Vendor {CANARY}", "group": "vendor", "covers": ["printer"]}],
@@ -39,6 +43,8 @@ POLICY = {
     "vips": [f"boss-{CANARY}"],
     "rules": [{"id": "boss", "vip": True, "priority": 1, "because": f"Because of {CANARY}"}],
 }
+MINE = json.dumps(POLICY).replace(CANARY, "mine").replace(VENDOR, "mine").encode()
+"""The other tenant's policy: the same, in its own words."""
 OPENED = {"title": f"Jams {CANARY}", "why": f"Seen by {CANARY}", "environment": CANARY}
 SOLVED_ID = "01890000-0000-7000-8000-0000000000a1"
 SYNONYMS = {"based_on": 0, "languages": {"en": [[CANARY, "lever"]]}}
@@ -81,12 +87,17 @@ class First:
     articles: list[str] = field(default_factory=list)
     services: list[str] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
+    attachments: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """A problem's identifier, and its reference."""
     deliveries: list[str] = field(default_factory=list)
     """What waits for its vendor."""
+    works: list[str] = field(default_factory=list)
+    """At the counter: what somebody has, what somebody has resolved, what is free."""
+    accounts: list[str] = field(default_factory=list)
+    audit_hash: str = ""
     cursor: str = ""
     policy_version: str = ""
 
@@ -107,10 +118,14 @@ class First:
             *self.articles,
             *self.services,
             *self.orders,
+            *self.attachments,
             *self.questions,
             *self.answers,
             *self.problems,
             *self.deliveries,
+            *self.works,
+            *self.accounts,
+            self.audit_hash,
             self.policy_version,
         ]
 

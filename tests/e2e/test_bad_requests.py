@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e.corpus import requests
-from e2e.endpoints import POINTS, Door, Point
+from e2e.endpoints import KINDS, POINTS, Door, Point
 from e2e.whole_desk import ANSWER_SECONDS, OWN
 from tierdesk_runtime import framing
 
@@ -29,10 +29,10 @@ def connected(door: Door) -> Iterator[socket.socket]:
 
 def head_of(door: Door, point: Point) -> bytes:
     """The head of a good request, but for what tells of its body."""
-    return (
-        f"{point.method} {door.path(point.path)} HTTP/1.1\r\nHost: desk\r\n"
-        f"Authorization: Bearer {door.desk.keys[OWN]}\r\nContent-Type: {point.media_type}\r\n"
-    ).encode()
+    headers = door.hands.headers(point.method, point.path) | {"Authorization": f"Bearer {door.desk.keys[OWN]}"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    begin = f"{point.method} {door.path(point.path)} HTTP/1.1\r\nHost: desk\r\n"
+    return f"{begin}{lines}Content-Type: {point.media_type}\r\n".encode()
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:
@@ -44,7 +44,7 @@ def read_to_the_end(connection: socket.socket) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("what", requests.PIECES)
 def test_a_request_that_is_no_whole_one_neither_hangs_nor_breaks(door, name, what):
     point = POINTS[name]
@@ -58,15 +58,20 @@ def test_a_request_that_is_no_whole_one_neither_hangs_nor_breaks(door, name, wha
     assert point.ignores_bodies or not answer.startswith(b"HTTP/1.1 2"), answer
 
 
-@pytest.mark.parametrize("name", [name for name, point in POINTS.items() if not point.ignores_bodies])
 @pytest.mark.parametrize("what", requests.UNFINISHED)
-def test_a_body_that_does_not_come_is_waited_for_no_longer_than_the_limit(door, name, what, monkeypatch):
+def test_a_body_that_does_not_come_is_waited_for_no_longer_than_the_limit(door, what, monkeypatch):
+    """At all endpoints at once, since each waits."""
     monkeypatch.setattr(framing, "BODY_SECONDS", 1.0)
-    with connected(door) as connection:
-        connection.sendall(head_of(door, POINTS[name]) + requests.UNFINISHED[what])
-        answer = read_to_the_end(connection)
-    assert answer.startswith(b"HTTP/1.1 408"), answer
-    assert b"application/problem+json" in answer
+    with contextlib.ExitStack() as stack:
+        waiting = {}
+        for name, point in POINTS.items():
+            if not point.ignores_bodies:
+                waiting[name] = stack.enter_context(connected(door))
+                waiting[name].sendall(head_of(door, point) + requests.UNFINISHED[what])
+        answers = {name: read_to_the_end(connection) for name, connection in waiting.items()}
+    wrong = {name: answer for name, answer in answers.items() if not answer.startswith(b"HTTP/1.1 408")}
+    assert not wrong
+    assert all(b"application/problem+json" in answer for answer in answers.values())
 
 
 def test_a_body_that_comes_letter_by_letter_is_cut_off_at_the_limit(door, monkeypatch):

@@ -31,6 +31,9 @@ request-timeout = 20
 [auth.openapi.key]
 bearer = "{key}"
 
+[auth.openapi.session]
+api_key = "{session}"
+
 [auth.openapi.signature]
 api_key = "{sign_here}"
 
@@ -43,11 +46,15 @@ allow-x00 = false
 [dictionaries.tickets]
 values = {tickets}
 
+[dictionaries.ticket_ids]
+values = {ticket_ids}
+
 [dictionaries.vendors]
 values = ["supplier"]
 
 [parameters]
 "path.ticket" = {{ dictionary = "tickets", probability = 0.5 }}
+"query.ticket" = {{ dictionary = "ticket_ids", probability = 0.5 }}
 "path.vendor" = {{ dictionary = "vendors", probability = 0.5 }}
 
 [phases.stateful]
@@ -73,6 +80,16 @@ checks.positive_data_acceptance.expected-statuses = [200, 201, 409, 422]
 [[operations]]
 include-path = "/v1/insight/shift-left"
 checks.positive_data_acceptance.expected-statuses = [200, 422]
+
+# Who signs out does nothing more (services/desk/tests/access).
+[[operations]]
+include-name = "DELETE /v1/desk/session"
+enabled = false
+
+# Nothing ends this answer.
+[[operations]]
+include-path = "/v1/desk/changes"
+enabled = false
 
 # A batch is taken whatever its lines are; the check `lines_are_judged` looks at what each line was answered.
 [[operations]]
@@ -102,8 +119,10 @@ def make_requests(desk: WholeDesk, folder: Path, tickets: list[str], *, paths: t
     config.write_text(
         CONFIG.format(
             key=desk.keys[OWN],
+            session=desk.sessions[OWN]["Cookie"].partition("=")[2],
             sign_here=openapi_hooks.SIGN_HERE,
             tickets=json.dumps(tickets),
+            ticket_ids=json.dumps(tickets[:1]),
             phone=openapi_hooks.PHONE_PATH,
             batch=openapi_hooks.BATCH_PATH,
         )
@@ -121,6 +140,8 @@ def make_requests(desk: WholeDesk, folder: Path, tickets: list[str], *, paths: t
             "SCHEMATHESIS_HOOKS": "openapi_hooks",
             "PYTHONPATH": str(Path(__file__).parent),
             "TIERDESK_TEST_PHONE_SECRET": desk.phone_secrets[OWN],
+            "TIERDESK_TEST_CSRF": desk.sessions[OWN]["X-CSRF-Token"],
+            "TIERDESK_TEST_ACCOUNTS": " ".join(desk.accounts[OWN]),
         },
         stdin=subprocess.DEVNULL,
         capture_output=True,

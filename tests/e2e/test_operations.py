@@ -16,6 +16,8 @@ from e2e.whole_desk import OWN, WholeDesk, wait_until
 from faults.processes import environment_of, run_command
 from tierdesk_bridge.settings import BridgeSettings
 from tierdesk_cli import main
+from tierdesk_desk.settings import DeskSettings
+from tierdesk_intake.settings import IntakeSettings
 from tierdesk_kb.settings import KbSettings
 from tierdesk_runtime.keys import SCOPES, KeyRing
 from tierdesk_runtime.secrets import Secrets
@@ -51,7 +53,7 @@ def cook(program: str, *arguments: str, folder: Path, **settings: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("settings", [Settings, SlaSettings, BridgeSettings, KbSettings])
+@pytest.mark.parametrize("settings", [Settings, SlaSettings, BridgeSettings, KbSettings, DeskSettings, IntakeSettings])
 def test_every_setting_is_in_the_table_with_its_default(settings):
     rows = dict(re.findall(r"^\| `(TIERDESK_[A-Z_]+)` \|([^|]*)\|", TEXT, re.MULTILINE))
     for name, field in settings.model_fields.items():
@@ -66,7 +68,9 @@ def test_no_setting_is_in_the_table_that_does_not_exist():
     known = {f"TIERDESK_{name.upper()}" for name in Settings.model_fields}
     known |= {f"TIERDESK_SLA_{name.upper()}" for name in SlaSettings.model_fields}
     known |= {f"TIERDESK_KB_{name.upper()}" for name in KbSettings.model_fields}
+    known |= {f"TIERDESK_INTAKE_{name.upper()}" for name in IntakeSettings.model_fields}
     known |= {f"TIERDESK_BRIDGE_{name.upper()}" for name in BridgeSettings.model_fields}
+    known |= {f"TIERDESK_DESK_{name.upper()}" for name in DeskSettings.model_fields}
     assert set(re.findall(r"^\| `(TIERDESK_[A-Z_]+)` \|", TEXT, re.MULTILINE)) == known
 
 

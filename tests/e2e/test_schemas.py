@@ -9,8 +9,8 @@ import asyncpg
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_store import service_url
 
-WITHOUT_TENANT = {"alembic_version", "attempts", "dispatch", "inbox"}
-"""Tables that hold numbers and digests of messages, and nothing of a tenant."""
+WITHOUT_TENANT = {"alembic_version", "attempts", "dispatch", "inbox", "sign_in_pace"}
+"""Tables that hold numbers and digests, of messages and of who tried to sign in, and nothing of a tenant."""
 
 
 def test_the_tenant_stands_in_every_table(whole_desk):

@@ -6,19 +6,22 @@ A path without a plan in `tenant_plans.PLANS` fails the test.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 
-from e2e.endpoints import described
+from e2e.endpoints import ask, described
+from e2e.tenant_desk_plans import DESK, OF_ANYBODY, fill_board
 from e2e.tenant_plans import PLANS, SIGNED, SILENT
 from e2e.tenants import (
     ARTICLE,
     CALL_ID,
     CANARY,
+    COUNTER,
     JSON,
     NDJSON,
     OPENED,
@@ -36,6 +39,7 @@ from tierdesk_contracts import AnyEnvelope, outcome, seal
 from tierdesk_contracts.knowledge import ArticleDraft
 from tierdesk_contracts.names import OUTCOMES, VENDOR_INBOUND, event_key, vendor_namespace
 
+PROOFS = {"webhook-signature", "Cookie"}
 OPEN = {
     "/healthz": "a probe has no key",
     "/readyz": "a probe has no key",
@@ -87,6 +91,12 @@ def first(whole_desk: WholeDesk) -> First:
         found.tickets.append(called["ticket"])
         found.references.append(called["reference"])
         wait_until(lambda: len(client.get("/v1/tickets").json()["tickets"]) >= 5, "the tickets are opened")
+        fill_board(whole_desk, client, found)
+        named = {"ticket": found.tickets[0], "name": f"{CANARY}.txt"}
+        attached = client.post(
+            "/v1/events/attachments", params=named, content=CANARY, headers={"Idempotency-Key": "first"}
+        )
+        found.attachments.append(attached.json()["id"])
         asyncio.run(answer_as_vendor(whole_desk.settings.bus))
         found.tickets.append(solve_with_draft(whole_desk, client))
         wait_until(lambda: client.get(f"/v1/vendors/{VENDOR}/refusals").json()["refusals"], "it is refused")
@@ -144,7 +154,7 @@ def hook(desk: WholeDesk, client: httpx2.Client) -> list[str]:
 
 
 def request(client: httpx2.Client, method: str, call: Call) -> httpx2.Response:
-    return client.request(method, call.path, content=call.content or None, headers=call.headers)
+    return ask(client, method, call.path, content=call.content or None, headers=call.headers)
 
 
 def test_every_endpoint_has_a_plan(whole_desk):
@@ -225,12 +235,34 @@ def test_the_tenant_itself_gets_what_the_other_was_denied(whole_desk, first):
             assert any(answer.status_code == 200 for answer in answers), (method, path)
 
 
+def test_what_changes_is_told_to_the_own_tenant_alone(whole_desk, first):
+    with (
+        whole_desk.client(OWN) as own,
+        whole_desk.client(OTHER) as other,
+        own.stream("GET", f"{DESK}/changes") as told,
+        other.stream("GET", f"{DESK}/changes") as told_other,
+    ):
+        lines, lines_of_other = told.iter_lines(), told_other.iter_lines()
+        assert "event: look" in {next(lines), next(lines)}  # from now on it hears
+        assert "event: look" in {next(lines_of_other), next(lines_of_other)}
+        said = own.post(f"{DESK}/works/{first.works[0]}/progress", json={"note": "Told"})
+        assert said.status_code == 200, said.text
+        event = PROBLEM | {"title": "Afterwards", "category": COUNTER}
+        assert other.post("/v1/events", json=event).status_code == 202
+        heard = list(itertools.takewhile(lambda line: first.works[0] not in line, lines))
+        heard_by_other = list(itertools.takewhile(lambda line: "Afterwards" not in line, lines_of_other))
+    assert "Afterwards" not in "".join(heard)
+    assert not [canary for canary in first.canaries if canary in "".join(heard_by_other)]
+
+
 def test_what_the_other_tenant_got_is_its_own(whole_desk, first):
     with whole_desk.client(OTHER) as client:
         tickets = client.get("/v1/tickets?limit=500").json()["tickets"]
         assert tickets
         assert {ticket["tenant"] for ticket in tickets} == {OTHER}
+        counts = client.get(f"{DESK}/counts").json()["groups"]
     assert not {ticket["id"] for ticket in tickets} & set(first.tickets)
+    assert counts == [{"tier": "l1", "group": COUNTER, "offered": 1, "claiming": 0, "owned": 0, "paused": 0}]
     parties = whole_desk.query(
         "SELECT tenant, count(*) FROM router.party WHERE external = $1 GROUP BY 1", f"ann-{CANARY}"
     )
@@ -242,7 +274,7 @@ def test_nothing_is_open_without_a_key(whole_desk, first):
         for client in (nobody, stranger):
             for (method, path), plan in PLANS.items():
                 for call in list(plan(first, whole_desk))[:3]:
-                    headers = {name: value for name, value in call.headers.items() if name != "webhook-signature"}
+                    headers = {name: value for name, value in call.headers.items() if name not in PROOFS}
                     answer = request(client, method, Call(call.path, call.content, headers))
                     assert answer.status_code == 401, (method, path, answer.text)
                     assert answer.headers["content-type"] == "application/problem+json"
@@ -253,13 +285,28 @@ def test_nothing_is_open_without_a_key(whole_desk, first):
                 assert CANARY not in client.get(path).text
 
 
-def test_a_key_without_the_scope_gets_nowhere(whole_desk, first):
-    with whole_desk.client(Authorization=f"Bearer {whole_desk.metrics_key}") as client:
+def test_a_key_is_no_session(whole_desk, first):
+    with whole_desk.client(Authorization=f"Bearer {whole_desk.keys[OWN]}") as client:
         for (method, path), plan in PLANS.items():
-            if path in SIGNED:
+            if path.startswith(DESK):
+                call = next(plan(first, whole_desk))
+                answer = request(client, method, Call(call.path, call.content, call.headers | {"Cookie": ""}))
+                assert answer.status_code == 401, (method, path, answer.text)
+
+
+def test_who_lacks_the_scope_or_the_grant_gets_nowhere(whole_desk, first):
+    with whole_desk.client(OWN) as client:
+        ned = client.post(f"{DESK}/accounts", json={"name": "ned"}).json()["account"]["id"]
+    whole_desk.query("UPDATE desk.account SET must_change_password = false WHERE id = $1", UUID(ned))
+    headers = whole_desk.new_session(OWN, ned) | {"Authorization": f"Bearer {whole_desk.metrics_key}"}
+    with whole_desk.client(**headers) as client:
+        for (method, path), plan in PLANS.items():
+            if path in SIGNED or path in OF_ANYBODY:
                 continue
             answer = request(client, method, next(plan(first, whole_desk)))
             assert answer.status_code == 403, (method, path, answer.text)
+            expected = "Not granted" if path.startswith(DESK) else "Scope missing"
+            assert answer.json()["title"] == expected, (method, path, answer.text)
         metrics = client.get("/metrics").text
     assert "tierdesk_http_requests_total" in metrics
     assert not [canary for canary in first.canaries if canary in metrics]

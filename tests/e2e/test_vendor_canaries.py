@@ -153,9 +153,13 @@ def match_article(desk: VendorDesk, ticket: UUID) -> None:
 
 
 def reply(desk: VendorDesk, ticket: UUID, text: str) -> None:
-    """The requester says something."""
+    """The requester says something, and sends a file with it."""
     before = desk.kinds(ticket).count("replied")
-    answer = desk.client.post("/v1/events", json={"type": "requester_replied", "ticket": str(ticket), "text": text})
+    named = {"ticket": str(ticket), "name": f"{mark('a name of a file')}.txt"}
+    file = desk.client.post("/v1/events/attachments", params=named, content=b"Red.").json()
+    INTERNAL[file["id"]] = "a file"
+    event = {"type": "requester_replied", "ticket": str(ticket), "text": text, "attachments": [file["id"]]}
+    answer = desk.client.post("/v1/events", json=event)
     assert answer.status_code == 202, answer.text
     wait_until(lambda: desk.kinds(ticket).count("replied") > before, "the reply is noted")
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 
 from servers.thread import ServingThread
 from tierdesk_cli.desk import declare_all, migrate_all
 from tierdesk_cli.services import DEFINITIONS
+from tierdesk_desk.accounts import Accounts
+from tierdesk_desk.domain.roles import Grant, Role
+from tierdesk_desk.hashing import PasswordHashing
+from tierdesk_desk.signing_in import SignIn, digest_of
 from tierdesk_runtime.clock import SystemClock
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.keys import SCOPES, KeyRing
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
 from tierdesk_runtime.signatures import sign
+from tierdesk_store import Database, service_url
 
 OWN, OTHER = "acme", "other"
 """The tenants of most tests."""
@@ -53,17 +61,55 @@ class WholeDesk(ServingThread):
             http_port=0,
             **({"bus_url": database_url} | settings),
         )
-        super().__init__([DEFINITIONS[name] for name in services], self.settings, SystemClock())
+        names = list(services)
+        self.has_people = "desk" in names
+        self.sessions: dict[str, dict[str, str]] = {}
+        """By tenant: the headers of somebody of it who is signed in and may do everything."""
+        self.accounts: dict[str, tuple[str, str]] = {}
+        """By tenant: the account of that person, and one that nobody uses."""
+        super().__init__([DEFINITIONS[name] for name in names], self.settings, SystemClock())
 
     def start(self) -> None:
         migrate_all(self.database_url, self.secrets)
         asyncio.run(declare_all(self.settings))
         super().start()
+        if self.has_people:
+            asyncio.run(self._sign_in())
+
+    async def _sign_in(self) -> None:
+        url = service_url(self.database_url, "desk", self.secrets.database_password("desk"))
+        database, hashing = Database(url, schema="desk", name="test people", pool_size=1), PasswordHashing()
+        accounts = Accounts(database, hashing, SystemClock(), Identifiers())
+        gate = SignIn(database, hashing, SystemClock(), self.secrets.pepper)
+        grants = [Grant(role) for role in Role]
+        try:
+            for tenant in self.keys:
+                account, password = await accounts.add(tenant, "tess", by="test", grants=grants, must_change=False)
+                other, _ = await accounts.add(tenant, "otto", by="test", grants=grants, must_change=False)
+                session = await gate.sign_in(tenant, account.name, password)
+                self.sessions[tenant] = {"Cookie": f"tierdesk={session.token}", "X-CSRF-Token": session.csrf}
+                self.accounts[tenant] = str(account.id), str(other.id)
+        finally:
+            hashing.close()
+            await database.close()
+
+    def new_session(self, tenant: str, account: str | None = None) -> dict[str, str]:
+        """The headers of one more session: of this account of the tenant, else of who is signed in already."""
+        token, csrf = secrets.token_hex(32), secrets.token_hex(32)
+        self.query(
+            "INSERT INTO desk.session (digest, tenant, account_id, csrf, created_at, seen_at, expires_at) "
+            "VALUES ($1, $2, $3, $4, now(), now(), now() + interval '1 day')",
+            digest_of(token),
+            tenant,
+            UUID(account or self.accounts[tenant][0]),
+            csrf,
+        )
+        return {"Cookie": f"tierdesk={token}", "X-CSRF-Token": csrf}
 
     def client(self, tenant: str | None = None, **headers: str) -> httpx2.Client:
         """A client with the key of this tenant, or with none. It waits `ANSWER_SECONDS` for an answer, no longer."""
         if tenant is not None:
-            headers = {"Authorization": f"Bearer {self.keys[tenant]}"} | headers
+            headers = {"Authorization": f"Bearer {self.keys[tenant]}"} | self.sessions.get(tenant, {}) | headers
         return httpx2.Client(base_url=self.url, headers=headers, timeout=ANSWER_SECONDS, verify=_TLS, trust_env=False)
 
     def signed(self, tenant: str, body: bytes, webhook_id: str) -> dict[str, str]:

@@ -146,7 +146,11 @@ def run_command(arguments: list[str], environment: dict[str, str], nursery: Nurs
 
 
 def environment_of(**settings: str) -> dict[str, str]:
-    """The surroundings of a process: ours, without any setting of ours, and these; it finds the tests' own modules."""
+    """The surroundings of a process: ours, without any setting of ours, and these; it finds the tests' own modules.
+
+    People work no group at the desk, unless these say so: a queue has one consumer, and that is a test's.
+    """
+    settings = {"desk_groups": "none"} | settings
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIERDESK_")}
     return (
         inherited | {"PYTHONPATH": str(TESTS)} | {f"TIERDESK_{name.upper()}": text for name, text in settings.items()}

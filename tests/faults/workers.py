@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from tierdesk_bus import connect
@@ -53,8 +54,15 @@ async def _work(job: Job, *, hands_on_every: int | None, hold_all: float) -> Non
         await job.resolve(how=f"solved {number}")
 
 
-async def run_workers(bus_url: str, namespace_prefix: str, stop: asyncio.Event, *, hold_all: float = 0.0) -> None:
-    """Work all groups until `stop`. `hold_all` is how many seconds every ticket is kept."""
+async def run_workers(
+    bus_url: str,
+    namespace_prefix: str,
+    stop: asyncio.Event,
+    *,
+    hold_all: float = 0.0,
+    groups: Mapping[str, str] = GROUPS,
+) -> None:
+    """Work these groups, and the vendor's, until `stop`. `hold_all` is how many seconds every ticket is kept."""
     bus = await connect(bus_url, name="fault-workers", namespace_prefix=namespace_prefix)
     consumers = [
         TierConsumer.in_house(
@@ -67,7 +75,7 @@ async def run_workers(bus_url: str, namespace_prefix: str, stop: asyncio.Event, 
             workers=50,
             answer_seconds=20.0,
         )
-        for tier, group in GROUPS.items()
+        for tier, group in groups.items()
     ]
     consumers.append(
         TierConsumer.vendor(

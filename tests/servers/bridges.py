@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 
 import httpx2
 
+from servers.postgres import let_in
 from servers.thread import ServingThread
 from tierdesk_bridge.app import DEFINITION
 from tierdesk_bus.connecting import connect
@@ -31,7 +32,6 @@ from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
 from tierdesk_runtime.signatures import sign
-from tierdesk_store import migrate
 
 TLS = ssl.create_default_context()  # made once: it takes longer than a request
 PATIENCE_SECONDS = 30.0
@@ -216,7 +216,7 @@ def changed(body: bytes, **changes: Any) -> bytes:
 
 
 class Ground:
-    """A database with the schema, the queues of vendors, and secrets; replicas stand on it."""
+    """The queues of vendors and secrets, at a database with the schema of the bridge; replicas stand on it."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self.database_url = database_url
@@ -226,7 +226,7 @@ class Ground:
         self.keys["metrics"] = ring.mint("metrics", "main", ["metrics:read"])
         for tenant in TENANTS:
             self.secrets.add_webhook_secret(tenant, f"vendor.{VENDOR}")
-        migrate(database_url, DEFINITION.schema, password=self.secrets.database_password("bridge"))
+        let_in(database_url, "bridge", self.secrets.database_password("bridge"))
         asyncio.run(declare(database_url, *(vendor_namespace(tenant, VENDOR) for tenant in TENANTS)))
 
     def replica(self) -> Bridge:

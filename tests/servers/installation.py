@@ -37,6 +37,14 @@ def find_slapd() -> Path:
     return found
 
 
+def find_chromium() -> Path:
+    """The browser of this machine, installed first likewise. Raises BrokerError, which names the way to get one."""
+    found = _find_or_install(_local_chromium, "chromium")
+    if found is None:
+        raise BrokerError("no browser to test with: install one (Debian: apt-get install chromium)")
+    return found
+
+
 def _find_or_install(look: Callable[[], Path | None], *packages: str) -> Path | None:
     found = look()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
@@ -51,6 +59,11 @@ def _find_or_install(look: Callable[[], Path | None], *packages: str) -> Path | 
 
 def _local_slapd() -> Path | None:
     found = shutil.which("slapd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return Path(found) if found else None
+
+
+def _local_chromium() -> Path | None:
+    found = shutil.which("chromium")
     return Path(found) if found else None
 
 

@@ -16,7 +16,7 @@ from tierdesk_cli.circle import tell_circle
 from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import load_sample_articles, running, stand_up
 from tierdesk_cli.errors import CommandError
-from tierdesk_cli.examples import BOT, Examples, sample_policy
+from tierdesk_cli.examples import BOT, NOBODY, Examples, sample_policy
 from tierdesk_cli.home import Home, temporary_folder
 from tierdesk_cli.policy import read_policy
 from tierdesk_cli.road import read_log
@@ -49,7 +49,7 @@ async def run(policy_file: Path | None, console: Console) -> None:
             )
             secret = ground.secrets.add_webhook_secret(tenant, SOURCE)
             await load_sample_articles(ground, tenant, clock)
-            async with running(ground, clock=clock) as url, DeskClient(url, key) as desk:
+            async with running(ground, clock=clock, worked=NOBODY) as url, DeskClient(url, key) as desk:
                 examples = Examples(
                     ground.settings.bus, policy, ground.settings.namespace_prefix, folder / "bot", tenant=tenant,
                     now=clock.now, pace=RATE,

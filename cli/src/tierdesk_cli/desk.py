@@ -16,7 +16,10 @@ from tierdesk_bus import BusError
 from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
-from tierdesk_cli.services import DEFINITIONS
+from tierdesk_cli.services import DEFINITIONS, definitions
+from tierdesk_desk.accounts import create_first_administrator
+from tierdesk_desk.app import DEFINITION as DESK
+from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_kb.app import DEFINITION as KB
 from tierdesk_kb.samples import load_sample_synonyms, load_samples
 from tierdesk_runtime.clock import Clock
@@ -139,9 +142,27 @@ async def load_sample_articles(ground: Ground, tenant: str, clock: Clock) -> int
         await database.close()
 
 
+async def create_first_login(ground: Ground, tenant: str, clock: Clock, *, works: bool) -> tuple[str, str] | None:
+    """Make the account `admin` of a tenant that has none, and answer login and password; None when it has any.
+
+    With `works` it is an agent and a lead of all groups too, and writes articles: for whoever tries the desk out alone.
+    """
+    url = service_url(ground.settings.database_url, DESK.name, ground.secrets.database_password(DESK.name))
+    database = Database(url, schema=DESK.schema.name, name="tierdesk-first-login", pool_size=1)
+    grants = [Grant(role) for role in (Role.AGENT, Role.LEAD, Role.PUBLISHER, Role.OPERATOR)] if works else []
+    try:
+        return await create_first_administrator(
+            database, tenant, clock, Identifiers(), grants=grants, must_change=not works
+        )
+    finally:
+        await database.close()
+
+
 @contextlib.asynccontextmanager
-async def running(ground: Ground, *, clock: Clock | None = None) -> AsyncIterator[str]:
-    """Run all services beside the caller; give the address; drain them at the end."""
+async def running(
+    ground: Ground, *, clock: Clock | None = None, worked: frozenset[str] | None = None
+) -> AsyncIterator[str]:
+    """Run all services beside the caller; give the address; drain them at the end. `worked` is as in `serve_all`."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
 
@@ -149,7 +170,7 @@ async def running(ground: Ground, *, clock: Clock | None = None) -> AsyncIterato
         if not ready.done():
             ready.set_result(url)
 
-    task = asyncio.create_task(serve_all(ground, clock=clock, on_ready=tell, stop=stop))
+    task = asyncio.create_task(serve_all(ground, clock=clock, worked=worked, on_ready=tell, stop=stop))
     try:
         waited: tuple[asyncio.Future[Any], ...] = (task, ready)
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -163,7 +184,12 @@ async def running(ground: Ground, *, clock: Clock | None = None) -> AsyncIterato
 
 
 async def serve_all(
-    ground: Ground, *, clock: Clock | None = None, on_ready: Callable[[str], Awaitable[None]], stop: asyncio.Event
+    ground: Ground,
+    *,
+    clock: Clock | None = None,
+    worked: frozenset[str] | None = None,
+    on_ready: Callable[[str], Awaitable[None]],
+    stop: asyncio.Event,
 ) -> None:
-    """Run all services until `stop` or a signal."""
-    await serve(list(DEFINITIONS.values()), ground.settings, clock=clock, on_ready=on_ready, stop=stop)
+    """Run all services until `stop` or a signal. `worked` names the groups that people work at the desk, where given."""
+    await serve(definitions(worked=worked), ground.settings, clock=clock, on_ready=on_ready, stop=stop)

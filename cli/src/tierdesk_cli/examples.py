@@ -28,6 +28,10 @@ SELF_SERVICE: Final = "self-service"
 """The group that the knowledge service itself works."""
 BOT: Final = "password-reset"
 """The group that the password reset bot works."""
+NOBODY: Final[frozenset[str]] = frozenset()
+"""The groups that people work where example people work them all."""
+TRIED_OUT: Final = frozenset({"service-desk"})
+"""The groups that are left to whoever tries the desk out."""
 
 
 def sample_policy() -> Path:
@@ -68,8 +72,9 @@ class Examples:
         tenant: str = "main",
         now: Callable[[], datetime] = _now,
         pace: float = 1.0,
+        worked: frozenset[str] = NOBODY,
     ) -> None:
-        """`now` is business time; `pace` is how many times as fast people work.
+        """`now` is business time; `pace` is how many times as fast people work. The groups that are `worked` have others.
 
         In `folder` the password bot has a directory of the example people, and puts its mails.
         """
@@ -79,6 +84,7 @@ class Examples:
         self._tenant = tenant
         self._now = now
         self._pace = pace
+        self._worked = worked
         self.resting: str | None = None
         """A tier whose people leave new offers alone, as others do who do not look at their queue every moment."""
         self._mails = folder / "mails"
@@ -91,7 +97,7 @@ class Examples:
         groups = [
             f"{group.tier}/{group.id}"
             for group in self._policy.groups
-            if group.vendor is None and group.id not in {SELF_SERVICE, BOT}
+            if group.vendor is None and group.id not in {SELF_SERVICE, BOT, *self._worked}
         ]
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(

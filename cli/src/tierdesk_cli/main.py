@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tierdesk_cli import (
+    account_commands,
     calendar,
     clock_commands,
     demo,
@@ -40,6 +41,8 @@ calendar_app = typer.Typer(help="Business time.", no_args_is_help=True)
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(problem_commands.app, name="problems")
 app.add_typer(parked_commands.app, name="parked")
+app.add_typer(account_commands.app, name="accounts")
+app.add_typer(account_commands.audit_app, name="audit")
 app.add_typer(calendar_app, name="calendar")
 app.add_typer(clock_commands.app, name="sla")
 app.add_typer(knowledge_commands.app, name="kb")

@@ -104,6 +104,44 @@ CALLS: Final[tuple[tuple[dict[str, str], ...], ...]] = (
 PEOPLE: Final[tuple[str, ...]] = ("ann@example.org", *(report["requester"]["party"] for report in PORTAL))
 """Who is in the directory of the password reset bot, each by mail address."""
 
+WAITING: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "title": "The spreadsheet prints half of each page on a page of its own",
+        "text": "Since this morning. Yesterday it fitted.",
+        "category": "usage",
+        "requester": _person("Gus Grant"),
+        "location": "Building B, room 12",
+        "affected": "The month's closing",
+        "impact": 3,
+        "urgency": 2,
+        "steps_tried": [{"step": "Chose another printer", "result": "The same"}],
+    },
+    {
+        "title": "The shop's second till is off the network",
+        "text": "The first one works. The cable looks fine.",
+        "category": "network",
+        "requester": _person("Ivy Innes"),
+        "location": "Shop, ground floor",
+        "impact": 1,
+        "urgency": 1,
+    },
+    {
+        "title": "My computer takes ten minutes to start",
+        "category": "performance",
+        "requester": _person("Max Moore"),
+        "impact": 3,
+        "urgency": 3,
+    },
+    {
+        "title": "Where do I change my name after my wedding?",
+        "text": "It is Nora Nash-Nolan now.",
+        "category": "usage",
+        "requester": _person("Nora Nash"),
+        "impact": 3,
+        "urgency": 3,
+    },
+)
+"""What waits for whoever tries the desk out."""
 FAULT: Final[dict[str, Any]] = {
     "title": "The badge terminal at the gate shows a grey screen",
     "text": "The screen of the terminal is grey.",

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import (
+    create_first_login,
     declare_all,
     load_sample_articles,
     migrate_all,
@@ -23,10 +24,11 @@ from tierdesk_cli.desk import (
     stand_up,
 )
 from tierdesk_cli.errors import CommandError
-from tierdesk_cli.examples import Examples, sample_policy
+from tierdesk_cli.examples import TRIED_OUT, Examples, sample_policy
 from tierdesk_cli.home import Home
 from tierdesk_cli.policy import read_policy
 from tierdesk_cli.services import DEFINITIONS, find_service
+from tierdesk_cli.tour import WAITING
 from tierdesk_policy import Policy
 from tierdesk_runtime.clock import load_clock
 from tierdesk_runtime.logs import configure_logging
@@ -57,8 +59,10 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
     console.print("Starting Tierdesk …")
     async with stand_up(home, http_port=port, policy_file=policy_file, first_policy_file=first_policy_file) as ground:
         clock = load_clock(ground.settings.clock_file)
+        tenant = ground.settings.default_tenant
         if demo:
-            await load_sample_articles(ground, ground.settings.default_tenant, clock)
+            await load_sample_articles(ground, tenant, clock)
+        login = await create_first_login(ground, tenant, clock, works=demo)
         stop = asyncio.Event()
         tasks: list[asyncio.Task[None]] = []
 
@@ -66,12 +70,15 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
             home.remember_address(url)
             policy = await policy_in_force(url, ground.secrets)
             if demo:
-                examples = Examples(ground.settings.bus, policy, ground.settings.namespace_prefix, home.folder / "bot")
+                await post_waiting(url, ground.secrets, policy)
+                examples = Examples(
+                    ground.settings.bus, policy, ground.settings.namespace_prefix, home.folder / "bot", worked=TRIED_OUT
+                )
                 tasks.append(asyncio.create_task(examples.run(stop)))
-            _print_banner(console, url, ground.secrets, home, demo=demo)
+            _print_banner(console, url, ground.secrets, home, login, demo=demo)
 
         try:
-            await serve_all(ground, clock=clock, on_ready=announce, stop=stop)
+            await serve_all(ground, clock=clock, worked=TRIED_OUT if demo else None, on_ready=announce, stop=stop)
         finally:
             stop.set()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -92,6 +99,18 @@ async def policy_in_force(url: str, secrets: Secrets) -> Policy:
                 await asyncio.sleep(0.2)
 
 
+async def post_waiting(url: str, secrets: Secrets, policy: Policy) -> None:
+    """Have some tickets wait for whoever tries the desk out. They are known by their keys: once more changes nothing."""
+    key = secrets.local_key()
+    assert key is not None
+    known = {category.id for category in policy.categories}
+    async with DeskClient(url, key) as desk:
+        for number, report in enumerate(WAITING):
+            if report["category"] in known:
+                event = {"type": "problem_reported", **report}
+                await desk.request("POST", "/v1/events", json=event, headers={"Idempotency-Key": f"waiting-{number}"})
+
+
 def first_post(url: str, key: str) -> str:
     """The line for a shell that posts a first event."""
     parts = [
@@ -103,15 +122,30 @@ def first_post(url: str, key: str) -> str:
     return " ".join(shlex.quote(part) for part in parts)
 
 
-def _print_banner(console: Console, url: str, secrets: Secrets, home: Home, *, demo: bool) -> None:
+def _print_banner(
+    console: Console, url: str, secrets: Secrets, home: Home, login: tuple[str, str] | None, *, demo: bool
+) -> None:
     key = secrets.local_key()
     console.print(f"\n[bold]Tierdesk is ready[/bold] at {url}  (data: {home.folder})", highlight=False)
     if demo:
-        console.print("Example people, a password bot and a printer vendor are at work.")
+        console.print(
+            "Example people, a password bot and a printer vendor are at work. The service desk is left to you:"
+        )
+    console.print(f"Console: [bold]{url}/[/bold]", highlight=False)
+    command = sys.argv[0] if "/" in sys.argv[0] else "tierdesk"
+    if login is None:
+        console.print(
+            f"Sign in with an account of this desk; lost the password? {command} accounts password NAME",
+            highlight=False,
+        )
+    else:
+        console.print(
+            f"Sign in as [bold]{login[0]}[/bold] with the password [bold]{login[1]}[/bold], shown this once.",
+            highlight=False,
+        )
     console.print("Post a first event:\n", highlight=False)
     # Not through the console: it would wrap the line, and the line is to be pasted.
     console.file.write(f"{first_post(url, key or '')}\n\n")
-    command = sys.argv[0] if "/" in sys.argv[0] else "tierdesk"
     console.print(f"Then, in another terminal: [bold]{command} tickets[/bold]. Ctrl-C stops the desk.", highlight=False)
 
 

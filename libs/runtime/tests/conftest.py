@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import structlog
 
+from servers.postgres import DatabaseServer, let_in
 from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
-from tierdesk_store import migrate
 
 sys.path.insert(0, str(Path(__file__).parent / "notes_desk"))
 
@@ -44,10 +44,11 @@ def settings(secrets: Secrets) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings, secrets: Secrets, postgres_url: str) -> Settings:
+def desk(settings: Settings, secrets: Secrets, database_server: DatabaseServer) -> Iterator[Settings]:
     """Settings of a desk with a migrated database, which also carries the bus."""
-    migrate(postgres_url, SCHEMA, password=secrets.database_password("notes"))
-    return settings.model_copy(update={"database_url": postgres_url, "bus_url": postgres_url})
+    with database_server.fresh_database(SCHEMA) as url:
+        let_in(url, "notes", secrets.database_password("notes"))
+        yield settings.model_copy(update={"database_url": url, "bus_url": url})
 
 
 @pytest.fixture

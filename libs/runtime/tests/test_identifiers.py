@@ -49,6 +49,12 @@ def test_a_reference_is_forty_random_bits_without_letters_that_look_alike(chance
     assert read == int.from_bytes(chance, "big")
 
 
+def test_every_bit_of_a_secret_is_chance() -> None:
+    assert Identifiers(lambda count: b"\xff" * count).secret().bytes == b"\xff" * 16
+    drawn = [Identifiers().secret().int for _ in range(64)]
+    assert [bit for bit in range(128) if len({number >> bit & 1 for number in drawn}) == 1] == []
+
+
 def test_a_seed_gives_the_same_identifiers_again_and_another_seed_others() -> None:
     def mint(seed: int) -> list[str]:
         identifiers = Identifiers.seeded(seed)

@@ -10,9 +10,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from trial_service import EVENTS, PASSWORD, SCHEMA, Intake, Notes
 
+from servers.postgres import let_in
 from tierdesk_bus import connect
 from tierdesk_bus.port import Binding, Bus, Exchange, Queue, Topology
-from tierdesk_store import Database, migrate, service_url
+from tierdesk_store import Database, ServiceSchema, service_url
 
 TOPOLOGY = Topology(
     exchanges=(Exchange(EVENTS),),
@@ -26,9 +27,14 @@ TOPOLOGY = Topology(
 
 
 @pytest.fixture
+def schemas() -> tuple[ServiceSchema, ...]:
+    return (SCHEMA,)
+
+
+@pytest.fixture
 def service(postgres_url: str) -> str:
     """The URL of the login role of a migrated service."""
-    migrate(postgres_url, SCHEMA, password=PASSWORD)
+    let_in(postgres_url, SCHEMA.name, PASSWORD)
     return service_url(postgres_url, SCHEMA.name, PASSWORD)
 
 

@@ -37,6 +37,17 @@ async def value(url: str, query: str) -> object:
 
 
 @pytest.fixture
+def schemas() -> tuple[ServiceSchema, ...]:
+    return ()  # the tests migrate
+
+
+@pytest.fixture
+def service(postgres_url: str) -> str:
+    migrate(postgres_url, TRIAL, password="p")
+    return service_url(postgres_url, "trial", "p")
+
+
+@pytest.fixture
 def neighbour(tmp_path: Path) -> ServiceSchema:
     for file in VERSIONS.glob("*.py"):
         (tmp_path / file.name).write_text(file.read_text().replace("trial", "neighbour"))

@@ -30,6 +30,11 @@ FILLED = AS_THE_RELEASE_BEFORE_WRITES.format("$1", "$2", "$3", f"'{EVENTS}'", "$
 
 
 @pytest.fixture
+def schemas():
+    return ()  # each test migrates in two steps
+
+
+@pytest.fixture
 async def sent(postgres_url):
     """Six rows of each subject in the old form; of each, the first four were published an hour ago."""
     await asyncio.to_thread(migrate, postgres_url, SCHEMA, password=PASSWORD, revision="0001")

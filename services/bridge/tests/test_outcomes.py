@@ -10,8 +10,10 @@ import httpx2
 import pytest
 
 from servers.bridges import CLOUDEVENT, PATIENCE_SECONDS, TLS, VENDOR, Ground, changed, outcome_body
+from tierdesk_bridge.app import DEFINITION
 from tierdesk_contracts import outcome, parse
 from tierdesk_runtime.signatures import sign
+from tierdesk_store import migrate
 
 PROBLEM = "application/problem+json"
 
@@ -200,6 +202,7 @@ def test_without_an_endpoint_no_answer_is_taken_and_a_disabled_one_may_answer_on
 
 
 def test_while_the_database_is_away_nothing_is_promised(private_postgres, tmp_path):
+    migrate(private_postgres.url(), DEFINITION.schema, password="of nobody")
     ground = Ground(private_postgres.url(), tmp_path)
     port = private_postgres.port
     with ground.running() as bridge:

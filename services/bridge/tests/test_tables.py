@@ -4,9 +4,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
 
-from tierdesk_bridge.app import DEFINITION
+from servers.postgres import let_in
 from tierdesk_bridge.store.tables import metadata
-from tierdesk_store import Database, migrate, service_url
+from tierdesk_store import Database, service_url
 
 
 def differences(connection):
@@ -23,7 +23,7 @@ def differences(connection):
 
 
 async def test_the_revisions_create_the_tables_that_the_code_uses(postgres_url):
-    migrate(postgres_url, DEFINITION.schema, password="a password")
+    let_in(postgres_url, "bridge", "a password")
     database = Database(service_url(postgres_url, "bridge", "a password"), schema="bridge", name="bridge test")
     async with database.read() as connection:
         assert await connection.run_sync(differences) == []

@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from servers.postgres import DatabaseServer
+from servers.postgres import DatabaseServer, let_in
 from servers.thread import ServingThread
 from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import Address, Binding, Exchange, Message, Queue, Topology
@@ -28,7 +28,7 @@ from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
 from tierdesk_runtime.signatures import sign
-from tierdesk_store import migrate
+from tierdesk_store import ServiceSchema
 
 SINK = "sink"
 TLS = ssl.create_default_context()  # made once: it takes longer than a request
@@ -37,7 +37,7 @@ collect_ignore = [] if PAYLOADS.exists() else ["test_reference_payloads.py"]
 
 
 class RunningIntake(ServingThread):
-    """The service in a thread of its own, and what a test asks of it."""
+    """The service in a thread of its own, on a database with its schema, and what a test asks of it."""
 
     def __init__(
         self, database_url: str, folder: Path, clock: Clock | None = None, *, bus_url: str | None = None
@@ -46,7 +46,8 @@ class RunningIntake(ServingThread):
         self.secrets = Secrets.create(folder / "secrets.json")
         ring = KeyRing(self.secrets)
         self.keys = {tenant: ring.mint("portal", tenant, ["events:write"]) for tenant in ("main", "other")}
-        self.reader_key = ring.mint("reader", "main", ["tickets:read"])
+        self.reader_keys = {tenant: ring.mint("reader", tenant, ["tickets:read"]) for tenant in ("main", "other")}
+        self.reader_key = self.reader_keys["main"]
         self.phone_secrets = {tenant: self.secrets.add_webhook_secret(tenant, "pbx") for tenant in ("main", "other")}
         self.settings = Settings(
             database_url=database_url, bus_url=bus_url or database_url, secrets_file=self.secrets.path, http_port=0
@@ -55,7 +56,7 @@ class RunningIntake(ServingThread):
         self.pbx = httpx2.Client(timeout=30, verify=TLS)
 
     def start(self) -> None:
-        migrate(self.database_url, DEFINITION.schema, password=self.secrets.database_password("intake"))
+        let_in(self.database_url, "intake", self.secrets.database_password("intake"))
         if self.settings.bus == self.database_url:
             asyncio.run(self._declare_sink())
         super().start()
@@ -68,13 +69,21 @@ class RunningIntake(ServingThread):
         headers = {"Authorization": f"Bearer {self.keys[tenant]}"}
         return httpx2.Client(base_url=self.url, headers=headers, timeout=30, verify=TLS, **options)
 
+    def reader(self, tenant: str = "main", **options: Any) -> httpx2.Client:
+        headers = {"Authorization": f"Bearer {self.reader_keys[tenant]}"}
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=30, verify=TLS, **options)
+
     def count(self, table: str) -> int:
         return self.query(f"SELECT count(*) FROM intake.{table}")[0][0]
 
     def stored(self) -> dict[str, int]:
         """How many rows every table has that a request can write to."""
         tables = ("raw_event", "idempotency_key", "ticket", "call", "call_event", "outbox")
-        return {table: self.count(table) for table in tables}
+        tables += ("attachment", "attachment_piece", "attachment_day")
+        (row,) = self.query(
+            "SELECT " + ", ".join(f"(SELECT count(*) FROM intake.{table}) AS {table}" for table in tables)
+        )
+        return dict(row)
 
     def messages(self, count: int) -> list[AnyEnvelope]:
         """What intake published, as it came over the bus; waits until there are `count`."""
@@ -154,6 +163,11 @@ class RunningIntake(ServingThread):
         return found
 
 
+@pytest.fixture
+def schemas() -> tuple[ServiceSchema, ...]:
+    return (DEFINITION.schema,)
+
+
 @pytest.fixture(scope="session")
 def start_intake() -> Callable[..., RunningIntake]:
     """Starts an intake that the test stops."""
@@ -168,7 +182,7 @@ def start_intake() -> Callable[..., RunningIntake]:
 
 @contextmanager
 def _running(server: DatabaseServer, folder: Path, clock: Clock | None = None) -> Iterator[RunningIntake]:
-    with server.fresh_database() as url:
+    with server.fresh_database(DEFINITION.schema) as url:
         intake = RunningIntake(url, folder, clock)
         intake.start()
         try:

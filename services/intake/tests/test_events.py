@@ -93,7 +93,8 @@ def test_the_same_key_and_body_get_the_same_answer_for_ever(intake):
         assert post(client, reply, "key-2").content == post(client, reply, "key-2").content
     assert [message.position for message in intake.messages(2)] == [1, 2]
     assert intake.stored() == {
-        "raw_event": 2, "idempotency_key": 2, "ticket": 1, "call": 0, "call_event": 0, "outbox": 2
+        "raw_event": 2, "idempotency_key": 2, "ticket": 1, "call": 0, "call_event": 0, "outbox": 2,
+        "attachment": 0, "attachment_piece": 0, "attachment_day": 0,
     }  # fmt: skip
 
 

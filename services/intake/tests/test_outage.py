@@ -3,7 +3,9 @@
 import json
 import time
 
+from tierdesk_intake.app import DEFINITION
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres
+from tierdesk_store import migrate
 
 PROBLEM = {"type": "problem_reported", "requester": {"party": "ann"}, "title": "No mail"}
 LINES = b"\n".join(json.dumps({"key": f"line-{number}", "event": PROBLEM}).encode() for number in range(3))
@@ -23,6 +25,7 @@ def test_without_postgresql_every_endpoint_answers_503_and_repetition_resolves_i
     postgres = EmbeddedPostgres(server_folder / "outage")
     postgres.start()
     try:
+        migrate(postgres.url(), DEFINITION.schema, password="of nobody")
         intake = start_intake(postgres.url(), tmp_path)
         first = [answer.content for answer in post_everywhere(intake, "before")]
         port = postgres.port
@@ -49,7 +52,7 @@ def test_without_postgresql_every_endpoint_answers_503_and_repetition_resolves_i
 
 
 def test_while_the_bus_is_away_events_are_taken_and_wait_in_the_outbox(database_server, tmp_path, start_intake):
-    with database_server.fresh_database() as url:
+    with database_server.fresh_database(DEFINITION.schema) as url:
         intake = start_intake(url, tmp_path, bus_url="amqp://guest:guest@127.0.0.1:1/")
         assert {answer.status_code for answer in post_everywhere(intake, "k")} == {200, 202}
         assert intake.query("SELECT count(*) FROM intake.dispatch WHERE published_at IS NULL")[0][0] == 5

@@ -7,14 +7,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tierdesk_intake.app import DEFINITION
+from servers.postgres import let_in
 from tierdesk_intake.store.tables import LOG_TABLES, SCHEMA, metadata
-from tierdesk_store import library_tables, migrate, service_url
+from tierdesk_store import library_tables, service_url
 
 
 @pytest.fixture
 def service(postgres_url):
-    migrate(postgres_url, DEFINITION.schema, password="pw")
+    let_in(postgres_url, "intake", "pw")
     return service_url(postgres_url, "intake", "pw")
 
 
@@ -64,5 +64,5 @@ async def test_the_tenant_stands_first_in_every_key(service, postgres_url):
     )
     await connection.close()
     own = [key for key in keys if f"{SCHEMA}.{key['relname']}" in metadata.tables]
-    assert len(own) == 7
+    assert len(own) == 11
     assert {key["attname"] for key in own} == {"tenant"}

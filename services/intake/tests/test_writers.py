@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from tierdesk_intake.app import DEFINITION
+from servers.postgres import let_in
 from tierdesk_intake.domain.admission import PostedToDesk
 from tierdesk_intake.domain.events import read_event
 from tierdesk_intake.domain.generic_cti import read_json
@@ -22,7 +22,7 @@ from tierdesk_intake.store.group_commit import ConflictError, GroupCommit
 from tierdesk_intake.store.phone_writer import PhoneWriter
 from tierdesk_intake.store.terms import AppliedTerms, KnownTerms, save_terms
 from tierdesk_runtime.identifiers import Identifiers
-from tierdesk_store import Database, migrate, service_url
+from tierdesk_store import Database, service_url
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -56,7 +56,7 @@ def event_commit(database, mint=None):
 @pytest.fixture
 async def replicas(postgres_url):
     """Two processes' worth of writers on one database: of events, and of phone events."""
-    migrate(postgres_url, DEFINITION.schema, password="pw")
+    let_in(postgres_url, "intake", "pw")
     url = service_url(postgres_url, "intake", "pw")
     databases = [Database(url, schema="intake", name=f"replica {number}") for number in range(2)]
     stop, tasks, commits = asyncio.Event(), [], []

@@ -1,6 +1,6 @@
 """The knowledge base on a real database, with its sample articles."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import select
 
+from servers.postgres import DatabaseServer, let_in
 from tierdesk_bus.port import HOME
 from tierdesk_contracts import AnyEnvelope, parse, seal
 from tierdesk_contracts import ticket as events
@@ -44,7 +45,7 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
-from tierdesk_store import Database, Received, StoreError, migrate, service_url
+from tierdesk_store import Database, Received, ServiceSchema, StoreError, service_url
 
 POLICY = """
 name: A desk with self-service
@@ -124,9 +125,27 @@ def policy() -> Policy:
 
 
 @pytest.fixture
-async def database(postgres_url: str) -> AsyncIterator[Database]:
-    migrate(postgres_url, DEFINITION.schema, password="a password")
-    database = Database(service_url(postgres_url, "kb", "a password"), schema="kb", name="kb test")
+def schemas() -> tuple[ServiceSchema, ...]:
+    return (DEFINITION.schema,)
+
+
+async def publish_samples(url: str) -> None:
+    database = Database(url, schema="kb", name="kb test")
+    await Base(database).samples()
+    await database.close()
+
+
+@pytest.fixture
+def database_url(database_server: DatabaseServer) -> Iterator[str]:
+    """A database with the samples of the tenant `main`."""
+    with database_server.fresh_database(DEFINITION.schema, fill=publish_samples) as url:
+        let_in(url, "kb", "a password")
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(service_url(database_url, "kb", "a password"), schema="kb", name="kb test")
     yield database
     await database.close()
 
@@ -135,7 +154,6 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
 async def base(database: Database, policy: Policy) -> Base:
     """The knowledge base with the samples of the tenant `main` and its policy."""
     base = Base(database)
-    await base.samples()
     await base.index()
     assert await base.receive(base.tickets, policy_message(policy)) == []
     return base
@@ -228,8 +246,8 @@ def key_of(ring: KeyRing) -> Callable[..., dict[str, str]]:
 
 
 @pytest.fixture
-def app(base: Base, ring: KeyRing, postgres_url: str, tmp_path: Path) -> FastAPI:
-    settings = Settings(database_url=postgres_url, secrets_file=tmp_path / "secrets.json")
+def app(base: Base, ring: KeyRing, database_url: str, tmp_path: Path) -> FastAPI:
+    settings = Settings(database_url=database_url, secrets_file=tmp_path / "secrets.json")
     app = create_app(title="knowledge", ring=ring, settings=settings)
     app.include_router(search_routes(base.database, base.library, base.unanswered.note))
     app.include_router(deflection_routes(base.database, base.publisher))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from servers.postgres import let_in
 from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import HOME, Address, Binding, BusError, Message, Queue, Topology
 from tierdesk_contracts import parse
@@ -16,7 +17,6 @@ from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.service import Parts, build_parts
 from tierdesk_runtime.settings import Settings
-from tierdesk_store import migrate
 
 
 class RunningBase:
@@ -56,7 +56,7 @@ class RunningBase:
 async def running(postgres_url, tmp_path) -> AsyncIterator[RunningBase]:
     secrets = Secrets.create(tmp_path / "secrets.json")
     key = KeyRing(secrets).mint("test", "main", ["articles:read", "articles:write"])
-    await asyncio.to_thread(migrate, postgres_url, DEFINITION.schema, password=secrets.database_password("kb"))
+    let_in(postgres_url, "kb", secrets.database_password("kb"))
     settings = Settings(database_url=postgres_url, bus_url=postgres_url, secrets_file=secrets.path)
     parts = await build_parts(DEFINITION, settings)
     service = await DEFINITION.build(parts)

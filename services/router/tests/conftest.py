@@ -13,6 +13,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from servers.postgres import let_in
 from tierdesk_bus import Address, Bus, Consumer, Message, connect
 from tierdesk_contracts import intake, parse, seal
 from tierdesk_contracts import outcome as outcomes
@@ -25,7 +26,7 @@ from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.service import Service, build_parts
 from tierdesk_runtime.settings import Settings
-from tierdesk_store import migrate
+from tierdesk_store import ServiceSchema
 
 DESK = """
 name: test desk
@@ -149,16 +150,22 @@ class RunningRouter:
 
 
 @pytest.fixture
-async def router(postgres_url: str, tmp_path: Path) -> AsyncIterator[RunningRouter]:
+def schemas() -> tuple[ServiceSchema, ...]:
+    return (DEFINITION.schema,)
+
+
+@pytest.fixture
+async def router(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningRouter]:
+    # Nobody here hears of policies, so that the outbox is never empty at the end; each test would wait a second for it.
+    monkeypatch.setattr("tierdesk_runtime.service._FLUSH_STANDSTILL_SECONDS", 0.05)
+    monkeypatch.setattr("tierdesk_store.consumer.RECEIVE_SECONDS", 0.1)
     secrets = Secrets.create(tmp_path / "secrets.json")
     ring = KeyRing(secrets)
     keys = {
         tenant: ring.mint("test", tenant, ["tickets:read", "tickets:write", "policy:write", "problems:write"])
         for tenant in ("main", "other")
     }
-    await asyncio.to_thread(
-        migrate, postgres_url, DEFINITION.schema, password=secrets.database_password(DEFINITION.name)
-    )
+    let_in(postgres_url, DEFINITION.name, secrets.database_password(DEFINITION.name))
     settings = Settings(database_url=postgres_url, bus_url=postgres_url, secrets_file=secrets.path)
     service = await DEFINITION.build(await build_parts(DEFINITION, settings))
     await service.start()

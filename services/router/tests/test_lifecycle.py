@@ -125,6 +125,12 @@ OUTCOMES = st.sampled_from(
 REQUESTS = st.sampled_from(
     [
         intake.RequesterReplied(text="any news?"),
+        intake.RequesterReplied(
+            text="",
+            attachments=(
+                intake.AttachedFile(id=UUID(int=7), file_name="a", name="b", media_type="image/png", size_bytes=9),
+            ),
+        ),
         intake.FactsTold(location="B3", contact="4711", impact=1, steps_tried=(StepTried(step="looked"),)),
         intake.Confirmed(),
         intake.Reopened(reason="it is back"),

@@ -81,14 +81,19 @@ async def test_a_reply_to_a_merged_ticket_is_heard_by_whoever_has_the_other(rout
         outcomes.WorkAccepted, next(one for one in offers if one.assignment_id == noted.assignment_id), second
     )
     assert isinstance(await router.next_work(QUEUE), work.WorkAssigned)
-    await router.send(EVENTS, intake.RequesterReplied(text="and it smokes"), first, sequence=2)
+    photo = intake.AttachedFile(
+        id=UUID(int=7), file_name="TD-1.png", name="smoke.png", media_type="image/png", size_bytes=9
+    )
+    reply = intake.RequesterReplied(text="and it smokes", attachments=(photo,))
+    await router.send(EVENTS, reply, first, sequence=2)
     update = await router.next_work(QUEUE)
     assert update.reply == "and it smokes"
     await router.send(EVENTS, intake.Reopened(reason="still broken"), first, sequence=3)
     update = await router.next_work(QUEUE)
     assert "still broken" in update.reply
     for ticket in (first, second):
-        assert any(event["kind"] == "replied" for event in await router.story(ticket, until="replied"))
+        replies = [event for event in await router.story(ticket, until="replied") if event["kind"] == "replied"]
+        assert replies[0]["attachments"] == [photo.model_dump(mode="json")]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,25 @@ def test_an_outcome_of_work_that_was_offered_anew_is_stale(desk):
     assert refused.value.reason is RejectReason.STALE
 
 
+def test_who_goes_home_hands_over_to_the_others_of_the_group(desk):
+    desk.open(category="usage")
+    before = desk.act(outcomes.WorkAccepted, "bob").draft.ticket.assignment
+    decided = desk.act(outcomes.WorkTransferred, "bob", to_group="service-desk", findings="Calls back at nine.")
+    assert decided.refusal is None
+    ticket = desk.ticket
+    assert (ticket.tier, ticket.group, ticket.findings) == ("l1", "service-desk", "Calls back at nine.")
+    assert (ticket.assignment.worker, ticket.assignment.token > before.token) == (None, True)
+    desk.act(outcomes.WorkAccepted, "cid")
+    assert desk.ticket.assignment.worker == "cid"
+
+
+def test_a_vendor_hands_over_to_nobody_and_keeps_its_clock(desk):
+    desk.open(category="printer")
+    decided = desk.act(outcomes.WorkTransferred, "vic", to_group="printer-vendor")
+    assert decided.refusal is not None
+    assert "has it already" in decided.refusal.detail
+
+
 def test_a_right_assignment_with_an_old_token_is_stale(desk):
     desk.open()
     live = desk.ticket.assignment
@@ -80,7 +99,6 @@ def test_without_a_wish_an_escalation_takes_the_next_tier_that_an_edge_leads_to(
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [
-        (outcomes.WorkTransferred, {"to_group": "service-desk"}),
         (outcomes.WorkTransferred, {"to_group": "workplace"}),
         (outcomes.WorkEscalated, {"reason": "beyond_scope", "to_group": "duty"}),
         (outcomes.WorkEscalated, {"reason": "beyond_scope", "to_tier": "l9"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -231,7 +232,7 @@ async def test_a_vendor_keeps_its_record_when_the_policy_names_it_no_more(router
     assert (await router.request("GET", "/v1/vendors/printer/scorecard")).json()["figures"]["offered"] == 1
 
 
-async def test_an_article_of_the_desk_is_not_told_to_a_vendor(router):
+async def test_an_article_of_the_desk_and_a_file_of_the_requester_are_not_told_to_a_vendor(router):
     ticket = await router.report(category="printer")
     offer = await router.next_work("work", namespace=VENDOR)
     await say(router, outcomes.WorkAccepted, offer, ticket)
@@ -239,8 +240,15 @@ async def test_an_article_of_the_desk_is_not_told_to_a_vendor(router):
     matched = {"article_id": "kb-1", "title": "How we do it here", "score": 0.4, "documented": False}
     await router.send(EVENTS, notice.KnowledgeMatched.model_validate(matched), ticket)
     await router.story(ticket, until="matched")
-    await router.send(EVENTS, intake.RequesterReplied(text="any news?"), ticket, sequence=2)
-    assert (await router.next_work("work", namespace=VENDOR)).reply == "any news?"
+    photo = intake.AttachedFile(
+        id=UUID(int=7), file_name="TD-1.png", name="ann.png", media_type="image/png", size_bytes=9
+    )
+    await router.send(EVENTS, intake.RequesterReplied(text="any news?", attachments=(photo,)), ticket, sequence=2)
+    told = await router.next_work("work", namespace=VENDOR)
+    assert told.reply == "any news?"
+    assert [one for one in (str(photo.id), photo.file_name, photo.name) if one in told.model_dump_json()] == []
+    replied = (await router.story(ticket, until="replied"))[-1]
+    assert replied["attachments"] == [photo.model_dump(mode="json")]
 
 
 visits = st.builds(

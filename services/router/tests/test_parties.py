@@ -6,17 +6,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tierdesk_router.app import DEFINITION
+from servers.postgres import let_in
 from tierdesk_router.domain.disclosure import Party
 from tierdesk_router.store.parties import keep_parties
-from tierdesk_store import Database, migrate, service_url
+from tierdesk_store import Database, service_url
 
 ANN = ("main", "ann")
 
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
-    migrate(postgres_url, DEFINITION.schema, password="secret")
+    let_in(postgres_url, "router", "secret")
     database = Database(service_url(postgres_url, "router", "secret"), schema="router", name="parties")
     yield database
     await database.close()

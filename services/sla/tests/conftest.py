@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
+from servers.postgres import let_in
 from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import HOME, Bus
 from tierdesk_contracts import AnyEnvelope, parse, seal
@@ -29,7 +30,7 @@ from tierdesk_sla.handlers.ticket_changes import QUEUE, Followed, TicketChangesH
 from tierdesk_sla.handlers.watcher import SpokenMetrics, Watcher
 from tierdesk_sla.store.policies import PolicyShelf
 from tierdesk_sla.store.wakeups import WakeUps
-from tierdesk_store import Database, Received, StoreError, migrate, service_url
+from tierdesk_store import Database, Received, ServiceSchema, StoreError, service_url
 
 POLICY = """
 name: Clocks of every kind
@@ -285,8 +286,13 @@ class Desk:
 
 
 @pytest.fixture
+def schemas() -> tuple[ServiceSchema, ...]:
+    return (DEFINITION.schema,)
+
+
+@pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
-    migrate(postgres_url, DEFINITION.schema, password="a password")
+    let_in(postgres_url, "sla", "a password")
     database = Database(service_url(postgres_url, "sla", "a password"), schema="sla", name="sla test")
     yield database
     await database.close()

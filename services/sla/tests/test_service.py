@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import delete, func, select, text
 
+from servers.postgres import let_in
 from tierdesk_bus.connecting import connect
 from tierdesk_bus.port import HOME, Address, Binding, Message, Queue, Topology
 from tierdesk_contracts import parse
@@ -29,7 +30,6 @@ from tierdesk_sla.handlers.rebuilding import rebuild, swap
 from tierdesk_sla.store.policies import PolicyShelf
 from tierdesk_sla.store.tables import clock as clocks
 from tierdesk_sla.store.tables import ticket as tickets
-from tierdesk_store import migrate
 
 HEARD = ("clock.warned.v1", "clock.breached.v1", "clock.retracted.v1")
 
@@ -107,7 +107,7 @@ async def watcher(postgres_url, tmp_path, monkeypatch, story) -> AsyncIterator[R
     monkeypatch.setenv("TIERDESK_SLA_SETTLE_SECONDS", "0.3")
     secrets = Secrets.create(tmp_path / "secrets.json")
     key = KeyRing(secrets).mint("test", "main", ["clocks:read"])
-    await asyncio.to_thread(migrate, postgres_url, DEFINITION.schema, password=secrets.database_password("sla"))
+    let_in(postgres_url, "sla", secrets.database_password("sla"))
     settings = Settings(database_url=postgres_url, bus_url=postgres_url, secrets_file=secrets.path)
     clock = DrivenClock(story.opened_at)
     service = await DEFINITION.build(await build_parts(DEFINITION, settings, clock=clock))

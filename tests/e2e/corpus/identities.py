@@ -26,7 +26,7 @@ CREDENTIALS = {
 SPOOFED_HEADERS = {
     "X-Forwarded-User": "admin", "X-Forwarded-For": "127.0.0.1", "X-Remote-User": "admin", "X-Original-URL": "/healthz",
     "X-Rewrite-URL": "/healthz", "X-HTTP-Method-Override": "GET", "X-Tenant": "acme", "Forwarded": "for=127.0.0.1",
-    "Cookie": "session=admin",
+    "Cookie": "session=admin; tierdesk=admin", "X-CSRF-Token": "admin",
 }  # fmt: skip
 
 

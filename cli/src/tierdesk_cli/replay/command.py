@@ -18,6 +18,7 @@ from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import Ground, running, stand_up
 from tierdesk_cli.errors import CommandError
+from tierdesk_cli.examples import NOBODY
 from tierdesk_cli.explanation import explain_ticket
 from tierdesk_cli.home import Home, temporary_folder
 from tierdesk_cli.replay.case import Case, choose_roads
@@ -59,7 +60,7 @@ async def run(
         async with stand_up(Home(folder), http_port=0) as ground:
             scopes = ("events:write", "tickets:read", "clocks:read", "policy:write")
             key = KeyRing(ground.secrets).mint("replay", tenant, scopes)
-            async with running(ground, clock=clock) as url, DeskClient(url, key) as desk:
+            async with running(ground, clock=clock, worked=NOBODY) as url, DeskClient(url, key) as desk:
                 await _replay(
                     cases, desk, ground, clock, tiers, tenant=tenant, window=window, explains=explains, console=console
                 )

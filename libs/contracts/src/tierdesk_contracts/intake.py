@@ -5,7 +5,8 @@ The stem of each class (`ProblemReport`, `Reply` …) is what a client posts; th
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
+from uuid import UUID
 
 from pydantic import Field
 
@@ -22,6 +23,9 @@ from tierdesk_contracts.vocabulary import (
     StepTried,
     Text,
 )
+
+MAX_ATTACHMENTS: Final = 100
+"""So many files one reply names at most."""
 
 
 class Requester(Contract):
@@ -70,8 +74,20 @@ class Reply(Contract):
     text: Text
 
 
+class AttachedFile(Contract):
+    """A file of a ticket. Intake has its bytes, under this identifier."""
+
+    id: UUID
+    file_name: Annotated[Name, Field(description="What the desk calls it.")]
+    name: Annotated[Name, Field(description="What its sender called it: a text, to be shown encoded.")]
+    media_type: Annotated[Name, Field(description="What its content shows.")]
+    size_bytes: Annotated[int, Field(ge=1)]
+
+
 class RequesterReplied(Reply):
     """`intake.requester_replied.v1`: the requester says something on a ticket."""
+
+    attachments: tuple[AttachedFile, ...] = Field(default=(), max_length=MAX_ATTACHMENTS)
 
 
 class FactsTold(FactReport):

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import Field
 
 from tierdesk_contracts.event import Explanation, TicketEvent
-from tierdesk_contracts.intake import CallOutcome
+from tierdesk_contracts.intake import MAX_ATTACHMENTS, AttachedFile, CallOutcome
 from tierdesk_contracts.knowledge import ArticleDraft, Dossier, Waiver
 from tierdesk_contracts.vocabulary import (
     Channel,
@@ -217,6 +217,7 @@ class Replied(TicketEvent):
 
     kind: Literal["replied"] = "replied"
     text: Text
+    attachments: tuple[AttachedFile, ...] = Field(default=(), max_length=MAX_ATTACHMENTS)
 
 
 class CallNoted(TicketEvent):

@@ -130,7 +130,7 @@ class WorkContributed(Outcome):
 
 
 class WorkTransferred(Outcome):
-    """`outcome.transferred.v1`: to another group of the same tier."""
+    """`outcome.transferred.v1`: to another group of the same tier; in house also back to the own one, for its others."""
 
     to_group: Identifier
     findings: Text = ""

@@ -17,16 +17,21 @@ from tierdesk_runtime.metrics import Metrics
 from tierdesk_runtime.problems import ProblemError, problem_response
 
 BODY_SECONDS: Final = 30.0
-"""How long a client may take to send a body."""
+"""How long a client may take to send a body, where nothing else is said."""
 _GONE: Final = 499
 """Logged, not sent: the client left before it was answered."""
 _LIMIT: Final = "tierdesk.body_limit"
+_PATIENCE: Final = "tierdesk.body_patience"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def limit_body(request: Request, limit_bytes: int) -> None:
-    """Set another limit for the body of this request; call it before the body is read."""
+def limit_body(request: Request, limit_bytes: int, *, patience: int = 1) -> None:
+    """Set another limit for the body of this request; call it before the body is read.
+
+    `patience` is how many times `BODY_SECONDS` it may take.
+    """
     request.scope[_LIMIT] = limit_bytes
+    request.scope[_PATIENCE] = patience
 
 
 class RequestFrame:
@@ -115,20 +120,25 @@ class _BodyReader:
             return await self._receive()
         limit: int = self._scope[_LIMIT]
         if self._deadline == 0.0:
-            self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+            self._deadline = asyncio.get_running_loop().time() + self._seconds
             if _announced_length(self._scope) > limit:
                 raise _too_long(limit)
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            detail = f"The body took longer than {BODY_SECONDS:.0f} seconds."
+            detail = f"The body took longer than {self._seconds:.0f} seconds."
             raise HTTPException(408, detail, headers={"Connection": "close"}) from None
         self._received += len(message.get("body", b""))
         if self._received > limit:
             raise _too_long(limit)
         self._finished = not message.get("more_body", False)
         return message
+
+    @property
+    def _seconds(self) -> float:
+        patience: int = self._scope.get(_PATIENCE, 1)
+        return BODY_SECONDS * patience
 
 
 def _too_long(limit_bytes: int) -> HTTPException:

@@ -47,6 +47,10 @@ class Identifiers:
         high = (self._now_ms() & 0xFFFF_FFFF_FFFF) << 80
         return UUID(int=high | _VERSION_7 | (chance >> 68) << 64 | _VARIANT | chance & 0x3FFF_FFFF_FFFF_FFFF)
 
+    def secret(self) -> UUID:
+        """128 random bits, written as a UUID: for what is found by its identifier alone."""
+        return UUID(bytes=self._random_bytes(16))
+
     def reference(self) -> str:
         """A ticket's name for people, like `TD-7K3M-Q9XP`: 40 random bits in Crockford's base 32.
 

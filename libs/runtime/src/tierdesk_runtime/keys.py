@@ -14,9 +14,12 @@ import structlog
 from tierdesk_runtime.key_format import SCOPES, StoredKey, digest, issue, split
 from tierdesk_runtime.problems import ProblemError
 from tierdesk_runtime.secrets import Secrets, SecretsError
+from tierdesk_runtime.user_tokens import is_user_token, read_user_token
 
 __all__ = ["SCOPES", "KeyRing", "Principal"]
 
+USER_KEY: Final = "user-token"
+"""What stands for the identifier of a key where a person asks."""
 _NO_DIGEST: Final = "0" * 64
 _LOOK_AGAIN_SECONDS: Final = 1.0
 
@@ -53,10 +56,13 @@ class KeyRing:
     def authenticate(self, authorization_header: str | None) -> Principal:
         """Whom the header `Authorization: Bearer <key>` names. Raises `ProblemError` 401, the same for every fault.
 
-        Takes the same time for an unknown id as for a wrong secret. Expired and revoked keys are as unknown ones.
+        Takes the same time for an unknown id as for a wrong secret. Expired and revoked keys are as unknown ones. The
+        token of a person is taken as a key; the label is that person's login then.
         """
         self._look_again()
         scheme, _, text = (authorization_header or "").partition(" ")
+        if scheme.lower() == "bearer" and is_user_token(text.strip()):
+            return self._person(text.strip())
         parts = split(text.strip()) if scheme.lower() == "bearer" else None
         if parts is None or parts.environment != self._secrets.environment:
             raise _refused()
@@ -90,6 +96,12 @@ class KeyRing:
         """Refuse this key from now on; other processes within a second. Raises `SecretsError` when it is unknown."""
         self._secrets.revoke_key(key_id, self._now())
         self._index()
+
+    def _person(self, text: str) -> Principal:
+        token = read_user_token(self._secrets, text, self._now())
+        if token is None:
+            raise _refused()
+        return Principal(USER_KEY, token.tenant, token.scopes, token.name)
 
     def _look_again(self) -> None:
         now = self._monotonic()

@@ -59,7 +59,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class ServiceDefinition:
-    """What one needs to know of a service to run it. `paths` are the prefixes of the URLs that it serves.
+    """What one needs to know of a service to run it. `paths` are the prefixes of the URLs that it serves; one that
+    `takes_rest` answers also what no service has a prefix for, as pages for people do.
 
     `topology` must be declared before any service publishes, as `tierdesk migrate` does: a fact that is published before
     a follower's queue exists never reaches that follower.
@@ -70,6 +71,12 @@ class ServiceDefinition:
     paths: tuple[str, ...]
     build: Callable[[Parts], Awaitable[Service]]
     topology: Topology
+    takes_rest: bool = False
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """The prefixes that it answers, the empty one among them where it takes the rest."""
+        return (*self.paths, "/") if self.takes_rest else self.paths
 
 
 async def build_parts(definition: ServiceDefinition, settings: Settings, *, clock: Clock | None = None) -> Parts:
@@ -109,6 +116,8 @@ class Service:
         self.entry: ASGIApp = app if parts.tracing is None else parts.tracing.trace_requests(app)
         """What answers requests: the application, under spans where there are traces."""
         self.metrics: Metrics = app.state.metrics
+        self.stopping = asyncio.Event()
+        """Set when the process is told to stop, before HTTP ends: answers that have no end of their own end then."""
         self._topology = topology
         self._declared = asyncio.Event()
         self._declare_again = asyncio.Event()

@@ -57,7 +57,7 @@ async def serve(
     what `build_parts` and a service's `build` raise.
     """
     stopping = stop or asyncio.Event()
-    dispatcher = Dispatcher({definition.name: definition.paths for definition in definitions})
+    dispatcher = Dispatcher({definition.name: definition.prefixes for definition in definitions})
     server = _Server(dispatcher, settings)
     services: list[Service] = []
     # Signals first: whoever sees the port answer may stop the process in order from then on.
@@ -134,6 +134,8 @@ async def _drain(
 ) -> None:
     log.info("stopping")
     dispatcher.stopping = True
+    for service in services:
+        service.stopping.set()
     for task in others:
         task.cancel()
     await asyncio.wait(others)

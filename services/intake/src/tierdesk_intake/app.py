@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -10,9 +11,13 @@ from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, event_pattern
 from tierdesk_intake.handlers import added_tickets, ordered_services
 from tierdesk_intake.handlers.policy import PolicyHandler
+from tierdesk_intake.handlers.unfinished_attachments import UnfinishedAttachments
+from tierdesk_intake.http.attachments import attachment_routes, write_view
 from tierdesk_intake.http.batch import batch_route
 from tierdesk_intake.http.events import EventCommit, event_route
 from tierdesk_intake.http.phone import PhoneCommit, phone_route
+from tierdesk_intake.settings import IntakeSettings
+from tierdesk_intake.store.attachment_writer import AttachmentWriter
 from tierdesk_intake.store.event_writer import EventWriter
 from tierdesk_intake.store.phone_writer import PhoneWriter
 from tierdesk_intake.store.tables import LOG_TABLES, SCHEMA
@@ -31,6 +36,8 @@ TOPOLOGY: Final = Topology(
         Binding(ordered_services.QUEUE, EVENTS, event_pattern("service.ordered.v1")),
     ),
 )
+ATTACHMENT_CONNECTIONS: Final = 3
+"""Of the pool's eight: whoever sends or reads files leaves the others to events."""
 
 
 async def build(parts: Parts) -> Service:
@@ -45,8 +52,19 @@ async def build(parts: Parts) -> Service:
     app.router.routes += [
         event_route(events, now),
         batch_route(events, now, parts.settings),
-        phone_route(calls, WebhookSecrets(parts.secrets), now, lambda: datetime.now(UTC)),
+        phone_route(calls, WebhookSecrets(parts.secrets), now, _wall_clock),
     ]
+    turns = asyncio.Semaphore(ATTACHMENT_CONNECTIONS)
+    attachments = AttachmentWriter(
+        parts.database,
+        parts.identifiers,
+        IntakeSettings.read().limits,
+        now=now,
+        wall_clock=_wall_clock,
+        write_answer=write_view,
+        turns=turns,
+    )
+    app.include_router(attachment_routes(parts.database, attachments, turns))
     service = Service("intake", parts, app, topology=TOPOLOGY)
     service.add_consumption(PolicyHandler(), QUEUE)
     service.add_consumption(added_tickets.AddedTicketsHandler(), added_tickets.QUEUE)
@@ -54,7 +72,12 @@ async def build(parts: Parts) -> Service:
     service.add_consumption(orders, ordered_services.QUEUE)
     service.add_task("event writer", events.run)
     service.add_task("phone writer", calls.run)
+    service.add_task("unfinished attachments", UnfinishedAttachments(parts.database, _wall_clock).run)
     return service
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 DEFINITION: Final = ServiceDefinition(

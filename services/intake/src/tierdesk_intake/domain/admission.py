@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import NamedTuple
+from uuid import UUID
 
 from tierdesk_intake.domain.events import (
     PostedAlert,
@@ -10,6 +11,7 @@ from tierdesk_intake.domain.events import (
     PostedFollowUp,
     PostedOpening,
     PostedProblem,
+    PostedReply,
     as_message,
     business_time,
 )
@@ -34,6 +36,11 @@ class PostedToDesk(NamedTuple):
             return event.category is not None or event.department is not None
         return isinstance(event, PostedAlert) and event.category is not None
 
+    @property
+    def attachments(self) -> tuple[UUID, ...]:
+        """The files that it names."""
+        return self.event.attachments if isinstance(self.event, PostedReply) else ()
+
 
 def admit(ledger: Ledger, terms: Terms, request: PostedToDesk) -> Answer:
     """Take the event into the ledger and answer it. Raises `RefusedError`, having changed nothing."""
@@ -50,8 +57,10 @@ def admit(ledger: Ledger, terms: Terms, request: PostedToDesk) -> Answer:
         if isinstance(event, PostedFacts):
             _check_department(terms, request, event.department)
         ticket = ledger.find_ticket(posted.tenant, event.ticket, field=f"{request.prefix}ticket")
-        message = as_message(event)
+        files = ledger.find_attachments(ticket, request.attachments, field=f"{request.prefix}attachments")
+        message = as_message(event, attachments=tuple(file.as_told() for file in files))
     message_id = ledger.mint.new()
+    ledger.tell_attachments(posted.tenant, request.attachments, message_id)
     at = business_time(event.occurred_at, ledger.now)
     ledger.tell(ticket, message, message_id=message_id, at=at, traceparent=posted.traceparent)
     return ledger.record(posted, _accepted(ticket), event_id=message_id, opened=opened)

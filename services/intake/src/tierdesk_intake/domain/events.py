@@ -9,8 +9,10 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError, WithJsonSchema
 
 from tierdesk_contracts.intake import (
+    MAX_ATTACHMENTS,
     Alerted,
     AlertReport,
+    AttachedFile,
     Cancellation,
     Cancelled,
     Confirmation,
@@ -77,6 +79,13 @@ class PostedReply(Reply):
 
     type: Literal["requester_replied"]
     ticket: TicketId
+    attachments: Annotated[
+        tuple[UUID, ...],
+        Field(
+            max_length=MAX_ATTACHMENTS,
+            description="Files of this ticket that belong to the reply, each named by one reply at most.",
+        ),
+    ] = ()
     occurred_at: OccurredAt = None
 
 
@@ -166,12 +175,19 @@ def read_line(line: bytes, *, now: datetime) -> PostedLine:
     return posted
 
 
-def as_message(event: PostedOpening | PostedFollowUp, *, reference: str | None = None) -> Contract:
-    """The message that tells this event; `reference` for one that opens a ticket."""
+def as_message(
+    event: PostedOpening | PostedFollowUp,
+    *,
+    reference: str | None = None,
+    attachments: tuple[AttachedFile, ...] = (),
+) -> Contract:
+    """The message that tells this event; `reference` for one that opens a ticket, `attachments` for a reply."""
     model, fields = _MESSAGES[type(event)]
     values: dict[str, Any] = {name: getattr(event, name) for name in fields}
     if reference is not None:
         values["reference"] = reference
+    if attachments:
+        values["attachments"] = attachments
     return model(**values)
 
 

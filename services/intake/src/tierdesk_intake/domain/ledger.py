@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
@@ -10,7 +10,8 @@ from uuid import UUID
 
 from tierdesk_contracts import AnyEnvelope, seal
 from tierdesk_contracts.vocabulary import Contract
-from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError
+from tierdesk_intake.domain.attachments import Attachment
+from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError, refuse_field, unknown_ticket
 
 SOURCE: Final = "/tierdesk/intake"
 EVENTS_SOURCE: Final = "events"
@@ -26,6 +27,10 @@ class Mint(Protocol):
 
     def reference(self) -> str:
         """A fresh name of a ticket for people; may, rarely, be taken already."""
+        ...
+
+    def secret(self) -> UUID:
+        """A fresh identifier of which every bit is chance."""
         ...
 
 
@@ -102,6 +107,9 @@ class Ledger:
     keys: dict[KeyName, KnownKey] = field(default_factory=dict)
     tickets: dict[tuple[str, UUID], Ticket] = field(default_factory=dict)
     continued: dict[tuple[str, UUID], Ticket] = field(default_factory=dict)
+    attachments: dict[tuple[str, UUID], Attachment] = field(default_factory=dict)
+    told: dict[tuple[str, UUID], UUID] = field(default_factory=dict)
+    """The attachments that messages of this ledger tell of, with the message."""
     entries: list[Entry] = field(default_factory=list)
     messages: list[AnyEnvelope] = field(default_factory=list)
 
@@ -128,10 +136,23 @@ class Ledger:
         """The tenant's ticket. Raises `RefusedError`, the same for a foreign ticket as for one that does not exist."""
         ticket = self.tickets.get((tenant, ticket_id))
         if ticket is None:
-            raise RefusedError(
-                RefusalKind.UNKNOWN_TICKET, "There is no such ticket.", [Fault(field, "there is no such ticket")]
-            )
+            raise unknown_ticket(field)
         return ticket
+
+    def find_attachments(self, ticket: Ticket, ids: Sequence[UUID], *, field: str) -> list[Attachment]:
+        """These files of the ticket. Raises `RefusedError` for one that is none of it, and for one that was told before."""
+        found = [self.attachments.get((ticket.tenant, one)) for one in ids]
+        for at, (one, attachment) in enumerate(zip(ids, found, strict=True)):
+            if attachment is None or attachment.ticket != ticket.id:
+                text = "this ticket has no such file"
+                raise RefusedError(RefusalKind.UNKNOWN_ATTACHMENT, f"{field}: {text}.", [Fault(f"{field}.{at}", text)])
+            if attachment.told_by is not None or (ticket.tenant, one) in self.told or one in ids[:at]:
+                raise refuse_field(f"{field}.{at}", "a reply has named this file before")
+        return [one for one in found if one is not None]
+
+    def tell_attachments(self, tenant: str, ids: Sequence[UUID], message_id: UUID) -> None:
+        """Keep that this message tells of these."""
+        self.told |= {(tenant, one): message_id for one in ids}
 
     def tell(
         self, ticket: Ticket, data: Contract, *, message_id: UUID, at: datetime, traceparent: str | None = None

@@ -30,7 +30,15 @@ class RefusalKind(StrEnum):
     TOO_LARGE = "too_large"
     """More than is taken at once."""
     UNSUPPORTED = "unsupported"
-    """A content type or encoding that is not read here."""
+    """A content type, encoding or kind of file that is not taken here."""
+    INVALID_ATTACHMENT = "invalid_attachment"
+    """A file that is none, or said to be what it cannot be."""
+    UNKNOWN_ATTACHMENT = "unknown_attachment"
+    """No such file of this ticket."""
+    FULL = "full"
+    """The ticket has as many attachments as it may."""
+    QUOTA = "quota"
+    """The tenant has attached as much today as it may."""
     OVERLOADED = "overloaded"
     """Too much waits already; nothing was stored."""
 
@@ -57,6 +65,13 @@ class RefusedError(Exception):
 def refuse_field(field: str, message: str) -> RefusedError:
     """The refusal of one field."""
     return RefusedError(RefusalKind.INVALID, f"{field}: {message}", [Fault(field, message)])
+
+
+def unknown_ticket(field: str) -> RefusedError:
+    """The refusal of a ticket: the same for a foreign one as for one that does not exist."""
+    return RefusedError(
+        RefusalKind.UNKNOWN_TICKET, "There is no such ticket.", [Fault(field, "there is no such ticket")]
+    )
 
 
 def describe(error: ValidationError, *, tag_at: int | None = None) -> RefusedError:

@@ -22,6 +22,10 @@ _TOLD: Final = {
     RefusalKind.UNKNOWN_TICKET: _Told(404, "Unknown ticket"),
     RefusalKind.TOO_LARGE: _Told(413, "Too large"),
     RefusalKind.UNSUPPORTED: _Told(415, "Unsupported media type"),
+    RefusalKind.INVALID_ATTACHMENT: _Told(422, "Invalid attachment"),
+    RefusalKind.UNKNOWN_ATTACHMENT: _Told(404, "Unknown attachment"),
+    RefusalKind.FULL: _Told(409, "Too many attachments"),
+    RefusalKind.QUOTA: _Told(429, "Quota used up", 3600),
     RefusalKind.OVERLOADED: _Told(503, "Overloaded", 1),
 }
 

@@ -9,6 +9,7 @@ from tierdesk_intake.domain.admission import PostedToDesk, admit
 from tierdesk_intake.domain.events import PostedAlert, PostedProblem
 from tierdesk_intake.domain.ledger import Answer, Ledger, Mint
 from tierdesk_intake.domain.refusals import RefusedError
+from tierdesk_intake.store.attachments import find_attachments, keep_told
 from tierdesk_intake.store.ledgers import find_keys, lock_tickets, save, save_alone
 from tierdesk_intake.store.terms import KnownTerms
 from tierdesk_store import Database, Transaction
@@ -31,8 +32,10 @@ class EventWriter:
             for one in requests
             if not isinstance(one.event, PostedProblem | PostedAlert)
         }
+        attached = {(one.posted.tenant, attachment) for one in requests for attachment in one.attachments}
         terms = await self._terms.find(tx, named)
         ledger = Ledger(self._mint, self._now(), tickets=await lock_tickets(tx, continued))
+        ledger.attachments = await find_attachments(tx, attached)
         ledger.keys = await find_keys(tx, {one.posted.key_name for one in requests if one.posted.key_name is not None})
         answers: list[Answer | RefusedError] = []
         for one in requests:
@@ -41,6 +44,7 @@ class EventWriter:
             except RefusedError as refused:
                 answers.append(refused)
         await save(tx, ledger)
+        await keep_told(tx, ledger.told)
         self._repeated = any(isinstance(answer, Answer) and answer.replayed for answer in answers)
         return answers
 

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ARRAY, BigInteger, Column, DateTime, LargeBinary, MetaData, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 SCHEMA: Final = "intake"
@@ -84,3 +100,48 @@ policy_terms: Final = Table(
     Column("applied_at", DateTime(timezone=True), nullable=False),
 )
 """The names that the policy in force knows."""
+
+attachment: Final = Table(
+    "attachment",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("ticket", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("begun_at", DateTime(timezone=True), nullable=False),
+    Column("number", Integer),
+    Column("media_type", Text),
+    Column("size_bytes", BigInteger),
+    Column("sha256", LargeBinary),
+    Column("added_at", DateTime(timezone=True)),
+    Column("told_by", Uuid),
+    UniqueConstraint("tenant", "ticket", "number", name="attachment_number"),
+    Index("attachment_unfinished", "begun_at", postgresql_where=text("number IS NULL")),
+)
+"""Files of tickets. One without a number is on its way in, or was cut off. `begun_at` is real time, `added_at`
+business time, `told_by` the message that told of it."""
+
+attachment_piece: Final = Table(
+    "attachment_piece",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("attachment", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("bytes", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["tenant", "attachment"],
+        [f"{SCHEMA}.attachment.tenant", f"{SCHEMA}.attachment.id"],
+        name="attachment_piece_of",
+        ondelete="CASCADE",
+    ),
+)
+"""Their bytes, from piece 0 on."""
+
+attachment_day: Final = Table(
+    "attachment_day",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+"""How much a tenant has attached on a day of UTC."""

@@ -97,7 +97,10 @@ def check_mode(ticket: Ticket, policy: Policy, wanted: Mode) -> None:
 
 
 def find_transfer(ticket: Ticket, policy: Policy, to_group: str) -> Group:
-    """The other group of the same tier. Raises `Refusal(FORBIDDEN)`."""
+    """A group of the same tier: in house also the own one, whose other people go on when somebody goes home.
+
+    Raises `Refusal(FORBIDDEN)`.
+    """
     try:
         group = policy.group(to_group)
     except UnknownNameError as error:
@@ -105,7 +108,7 @@ def find_transfer(ticket: Ticket, policy: Policy, to_group: str) -> Group:
     assert ticket.assignment is not None
     if group.tier != ticket.assignment.tier:  # its owner's: a ticket that is carried may stand at another
         raise Refusal(RejectReason.FORBIDDEN, f"{to_group} is of tier {group.tier}: escalate it instead")
-    if group.id == ticket.assignment.group:
+    if group.id == ticket.assignment.group and group.vendor is not None:
         raise Refusal(RejectReason.FORBIDDEN, f"{to_group} has it already")
     return group
 

@@ -43,7 +43,7 @@ def pass_on(source: Ticket, target: Ticket, said: Sequence[TicketEvent], *, at: 
     draft = Draft(target, at=at, actor=Actor(kind=ActorKind.REQUESTER, id=str(source.requester_id)))
     for event in said:
         if isinstance(event, events.Replied):
-            draft.record(events.Replied, text=event.text)
+            draft.record(events.Replied, text=event.text, attachments=event.attachments)
         elif isinstance(event, events.CallNoted):
             told = event.model_dump(include={"call_id", "outcome", "answered_at", "talking_seconds"})
             draft.record(events.CallNoted, **told)

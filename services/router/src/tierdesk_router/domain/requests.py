@@ -138,7 +138,7 @@ def answer_request(ticket: Ticket, message: Any, *, at: datetime, policy: Policy
 
 def _reply(draft: Draft, message: intake.RequesterReplied, policy: Policy, new_id: NewId) -> None:
     del policy, new_id
-    draft.record(events.Replied, text=message.text)
+    draft.record(events.Replied, text=message.text, attachments=message.attachments)
     if draft.ticket.status is Status.PAUSED and draft.ticket.paused_for == "requester":
         assert draft.ticket.assignment is not None
         draft.record(

@@ -1,0 +1,1 @@
+"""People at work: the board of each tier, who claims what, and the console."""

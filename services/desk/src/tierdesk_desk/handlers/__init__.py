@@ -1,0 +1,1 @@
+"""Messages in: the work of the groups in house, tickets and policies."""

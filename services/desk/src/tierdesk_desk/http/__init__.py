@@ -1,0 +1,1 @@
+"""Requests in: the board, the work on a ticket, accounts."""

@@ -1,0 +1,50 @@
+"""How messages of the desk leave."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tierdesk_bus.port import HOME, Address
+from tierdesk_contracts import seal, type_of
+from tierdesk_contracts.names import EVENTS, OUTCOMES, event_key
+from tierdesk_contracts.vocabulary import Contract
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_store import Transaction
+
+SOURCE: Final = "/tierdesk/desk"
+_EXCHANGES: Final = {"events": EVENTS, "outcomes": OUTCOMES}
+
+
+class Publisher:
+    """Sends outcomes with a transaction."""
+
+    def __init__(self, clock: Clock, identifiers: Identifiers) -> None:
+        self._clock = clock
+        self._identifiers = identifiers
+
+    def now(self) -> datetime:
+        """The business time."""
+        return self._clock.now()
+
+    def new_id(self) -> UUID:
+        """An identifier that nobody can guess."""
+        return self._identifiers.new()
+
+    def send(
+        self, tx: Transaction, data: Contract, *, tenant: str, subject: str, traceparent: str | None = None
+    ) -> None:
+        """Publish `data` about `subject` when the transaction commits; `traceparent` is that of what it answers."""
+        entry = type_of(data)
+        envelope = seal(
+            data,
+            message_id=self._identifiers.new(),
+            source=SOURCE,
+            subject=subject,
+            time=self._clock.now(),
+            tenant=tenant,
+            traceparent=traceparent,
+        )
+        tx.send(envelope, Address(HOME, _EXCHANGES[entry.exchange], event_key(tenant, entry.name)))

@@ -1,0 +1,102 @@
+"""The pages on a real database, asked over HTTP; the other services are played by an application that may be slow."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from httpx2 import ASGITransport, AsyncClient
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from tierdesk_desk.accounts import Accounts
+from tierdesk_desk.console.neighbours import Neighbours, minting
+from tierdesk_desk.console.pages import console_routes, show_errors
+from tierdesk_desk.console.rendering import Renderer
+from tierdesk_desk.console.visiting import Console
+from tierdesk_desk.domain.accounts import read_grant
+from tierdesk_desk.hashing import PasswordHashing
+from tierdesk_desk.http.access import Access
+from tierdesk_desk.signing_in import SignIn
+from tierdesk_runtime.clock import SystemClock
+from tierdesk_runtime.http import create_app
+from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.secrets import Secrets
+from tierdesk_runtime.settings import Settings
+from tierdesk_store import Database
+
+HTML = {"Accept": "text/html"}
+
+
+class Others:
+    """The other services: they answer what stands in `answers`, else 503; those of `slow` never in time."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, object] = {}
+        self.slow: set[str] = set()
+        self.asked: list[str] = []
+        self.app = FastAPI()
+        self.app.add_api_route("/{path:path}", self.answer, methods=["GET"])
+
+    async def answer(self, path: str) -> Response:
+        self.asked.append(path)
+        if path in self.slow:
+            await asyncio.sleep(60)
+        return JSONResponse(self.answers[path]) if path in self.answers else Response(status_code=503)
+
+
+@pytest.fixture
+def others() -> Others:
+    return Others()
+
+
+@pytest.fixture(scope="session")
+def hashing() -> Iterator[PasswordHashing]:
+    """Quick and weak: what tests try are not secrets."""
+    hashing = PasswordHashing(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
+    yield hashing
+    hashing.close()
+
+
+@pytest.fixture
+async def app(
+    desk, database: Database, hashing: PasswordHashing, others: Others, postgres_url: str, tmp_path: Path
+) -> AsyncIterator[FastAPI]:
+    secrets = Secrets.create(tmp_path / "secrets.json")
+    settings = Settings(database_url=postgres_url, secrets_file=secrets.path)
+    app = create_app(title="desk", ring=KeyRing(secrets), settings=settings)
+    access = Access(database)
+    access.install(app)
+    async with AsyncClient(transport=ASGITransport(app=others.app)) as http:
+        neighbours = Neighbours(http, minting(secrets), url="http://others")
+        console = Console(desk.board, Renderer(), neighbours, access)
+        sign_in = SignIn(database, hashing, SystemClock(), secrets.pepper)
+        app.include_router(console_routes(console, sign_in, default_tenant="main"))
+        show_errors(app, console)
+        yield app
+
+
+@pytest.fixture
+async def visitor(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """Somebody with a browser who is not signed in."""
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://desk", headers=HTML) as client:
+        yield client
+
+
+@pytest.fixture
+async def sign_in(
+    visitor: AsyncClient, database: Database, hashing: PasswordHashing
+) -> Callable[..., Awaitable[AsyncClient]]:
+    """Signs the visitor in, by the form, to an account with these grants."""
+
+    async def build(name: str, *grants: str, tenant: str = "main") -> AsyncClient:
+        accounts = Accounts(database, hashing, SystemClock(), Identifiers())
+        held = [read_grant(one) for one in grants]
+        _, password = await accounts.add(tenant, name, by="desk", grants=held, must_change=False)
+        answer = await visitor.post("/login", data={"name": name, "password": password, "tenant": tenant})
+        assert answer.status_code == 303, answer.text
+        return visitor
+
+    return build
