@@ -78,7 +78,7 @@ class Desk:
         with self.whole.client(OWN) as client:
             answer = client.post("/v1/events", json=event)
         assert answer.status_code == 202, answer.text
-        return f"/work/{self.work_of(answer.json()['ticket'])['assignment_id']}"
+        return f"/works/{self.work_of(answer.json()['ticket'])['assignment_id']}"
 
     def query(self, statement: str, *arguments: object) -> list[Any]:
         """Rows of the database. In a thread: the browser's driver has an event loop in the one of the test."""

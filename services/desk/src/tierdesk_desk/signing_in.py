@@ -104,7 +104,7 @@ class SignIn:
         return signed_in
 
     async def sign_out(self, session: Session) -> None:
-        """End this session. One that is over already changes nothing."""
+        """Sign this person out. Who is signed out already stays so."""
         account = session.account
         async with self._database.transaction() as tx:
             trail = await open_trail(tx, account.tenant)

@@ -93,7 +93,7 @@ async def test_a_form_without_the_token_of_its_session_changes_nothing(desk, off
     assignment = await desk.offer(offered())
     client = await sign_in("ann", "agent")
     for data in ({}, {"csrf": "x"}):
-        assert (await client.post(f"/work/{assignment}/claim", data=data)).status_code == 403
+        assert (await client.post(f"/works/{assignment}/claim", data=data)).status_code == 403
         assert (await client.post("/logout", data=data)).status_code == 403
     foreign = {"Sec-Fetch-Site": "cross-site"}
     token = csrf_of(await client.get("/"))
@@ -109,7 +109,7 @@ async def test_foreign_work_is_as_work_that_does_not_exist(method, desk, offered
     token = csrf_of(await client.get("/"))
     told = set()
     for assignment in (other, above, uuid4(), "no-identifier"):
-        path = f"/work/{assignment}" + ("/claim" if method == "POST" else "")
+        path = f"/works/{assignment}" + ("/claim" if method == "POST" else "")
         answer = await client.request(method, path, data={"csrf": token} if method == "POST" else None)
         assert answer.status_code == 404
         told.add(re.sub(r"Request [0-9a-f]+", "", answer.text))
@@ -122,7 +122,7 @@ async def test_a_claim_and_a_step_go_on_with_a_get_that_says_it_once(desk, offer
     offer = offered()
     assignment = await desk.offer(offer)
     client = await sign_in("ann", "agent")
-    path = f"/work/{assignment}"
+    path = f"/works/{assignment}"
     token = {"csrf": csrf_of(await client.get(path))}
     claimed = await client.post(f"{path}/claim", data=token)
     assert (claimed.status_code, claimed.headers["location"]) == (303, path)
@@ -142,7 +142,7 @@ async def test_a_claim_and_a_step_go_on_with_a_get_that_says_it_once(desk, offer
 
 async def test_a_form_that_is_sent_twice_is_taken_once_and_its_text_is_kept(desk, offered, assigned, sign_in):
     offer = offered()
-    path = f"/work/{await desk.offer(offer)}"
+    path = f"/works/{await desk.offer(offer)}"
     client = await sign_in("ann", "agent")
     token = {"csrf": csrf_of(await client.get(path))}
     await client.post(f"{path}/claim", data=token)
@@ -166,14 +166,14 @@ async def test_a_page_does_without_the_other_services_in_good_time(desk, offered
     others.slow = {f"v1/tickets/{offer.subject}"}
     others.answers = {f"v1/clocks/{offer.subject}": {"clocks": []}}
     begun = asyncio.get_running_loop().time()
-    page = await client.get(f"/work/{assignment}")
+    page = await client.get(f"/works/{assignment}")
     assert asyncio.get_running_loop().time() - begun < READ_SECONDS + 1
     assert page.status_code == 200
     assert "Could not be had at the moment: the ticket&#39;s log." in page.text.replace("\n", "")
     assert "It does." in page.text
     overview = await client.get("/overview")
     assert "how promises were kept" in overview.text
-    picture = await client.get(f"/work/{assignment}/clocks.svg")
+    picture = await client.get(f"/works/{assignment}/clocks.svg")
     assert picture.status_code == 503
 
 

@@ -63,7 +63,7 @@ def home_routes(console: Console) -> APIRouter:
             return await show(request, status=409, trouble="full")
         if work is None:
             return redirect(visit, "/", Flash("nothing_waits"))
-        return redirect(visit, f"/work/{work.assignment_id}", Flash("claimed"))
+        return redirect(visit, f"/works/{work.assignment_id}", Flash("claimed"))
 
     return router
 

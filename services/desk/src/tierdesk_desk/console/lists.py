@@ -67,6 +67,6 @@ def list_routes(console: Console) -> APIRouter:
         if "\x00" in ticket:
             raise ProblemError(404)
         works = await board.of_ticket(person, ticket)
-        return redirect(visit, f"/work/{works[0].assignment_id}")
+        return redirect(visit, f"/works/{works[0].assignment_id}")
 
     return router

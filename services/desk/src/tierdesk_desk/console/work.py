@@ -49,10 +49,10 @@ def work_routes(console: Console) -> APIRouter:
     """The page and its forms."""
     router = console.router()
     page = _WorkPage(console)
-    router.add_api_route("/work/{assignment_id}", page.read, methods=["GET"])
-    router.add_api_route("/work/{assignment_id}/clocks.svg", page.draw, methods=["GET"])
-    router.add_api_route("/work/{assignment_id}/claim", page.claim, methods=["POST"])
-    router.add_api_route("/work/{assignment_id}/{action}", page.act, methods=["POST"])
+    router.add_api_route("/works/{assignment_id}", page.read, methods=["GET"])
+    router.add_api_route("/works/{assignment_id}/clocks.svg", page.draw, methods=["GET"])
+    router.add_api_route("/works/{assignment_id}/claim", page.claim, methods=["POST"])
+    router.add_api_route("/works/{assignment_id}/{action}", page.act, methods=["POST"])
     return router
 
 
@@ -91,7 +91,7 @@ class _WorkPage:
             await self._board.claim(person, assignment_id)
         if attempts:
             return await self._show(request, assignment_id, attempts[0])
-        return redirect(visit, f"/work/{assignment_id}", Flash("claimed"))
+        return redirect(visit, f"/works/{assignment_id}", Flash("claimed"))
 
     async def act(self, request: Request, assignment_id: UUID, action: str) -> Response:
         visit, person, _ = await self._console.enter(request, Verb.WORK)
@@ -106,7 +106,7 @@ class _WorkPage:
             return await self._show(request, assignment_id, attempts[0])
         if action == "note" and filled["audience"] == "requester":
             done = "answered"
-        return redirect(visit, "/" if action in ENDINGS else f"/work/{assignment_id}", Flash(done))
+        return redirect(visit, "/" if action in ENDINGS else f"/works/{assignment_id}", Flash(done))
 
     async def _show(self, request: Request, assignment_id: UUID, attempt: _Attempt) -> Response:
         visit, person, policy = await self._console.enter(request, Verb.READ_BOARD)

@@ -173,7 +173,7 @@ def session_of(request: Request) -> Session:
 
 
 def person_of(session: Session) -> Person:
-    """Who is signed in with this session."""
+    """Whom these credentials stand for."""
     account: Account = session.account
     return Person(
         tenant=account.tenant,
