@@ -17,11 +17,11 @@ from tierdesk_desk.board import Board
 from tierdesk_desk.domain.people import Person
 from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_desk.domain.work import TakenError
-from tierdesk_desk.publishing import Publisher
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_policy import load_policy
 from tierdesk_runtime.clock import SystemClock
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
 from .grounds import POLICY, Grounds, running_desk
@@ -67,7 +67,7 @@ async def _measure(url: str, rounds: int, report: Report) -> None:
     finally:
         await connection.close()
     database = Database(url, schema="desk", name="bench")
-    board = Board(database, PolicyShelf(), Publisher(SystemClock(), Identifiers()))
+    board = Board(database, PolicyShelf(), Publisher(SystemClock(), Identifiers(), source="/bench"))
     amy = person_of("amy")
     try:
         for _ in range(rounds):

@@ -16,10 +16,10 @@ from rich.console import Console
 from tierdesk_desk.accounts import create_first_administrator
 from tierdesk_desk.board import Board
 from tierdesk_desk.domain.roles import Grant, Role
-from tierdesk_desk.publishing import Publisher
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_runtime.clock import SystemClock
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
 from .board import fill_board, person_of
@@ -116,7 +116,7 @@ async def _listen(url: str, cookie: str, arrived: dict[str, list[float]], heard:
 
 async def _claim(database: Database) -> dict[str, float]:
     """Claim one after the other; when each claim was committed."""
-    board = Board(database, PolicyShelf(), Publisher(SystemClock(), Identifiers()))
+    board = Board(database, PolicyShelf(), Publisher(SystemClock(), Identifiers(), source="/bench"))
     committed: dict[str, float] = {}
     async with database.read() as connection:
         rows = await connection.exec_driver_sql(

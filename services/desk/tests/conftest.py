@@ -19,11 +19,11 @@ from tierdesk_desk.domain.people import Person
 from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_desk.handlers.tickets import TicketsHandler
 from tierdesk_desk.handlers.work import WorkHandler
-from tierdesk_desk.publishing import Publisher
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_policy import Policy, load_policy
 from tierdesk_runtime.clock import DrivenClock
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database, Received, ServiceSchema, StoreError, service_url
 
 POLICY = """
@@ -52,7 +52,7 @@ class Desk:
         self.database = database
         self.clock = DrivenClock(NOW)
         self.shelf = PolicyShelf()
-        self.publisher = Publisher(self.clock, Identifiers())
+        self.publisher = Publisher(self.clock, Identifiers(), source="/tierdesk/desk")
         self.board = Board(database, self.shelf, self.publisher)
         self.work = WorkHandler(self.shelf, self.publisher)
         self.tickets = TicketsHandler()

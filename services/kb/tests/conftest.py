@@ -34,7 +34,6 @@ from tierdesk_kb.http.proposals import proposal_routes
 from tierdesk_kb.http.search import search_routes
 from tierdesk_kb.http.shift_left import shift_left_routes
 from tierdesk_kb.http.synonyms import synonym_routes
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.samples import load_samples
 from tierdesk_kb.search.library import Library
 from tierdesk_kb.store.policies import PolicyShelf
@@ -43,6 +42,7 @@ from tierdesk_runtime.clock import DrivenClock
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.keys import KeyRing
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
 from tierdesk_store import Database, Received, ServiceSchema, StoreError, service_url
@@ -73,7 +73,7 @@ class Base:
         self.identifiers = Identifiers()
         self.library = Library()
         self.shelf = PolicyShelf()
-        self.publisher = Publisher(self.clock, self.identifiers)
+        self.publisher = Publisher(self.clock, self.identifiers, source="/tierdesk/kb")
         self.follower = IndexFollower(database, self.library)
         self.tickets = TicketsHandler(self.library, self.shelf, self.publisher, self.follower.poke)
         self.unanswered = UnansweredQuestions(database, self.publisher)

@@ -28,7 +28,6 @@ from tierdesk_desk.http.board import board_routes
 from tierdesk_desk.http.sessions import session_routes
 from tierdesk_desk.http.stream import stream_routes
 from tierdesk_desk.http.works import work_routes
-from tierdesk_desk.publishing import Publisher
 from tierdesk_desk.settings import DeskSettings
 from tierdesk_desk.signing_in import SignIn
 from tierdesk_desk.store.policies import PolicyShelf
@@ -36,6 +35,7 @@ from tierdesk_desk.store.tables import LOG_TABLES, SCHEMA
 from tierdesk_desk.store.works import list_known_places
 from tierdesk_runtime.clock import FastClock
 from tierdesk_runtime.http import create_app
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
 from tierdesk_store import ServiceSchema
 from tierdesk_store.pausing import wait_for_any
@@ -57,7 +57,7 @@ async def build(parts: Parts, *, groups: frozenset[str] | None = None) -> Servic
     """
     settings = DeskSettings()
     named = settings.named_groups if groups is None else groups
-    shelf, publisher = PolicyShelf(), Publisher(parts.clock, parts.identifiers)
+    shelf, publisher = PolicyShelf(), Publisher(parts.clock, parts.identifiers, source=f"/tierdesk/{SCHEMA}")
     board, feed = Board(parts.database, shelf, publisher, worked=named), Feed(parts.database)
     hashing, access = PasswordHashing(), Access(parts.database, public_url=settings.public_url)
     sign_in = SignIn(parts.database, hashing, parts.clock, parts.secrets.pepper)

@@ -12,7 +12,6 @@ from tierdesk_desk.domain import work as decisions
 from tierdesk_desk.domain.people import Person, Place, places_of, places_worked
 from tierdesk_desk.domain.roles import Verb, allows_in
 from tierdesk_desk.domain.work import Stage, Work
-from tierdesk_desk.publishing import Publisher
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_desk.store.tickets import Standing, find_standings
 from tierdesk_desk.store.works import (
@@ -30,6 +29,7 @@ from tierdesk_desk.store.works import (
     save_works,
 )
 from tierdesk_policy import Policy
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database, Transaction
 
 MOST_HELD: Final = 200

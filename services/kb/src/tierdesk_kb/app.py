@@ -30,7 +30,6 @@ from tierdesk_kb.http.proposals import proposal_routes
 from tierdesk_kb.http.search import search_routes
 from tierdesk_kb.http.shift_left import shift_left_routes
 from tierdesk_kb.http.synonyms import synonym_routes
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library
 from tierdesk_kb.search.semantics import SemanticsMissingError, load_model
 from tierdesk_kb.settings import KbSettings
@@ -38,6 +37,7 @@ from tierdesk_kb.store.policies import PolicyShelf
 from tierdesk_kb.store.tables import LOG_TABLES, SCHEMA
 from tierdesk_policy import Policy
 from tierdesk_runtime.http import create_app
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
 from tierdesk_runtime.settings import SettingsError
 from tierdesk_store import ServiceSchema
@@ -62,7 +62,7 @@ async def build(parts: Parts) -> Service:
     """
     settings = KbSettings()
     library, shelf = Library(_load_model() if settings.semantic else None), PolicyShelf()
-    publisher = Publisher(parts.clock, parts.identifiers)
+    publisher = Publisher(parts.clock, parts.identifiers, source=f"/tierdesk/{SCHEMA}")
     follower = IndexFollower(parts.database, library)
     app = create_app(title="Tierdesk knowledge", ring=parts.ring, settings=parts.settings)
     unanswered = UnansweredQuestions(parts.database, publisher)

@@ -6,8 +6,8 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
-from tierdesk_desk.publishing import Publisher
 from tierdesk_desk.store.works import forget_works
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.supervision import keep_looking
 from tierdesk_store import Database
 

@@ -11,10 +11,10 @@ import structlog
 from tierdesk_contracts.work import OutcomeRejected, WorkAssigned, WorkOffered, WorkUpdated, WorkWithdrawn
 from tierdesk_desk.domain import work as board
 from tierdesk_desk.domain.work import Work
-from tierdesk_desk.publishing import Publisher
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_desk.store.works import WorkKey, lock_works, save_works
 from tierdesk_policy import Policy
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Received, Transaction
 
 log = structlog.get_logger(__name__)

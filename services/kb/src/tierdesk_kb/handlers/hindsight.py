@@ -14,7 +14,6 @@ from tierdesk_kb.domain.shift_left import CERTAIN, Candidate, ResolvedTicket, ch
 from tierdesk_kb.handlers.finding import find_matches
 from tierdesk_kb.handlers.index_follower import IndexFollower
 from tierdesk_kb.handlers.tickets import documented_from
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.languages import LanguageFit
 from tierdesk_kb.search.library import KeptTicket, Library
 from tierdesk_kb.store.articles import Written, read_published
@@ -33,6 +32,7 @@ from tierdesk_kb.store.resolutions import (
     save_changes,
     save_progress,
 )
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.supervision import keep_looking
 from tierdesk_store import Database
 from tierdesk_store.pausing import wait_for_any

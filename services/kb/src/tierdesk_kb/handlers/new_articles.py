@@ -14,7 +14,6 @@ from tierdesk_contracts.notice import KnowledgeMatched
 from tierdesk_kb.domain.audience import may_be_matched
 from tierdesk_kb.domain.open_tickets import OpenTicket
 from tierdesk_kb.handlers.index_follower import IndexFollower
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.languages import LanguageFit
 from tierdesk_kb.search.library import Library
 from tierdesk_kb.store.articles import Written, read_published
@@ -22,6 +21,7 @@ from tierdesk_kb.store.open_tickets import forget_tickets, lock_open_tickets, re
 from tierdesk_kb.store.policies import PolicyKey, PolicyShelf
 from tierdesk_kb.store.publications import Publication, claim_publication, drop_publication, move_publication
 from tierdesk_policy import Policy
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.supervision import keep_looking
 from tierdesk_store import Database, Transaction
 from tierdesk_store.pausing import wait_for_any

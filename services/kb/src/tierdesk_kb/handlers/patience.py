@@ -6,8 +6,8 @@ import asyncio
 from typing import Final
 
 from tierdesk_kb.domain.self_service import give_up
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.jobs import claim_due_jobs, save_jobs
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.supervision import keep_looking
 from tierdesk_store import Database
 from tierdesk_store.pausing import wait_for_any

@@ -14,7 +14,6 @@ from tierdesk_contracts.vocabulary import ActorKind
 from tierdesk_kb.domain.articles import Article, ArticleKey, ArticleState, Content, retire
 from tierdesk_kb.domain.open_tickets import TicketKey
 from tierdesk_kb.domain.proposals import Proposal, Step, content_of, decide_step
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.articles import add_article, add_revision, save_article
 from tierdesk_kb.store.proposals import (
     find_articles,
@@ -23,6 +22,7 @@ from tierdesk_kb.store.proposals import (
     save_proposals,
 )
 from tierdesk_policy import Policy
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Received, Transaction
 
 

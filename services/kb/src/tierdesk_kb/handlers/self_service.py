@@ -16,11 +16,11 @@ from tierdesk_kb.domain.audience import REQUESTER
 from tierdesk_kb.domain.self_service import Job, Solution, wait_until
 from tierdesk_kb.handlers.finding import Found, find_matches
 from tierdesk_kb.handlers.tickets import documented_from
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library, TicketText
 from tierdesk_kb.store.jobs import JobKey, lock_jobs, save_jobs
 from tierdesk_kb.store.policies import PolicyShelf
 from tierdesk_policy import Policy
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Received, Transaction
 
 log = structlog.get_logger(__name__)

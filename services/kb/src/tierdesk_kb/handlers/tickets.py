@@ -19,13 +19,13 @@ from tierdesk_kb.handlers.finding import Found, find_matches
 from tierdesk_kb.handlers.outlook import Outlook, named_policy
 from tierdesk_kb.handlers.proposals import Proposals, find_resolutions, resolution_of
 from tierdesk_kb.handlers.uses import UsesOfBatch, load_uses
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.library import Library, TicketText
 from tierdesk_kb.store.catalogue import follow_orders
 from tierdesk_kb.store.open_tickets import add_open_tickets, add_tried, follow_courses
 from tierdesk_kb.store.policies import AppliedPolicy, PolicyKey, PolicyShelf, save_policy
 from tierdesk_kb.store.publications import hold_positions, look_again
 from tierdesk_policy import Policy, PolicyError
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import PermanentError, Received, Transaction, TransientError
 
 QUEUE: Final = "kb.events"

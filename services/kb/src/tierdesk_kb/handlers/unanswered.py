@@ -6,9 +6,9 @@ import asyncio
 from typing import Final
 
 from tierdesk_kb.domain.unanswered import Tally
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.analysis import words
 from tierdesk_kb.store.unanswered import add_unanswered, forget_unanswered
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database, is_redo
 from tierdesk_store.pausing import wait_for_any
 

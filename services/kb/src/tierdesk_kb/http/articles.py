@@ -18,12 +18,12 @@ from tierdesk_kb.http.importing import add_import_route
 from tierdesk_kb.http.reviews import add_review_routes
 from tierdesk_kb.http.revisions import add_revision_routes, add_worklist_route
 from tierdesk_kb.http.views import ArticleCare, ArticleRevision, ArticleView, NewArticle, view_article
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.rendering import render_article
 from tierdesk_kb.store.articles import add_article, add_revision, read_revision, save_article
 from tierdesk_kb.store.reviews import add_review, read_last_review
 from tierdesk_runtime.http import json_body
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
 _ONE: Final = "/{article_id:uuid}"

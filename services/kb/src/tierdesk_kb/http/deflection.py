@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tierdesk_kb.domain.unanswered import KEPT_FOR
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.deflections import Deflection, add_deflection, count_by_article, count_by_day
 from tierdesk_kb.store.unanswered import read_unanswered
 from tierdesk_runtime.http import Principal, json_body, require
 from tierdesk_runtime.problems import ProblemError
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
 Reader = Annotated[Principal, Depends(require("articles:read"))]

@@ -16,10 +16,10 @@ from tierdesk_kb.domain.articles import Article, ArticleState
 from tierdesk_kb.domain.importing import Entry, ImportOutcome, ImportStep, decide_import
 from tierdesk_kb.http.article_access import Writer
 from tierdesk_kb.http.views import NewArticle
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.importing import lock_imported, save_imported
 from tierdesk_runtime.http import json_body
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database, Transaction
 
 _MOST_ENTRIES: Final = 500

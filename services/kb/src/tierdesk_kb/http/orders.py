@@ -15,11 +15,11 @@ from tierdesk_contracts.vocabulary import Count, Identifier, Name, refuse_nul
 from tierdesk_kb.domain.catalogue import Service, word_order
 from tierdesk_kb.domain.forms import find_faults, read_form
 from tierdesk_kb.http.catalogue import unknown_service
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.catalogue import Order, add_order, find_order, read_order, read_service
 from tierdesk_runtime.http import Principal, json_body, require
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.problems import FieldFault, ProblemError
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.tracing import traceparent_of
 from tierdesk_store import Database
 

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Depends
 from tierdesk_kb.domain.articles import Article, ReviewStep, end_review, submit
 from tierdesk_kb.http.article_access import Writer, decide, lock_or_refuse, view_newest
 from tierdesk_kb.http.views import ArticleView, SendingBack
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.articles import save_article
 from tierdesk_kb.store.reviews import add_review
 from tierdesk_runtime.http import Principal, json_body
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
 

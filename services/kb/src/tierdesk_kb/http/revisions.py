@@ -14,11 +14,11 @@ from tierdesk_kb.domain.articles import ArticleState, Kind
 from tierdesk_kb.domain.differences import changed_fields, compare_bodies
 from tierdesk_kb.http.article_access import Reader, unknown_article
 from tierdesk_kb.http.views import ArticleView, ReviewView, view_article, view_review
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.articles import Written, read_one_revision
 from tierdesk_kb.store.revisions import RevisionHead, list_revisions
 from tierdesk_kb.store.worklist import Task, list_tasks
 from tierdesk_runtime.problems import ProblemError
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
 _Number = Annotated[int, Query(ge=1, le=2_147_483_647)]

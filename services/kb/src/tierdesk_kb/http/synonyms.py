@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from tierdesk_kb.http.views import Language
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.search.synonyms import read_term
 from tierdesk_kb.store.synonyms import Groups, WrittenSynonyms, read_synonyms, write_synonyms
 from tierdesk_runtime.http import Principal, json_body, require
 from tierdesk_runtime.problems import ProblemError
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
 Reader = Annotated[Principal, Depends(require("articles:read"))]

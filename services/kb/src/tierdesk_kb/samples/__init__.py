@@ -11,11 +11,12 @@ from uuid import UUID, uuid5
 from tierdesk_contracts.notice import ArticlePublished
 from tierdesk_kb.domain.articles import Article, ArticleState, Content, publish
 from tierdesk_kb.domain.markdown_file import read_markdown
-from tierdesk_kb.publishing import Publisher
 from tierdesk_kb.store.articles import add_article, lock_article, save_article
 from tierdesk_kb.store.synonyms import Groups, read_synonyms, write_synonyms
+from tierdesk_kb.store.tables import SCHEMA
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
 _NAMES: Final = UUID("5b0c8a54-7d5e-4c58-9a55-3a3f6f0f2b11")
@@ -34,7 +35,7 @@ async def load_samples(database: Database, clock: Clock, identifiers: Identifier
 
     `database` is that of the knowledge base. Doing it again adds nothing, and brings no retired one back.
     """
-    publisher, added = Publisher(clock, identifiers), 0
+    publisher, added = Publisher(clock, identifiers, source=f"/tierdesk/{SCHEMA}"), 0
     async with database.transaction() as tx:
         for name, content in read_samples().items():
             article = Article(tenant, uuid5(_NAMES, f"{tenant}/{name}"), ArticleState.DRAFT, revision=1)

@@ -1,4 +1,4 @@
-"""How messages of the desk leave."""
+"""How a service's facts and outcomes leave."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_store import Transaction
 
-SOURCE: Final = "/tierdesk/desk"
 _EXCHANGES: Final = {"events": EVENTS, "outcomes": OUTCOMES}
 
 
 class Publisher:
-    """Sends outcomes with a transaction."""
+    """Sends facts and outcomes with a transaction."""
 
-    def __init__(self, clock: Clock, identifiers: Identifiers) -> None:
+    def __init__(self, clock: Clock, identifiers: Identifiers, *, source: str) -> None:
+        """`source` names the service in what it sends, as `/tierdesk/kb`."""
+        self._source = source
         self._clock = clock
         self._identifiers = identifiers
 
@@ -41,7 +42,7 @@ class Publisher:
         envelope = seal(
             data,
             message_id=self._identifiers.new(),
-            source=SOURCE,
+            source=self._source,
             subject=subject,
             time=self._clock.now(),
             tenant=tenant,
