@@ -1,4 +1,4 @@
-"""The real servers behind the tests, each started when the first test asks for it.
+"""The real servers behind the tests, each started when the first test asks for it; the broker is one for all workers.
 
 PostgreSQL: `TIERDESK_TEST_DATABASE_URL` if set, else an embedded server.
 OpenLDAP: a private one of a local slapd, for the tests of the LDAP directory.
@@ -24,6 +24,7 @@ from servers.installation import find_rabbitmq_server, find_slapd
 from servers.postgres import DatabaseServer, make_reachable_folder
 from servers.rabbitmq import Broker, BrokerError, RabbitNode
 from servers.reaper import Reaper
+from servers.sharing import SharedBroker, ask_for_broker
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from tierdesk_store import ServiceSchema
 
@@ -32,6 +33,7 @@ os.environ["TIERDESK_DESK_GROUPS"] = "none"
 _NO_SERVER = 3  # exit code when a server cannot be had
 _LAST = ("libs/contracts/", "libs/policy/")  # they wait for nothing, and each file takes seconds
 _USED = pytest.StashKey[list[str]]()
+_SHARED = pytest.StashKey[SharedBroker]()
 _FAST_BUT_CRASH_SAFE = {
     "fsync": "off",  # processes die in tests, the machine does not
     "max_wal_size": "256MB",
@@ -66,6 +68,20 @@ class _Tellings:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_USED] = []
     config.pluginmanager.register(_Tellings(config))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tells a worker of pytest-xdist where to ask for the broker that all share."""
+    stash = node.config.stash  # type: ignore[attr-defined]  # xdist's controller has one
+    if _SHARED not in stash:
+        stash[_SHARED] = SharedBroker(_start_broker)
+    node.workerinput["broker_folder"] = str(stash[_SHARED].folder)  # type: ignore[attr-defined]  # as above
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _SHARED in config.stash:
+        config.stash[_SHARED].close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -162,9 +178,15 @@ def database_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
 
 @pytest.fixture(scope="session")
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """The RabbitMQ of this test run."""
+    """The RabbitMQ of this test run, which all workers share."""
+    folder = getattr(request.config, "workerinput", {}).get("broker_folder")
     try:
-        server = _start_broker(request)
+        if folder is not None:
+            server = ask_for_broker(Path(folder))
+        else:
+            server = _start_broker(
+                request.getfixturevalue("server_folder") / "rabbitmq", request.getfixturevalue("reaper")
+            )
     except BrokerError as error:
         _stop(str(error))
     broker = server if isinstance(server, Broker) else server.broker
@@ -173,19 +195,18 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     server.close()
 
 
-def _start_broker(request: pytest.FixtureRequest) -> Broker | RabbitContainer | RabbitNode:
+def _start_broker(folder: Path, reaper: Reaper) -> Broker | RabbitContainer | RabbitNode:
     named = os.environ.get("TIERDESK_TEST_AMQP_URL")
     if named:
         parts = urlsplit(named)
         credentials = parts.netloc.rpartition("@")[0] or "guest:guest"
         management = os.environ.get("TIERDESK_TEST_AMQP_MANAGEMENT_URL", f"http://{credentials}@{parts.hostname}:15672")
         return Broker("the RabbitMQ of TIERDESK_TEST_AMQP_URL", f"{parts.scheme}://{parts.netloc}", management)
-    reaper: Reaper = request.getfixturevalue("reaper")
     if has_image():
         container = RabbitContainer(reaper)
         container.wait_until_ready()
         return container
-    node = RabbitNode(request.getfixturevalue("server_folder") / "rabbitmq", find_rabbitmq_server(), reaper)
+    node = RabbitNode(folder, find_rabbitmq_server(), reaper)
     node.start()
     return node
 

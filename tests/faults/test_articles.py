@@ -29,6 +29,8 @@ from .processes import SERVE, ServiceProcess, environment_of, run_command, start
 
 ARTICLES = 10_000
 ASKED_AT_ONCE = 4
+WORDS = 40
+"""So many words are asked for at a time: each that is found is an article's own, so what is found is that of all of them."""
 INDEX_SECONDS = 60
 LETTERS = str.maketrans("0123456789", "bdfghjklmp")
 PUBLISHED = """
@@ -80,26 +82,28 @@ class Desk:
             yield client
 
     @staticmethod
-    async def ask(client: httpx2.AsyncClient, word: str) -> httpx2.Response:
+    async def ask(client: httpx2.AsyncClient, words: str) -> httpx2.Response:
         """What is answered once the index is built."""
         async with asyncio.timeout(INDEX_SECONDS):
             while True:
-                answer = await client.get("/v1/articles/search", params={"q": word, "limit": 5})
+                answer = await client.get("/v1/articles/search", params={"q": words, "limit": 50})
                 if answer.status_code == 200:
                     return answer
                 assert answer.status_code == 503, answer.text
                 await asyncio.sleep(0.05)
 
-    async def found(self, replica: ServiceProcess, words: Sequence[str]) -> dict[str, list[str]]:
-        """What this replica finds for each of these words."""
-        found: dict[str, list[str]] = {}
-        left = iter(words)
+    async def found(
+        self, replica: ServiceProcess, asked: Sequence[tuple[str, ...]]
+    ) -> dict[tuple[str, ...], list[str]]:
+        """What this replica finds for the words of each of these."""
+        found: dict[tuple[str, ...], list[str]] = {}
+        left = iter(asked)
         async with self.client(replica) as client:
 
             async def ask() -> None:
-                for word in left:
-                    answer = await self.ask(client, word)
-                    found[word] = [one["id"] for one in answer.json()["articles"]]
+                for words in left:
+                    answer = await self.ask(client, " ".join(words))
+                    found[words] = sorted(one["id"] for one in answer.json()["articles"])
 
             await asyncio.gather(*(ask() for _ in range(ASKED_AT_ONCE)))
         return found
@@ -165,14 +169,14 @@ async def amiss(desk: Desk, number: int) -> list[str]:
     """What either replica finds, or the desk told, otherwise than it is committed."""
     committed = await desk.committed()
     faults = [f"{title} stands {len(ids)} times" for title, ids in committed.items() if len(ids) > 1]
-    words = [word_of(n) for n in range(number)]
+    asked = [tuple(word_of(n) for n in range(first, min(first + WORDS, number))) for first in range(0, number, WORDS)]
     for replica in desk.replicas:
-        found = await desk.found(replica, words)
-        faults += [
-            f"{replica.name} finds {found[word]} for {word}, where {committed.get(word, [])} is committed"
-            for word in words
-            if found[word] != committed.get(word, [])
-        ]
+        found = await desk.found(replica, asked)
+        for words in asked:
+            there = sorted(chain.from_iterable(committed.get(word, []) for word in words))
+            if found[words] != there:
+                wrong = sorted(set(found[words]) ^ set(there)) or "one of them twice"
+                faults.append(f"{replica.name} finds other than is committed from {words[0]} to {words[-1]}: {wrong}")
     told = sorted(row["subject"] for row in await desk.rows(TOLD))
     if told != sorted(chain.from_iterable(committed.values())):
         faults.append(f"{len(told)} were told of, {len(committed)} are committed")

@@ -26,12 +26,12 @@ class BrokerError(Exception):
 
 
 class Broker:
-    """A running RabbitMQ, known by its two addresses; nothing but virtual hosts of our own is made or changed on it."""
+    """A running RabbitMQ, known by its two addresses, `amqp_root` without a virtual host; nothing but virtual hosts of our own is made or changed on it."""
 
     def __init__(self, description: str, amqp_root: str, management_url: str) -> None:
         self.description = description
+        self.amqp_root = amqp_root
         self.management_url = management_url
-        self._amqp_root = amqp_root
         parts = urlsplit(amqp_root)
         self._address = (parts.hostname or "127.0.0.1", parts.port or 5672)
         self._user = unquote(parts.username or "guest")
@@ -44,7 +44,7 @@ class Broker:
 
     def amqp_url(self, vhost: str = "/") -> str:
         """The address of a virtual host."""
-        return f"{self._amqp_root}/{quote(vhost, safe='')}"
+        return f"{self.amqp_root}/{quote(vhost, safe='')}"
 
     def answers(self) -> bool:
         """Tells whether both AMQP and the management API answer."""

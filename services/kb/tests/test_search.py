@@ -145,6 +145,16 @@ def test_a_title_counts_more_than_a_mention(samples):
     assert [hit.article_id for hit in index.search("printer", limit=5)] == ["title", "mention"]
 
 
+def test_what_a_question_says_twice_counts_more_but_not_twice_as_much():
+    index = ArticleIndex()
+    index.apply([article("printer", "Printer"), article("laptop", "Laptop"), article("both", "Printer, laptop", "Dock.")])
+    for often, once in (("printer", "laptop"), ("laptop", "printer")):
+        hits = index.search(f"{often}, {once}: which {often}?", limit=3)
+        assert [hit.article_id for hit in hits] == ["both", often, once]
+        assert hits[1].weight == pytest.approx(hits[2].weight * 4 / 3)
+    assert index.search("printer " * 100, limit=1)[0].weight < 2 * index.search("printer", limit=1)[0].weight
+
+
 def test_what_was_said_before_decides_between_articles_that_the_question_leaves_equal():
     index = ArticleIndex()
     index.apply([article("printer", "Printer", "How to order one."), article("laptop", "Laptop", "How to order one.")])

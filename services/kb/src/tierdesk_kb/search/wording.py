@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ ASKED_BEFORE: Final = 0.2
 TOLD_BEFORE: Final = 0.1
 """What a word of an earlier question, and of an earlier answer, counts beside one of the question itself. Chosen on the
 conversations of mt-rag-benchmark's cloud collection; docs/knowledge.md has the figures."""
+REPEATED: Final = 1.0
+"""k3 of Okapi BM25 (Robertson et al., 1995): a word that the question says n times counts (k3 + 1) · n / (k3 + n) times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +29,20 @@ class Wording:
 
     def weights(self, language: str = ENGLISH) -> dict[str, float]:
         """The stems in this language that are looked for, each with the most that it counts anywhere."""
+        said = Counter(stems(language).analyze(self.question))
         weights: dict[str, float] = {}
         for texts, weight in (((self.question,), 1.0), (self.asked, ASKED_BEFORE), (self.told, TOLD_BEFORE)):
             for word in _newest_first(texts, language):
                 if word not in weights:
                     if len(weights) == MOST_WORDS:
                         return weights
-                    weights[word] = weight
+                    weights[word] = weight * _repeated(said[word])
         return weights
+
+
+def _repeated(times: int) -> float:
+    """What a word counts that the question says so often; 1 for one that it does not say."""
+    return (REPEATED + 1) * times / (REPEATED + times) if times else 1.0
 
 
 def _newest_first(texts: Sequence[str], language: str) -> Iterator[str]:
