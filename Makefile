@@ -41,7 +41,7 @@ faults: $(DEV) ## Run the fault experiments and read the ledger of each (many mi
 	$(BIN)/pytest tests/faults -m faults -n 3 --dist worksteal $(ARGS)
 
 faults-long: $(DEV) ## The same with 10,000 tickets, 200 kills and each crash window a hundred times (an hour and more)
-	TIERDESK_FAULTS=long $(BIN)/pytest tests/faults -m faults -n 3 --dist worksteal $(ARGS)
+	TIERDESK_FAULTS=long $(BIN)/pytest tests/faults -m faults -n 2 --dist worksteal $(ARGS)
 
 bench: $(DEV) ## Measure the road of a ticket against its raw limit (minutes; ARGS="growth --rounds 10", --help tells)
 	cd tests && ../$(BIN)/python -m bench $(ARGS)
