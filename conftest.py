@@ -24,7 +24,7 @@ from servers.installation import find_rabbitmq_server, find_slapd
 from servers.postgres import DatabaseServer, make_reachable_folder
 from servers.rabbitmq import Broker, BrokerError, RabbitNode
 from servers.reaper import Reaper
-from servers.sharing import SharedBroker, ask_for_broker
+from servers.sharing import AnyBroker, SharedBroker, ask_for_broker
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from tierdesk_store import ServiceSchema
 
@@ -181,12 +181,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """The RabbitMQ of this test run, which all workers share."""
     folder = getattr(request.config, "workerinput", {}).get("broker_folder")
     try:
-        if folder is not None:
-            server = ask_for_broker(Path(folder))
-        else:
-            server = _start_broker(
-                request.getfixturevalue("server_folder") / "rabbitmq", request.getfixturevalue("reaper")
-            )
+        server: AnyBroker = ask_for_broker(Path(folder)) if folder is not None else _own_broker(request)
     except BrokerError as error:
         _stop(str(error))
     broker = server if isinstance(server, Broker) else server.broker
@@ -195,7 +190,11 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     server.close()
 
 
-def _start_broker(folder: Path, reaper: Reaper) -> Broker | RabbitContainer | RabbitNode:
+def _own_broker(request: pytest.FixtureRequest) -> AnyBroker:
+    return _start_broker(request.getfixturevalue("server_folder") / "rabbitmq", request.getfixturevalue("reaper"))
+
+
+def _start_broker(folder: Path, reaper: Reaper) -> AnyBroker:
     named = os.environ.get("TIERDESK_TEST_AMQP_URL")
     if named:
         parts = urlsplit(named)

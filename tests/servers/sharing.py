@@ -16,7 +16,9 @@ from servers.postgres import make_reachable_folder
 from servers.rabbitmq import Broker, BrokerError, RabbitNode
 from servers.reaper import Reaper
 
-Start = Callable[[Path, Reaper], Broker | RabbitContainer | RabbitNode]
+AnyBroker = Broker | RabbitContainer | RabbitNode
+"""One that the environment names, one in a container, a node of our own."""
+Start = Callable[[Path, Reaper], AnyBroker]
 """Starts a broker in this folder, watched over by this reaper. Raises `BrokerError`."""
 _WANTED, _ANSWER = "wanted", "answer"
 _LOOK_SECONDS = 0.1

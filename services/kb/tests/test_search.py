@@ -147,7 +147,9 @@ def test_a_title_counts_more_than_a_mention(samples):
 
 def test_what_a_question_says_twice_counts_more_but_not_twice_as_much():
     index = ArticleIndex()
-    index.apply([article("printer", "Printer"), article("laptop", "Laptop"), article("both", "Printer, laptop", "Dock.")])
+    index.apply(
+        [article("printer", "Printer"), article("laptop", "Laptop"), article("both", "Printer, laptop", "Dock.")]
+    )
     for often, once in (("printer", "laptop"), ("laptop", "printer")):
         hits = index.search(f"{often}, {once}: which {often}?", limit=3)
         assert [hit.article_id for hit in hits] == ["both", often, once]
