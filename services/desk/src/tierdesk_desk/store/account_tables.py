@@ -22,13 +22,9 @@ account = Table(
     Column("disabled_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
-    Column("party", Text),
     Index("account_name", "tenant", "name", unique=True),
 )
-"""People who may sign in. `name` is the login, in lower case; without `password_hash` no password fits.
-
-`party` is whom requests name as who asks; without it, that is `name`.
-"""
+"""People who may sign in. `name` is the login, in lower case; without `password_hash` no password fits."""
 
 account_grant = Table(
     "account_grant",
