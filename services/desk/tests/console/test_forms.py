@@ -55,7 +55,7 @@ def faults_found(action: str, values: dict[str, str]) -> dict[str, str] | None:
     except FormError as error:
         return error.faults
     except ValidationError as error:
-        return faults_of(error)
+        return faults_of(error, action)
     return None
 
 
@@ -94,6 +94,12 @@ def test_a_fault_names_its_field(action, values, faults):
 def test_a_result_without_its_step_is_told():
     with pytest.raises(FormError):
         message("tried", Filled({}, (("", "No"),)))
+
+
+@pytest.mark.parametrize("audience", ["team", "requester"])
+def test_what_is_wrong_with_a_note_is_told_beside_its_text(audience):
+    assert faults_found("note", {"text": "a\x00b", "audience": audience}) == {"text": "character"}
+    assert faults_found("note", {"text": "x" * 70_000, "audience": audience}) == {"text": "too_long"}
 
 
 def test_a_form_keeps_its_text_but_for_the_secret_and_files():

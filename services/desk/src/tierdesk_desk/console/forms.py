@@ -29,6 +29,8 @@ _WORDS: Final = {
 }
 _FIELDS: Final = {"steps_tried": "step", "draft.title": "draft_title", "draft.body": "draft_body"}
 """Where the field of a form has another name than that of the message."""
+_FIELDS_OF_NOTE: Final = {"note": "text", "answer": "text"}
+"""In the form of a note, which is for the team or for the requester."""
 
 
 class FormError(Exception):
@@ -228,8 +230,8 @@ def read_opening(filled: Filled) -> Fields:
     }
 
 
-def faults_of(error: ValidationError) -> Faults:
-    """What a message's check found, by the field of the form; the first of each field."""
+def faults_of(error: ValidationError, action: str | None) -> Faults:
+    """What a message's check found, by the field of this action's form; the first of each field."""
     faults: Faults = {}
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         path = ".".join(str(part) for part in fault["loc"])
@@ -238,6 +240,8 @@ def faults_of(error: ValidationError) -> Faults:
             name = "draft_keywords"
         elif name == "draft":
             name = "draft_body"
+        if action == "note":
+            name = _FIELDS_OF_NOTE.get(name, name)
         kind = str(fault["type"])
         word = _WORDS.get(kind) or ("choose" if "pattern" in kind else None)
         if word is None:

@@ -164,7 +164,7 @@ def _noting(action: str | None, filled: Filled | None, seen: int | None = None) 
     except FormError as error:
         note(422, faults=error.faults)
     except ValidationError as error:
-        note(422, faults=faults_of(error))
+        note(422, faults=faults_of(error, action))
     except TakenError as error:
         note(409, trouble="taken", who=error.owner)
     except OverError:
