@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from tierdesk_kb.search.analysis import ENGLISH, distinct, stems
@@ -30,19 +31,18 @@ class Wording:
     def weights(self, language: str = ENGLISH) -> dict[str, float]:
         """The stems in this language that are looked for, each with the most that it counts anywhere."""
         said = Counter(stems(language).analyze(self.question))
-        weights: dict[str, float] = {}
-        for texts, weight in (((self.question,), 1.0), (self.asked, ASKED_BEFORE), (self.told, TOLD_BEFORE)):
+        weights = {word: _repeated(times) for word, times in islice(said.items(), MOST_WORDS)}
+        for texts, weight in ((self.asked, ASKED_BEFORE), (self.told, TOLD_BEFORE)):
             for word in _newest_first(texts, language):
-                if word not in weights:
-                    if len(weights) == MOST_WORDS:
-                        return weights
-                    weights[word] = weight * _repeated(said[word])
+                if len(weights) == MOST_WORDS:
+                    return weights
+                weights.setdefault(word, weight)
         return weights
 
 
 def _repeated(times: int) -> float:
-    """What a word counts that the question says so often; 1 for one that it does not say."""
-    return (REPEATED + 1) * times / (REPEATED + times) if times else 1.0
+    """What a word counts that the question says so often."""
+    return (REPEATED + 1) * times / (REPEATED + times)
 
 
 def _newest_first(texts: Sequence[str], language: str) -> Iterator[str]:
