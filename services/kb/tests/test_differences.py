@@ -33,7 +33,7 @@ def apply(diff, old, folder):
     return file.read_bytes().decode()
 
 
-@pytest.mark.skipif(shutil.which("patch") is None, reason="needs patch")
+@pytest.mark.skipif(shutil.which("patch") is None, reason="patch is not installed, and nothing else here reads a diff")
 @settings(deadline=None, max_examples=60)
 @given(bodies, bodies)
 def test_patch_makes_the_new_one_of_the_old_one(tmp_path_factory, old, new):

@@ -26,7 +26,7 @@ def model():
     try:
         return load_model()
     except SemanticsMissingError as error:
-        pytest.skip(f"the extra is not installed: {error}")
+        pytest.skip(f"the extra is not installed: {error}")  # off by default, and not in the lock for tests
 
 
 def article(name, title, body="", *, audience="requester", kind="faq", language="en"):
