@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tierdesk_bus import connect
+from tierdesk_bus.wrapping import WrappedBus
 from tierdesk_cli.conformance.checks import CHECKS, Verdict, run_checks
 from tierdesk_cli.conformance.desk import PlayedDesk, playing
 from tierdesk_cli.vendors.mock import Part, Then, play
@@ -91,6 +92,23 @@ async def test_it_accepts_works_and_ends_as_it_was_told_and_tells_each_message(d
     assert all(visit.case.reference in line for line in told.lines)
     assert told.lines[0].endswith("“Conformance: a first one”")
     assert told.lines[2].endswith("mock-1 owns it")
+
+
+async def test_what_it_sends_is_told_before_the_answer_though_its_confirmation_comes_late(desk, amqp_url, monkeypatch):
+    sends = WrappedBus.publish
+
+    async def confirmed_late(bus, batch, *, timeout_seconds):
+        fates = await sends(bus, batch, timeout_seconds=timeout_seconds)
+        await asyncio.sleep(0.5)
+        return fates
+
+    monkeypatch.setattr(WrappedBus, "publish", confirmed_late)
+    async with played(amqp_url, Part("mock-1", accept_after_seconds=0.1, work_for_seconds=0.1)) as told:
+        await desk.offer("answered at once")
+        await told.until(4)
+    assert told.types == [
+        "← work.offered.v1", "→ outcome.accepted.v1", "← work.assigned.v1", "→ outcome.resolved.v1"
+    ]  # fmt: skip
 
 
 async def test_one_who_never_accepts_takes_the_offer_and_says_nothing(desk, amqp_url):

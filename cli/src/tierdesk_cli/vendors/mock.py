@@ -119,14 +119,18 @@ class ToldBus(WrappedBus):
         self._say = say
         self._accept_after_seconds = accept_after_seconds
         self._references: dict[UUID, str] = {}
+        self.turn = asyncio.Lock()
+        """Held until what goes is told: the desk may answer before its broker confirms, and the answer is told after."""
 
     async def publish(self, batch: Sequence[Message], *, timeout_seconds: float) -> list[PublishResult]:
         """As the bus does; an acceptance goes out after its time."""
         if any(message.type == ACCEPTANCE for message in batch):
             await asyncio.sleep(self._accept_after_seconds)
-        fates = await super().publish(batch, timeout_seconds=timeout_seconds)
-        for message, fate in zip(batch, fates, strict=True):
-            self.tell("→", message.body, "" if fate is PublishResult.CONFIRMED else f" (not sent yet: {fate.value})")
+        async with self.turn:
+            fates = await super().publish(batch, timeout_seconds=timeout_seconds)
+            for message, fate in zip(batch, fates, strict=True):
+                sent = fate is PublishResult.CONFIRMED
+                self.tell("→", message.body, "" if sent else f" (not sent yet: {fate.value})")
         return fates
 
     async def consume(self, queue: str, *, prefetch: int, namespace: str = HOME) -> Consumer:
@@ -155,8 +159,10 @@ class _ToldConsumer(WrappedConsumer):
 
     async def receive(self, limit: int, *, timeout_seconds: float) -> list[Delivery]:
         received = await super().receive(limit, timeout_seconds=timeout_seconds)
-        for delivery in received:
-            self._bus.tell("←", delivery.body)
+        if received:
+            async with self._bus.turn:
+                for delivery in received:
+                    self._bus.tell("←", delivery.body)
         return received
 
 
