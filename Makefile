@@ -58,6 +58,7 @@ check: $(DEV) ## Check style, types, layers and that the generated documents are
 	$(BIN)/python -m tierdesk_contracts.documents --check
 	$(BIN)/python -m tierdesk_router.lifecycle_document --check
 	$(BIN)/python -m tierdesk_desk.console.catalogue --check
+	$(BIN)/python -m tierdesk_desk.authorisation_document --check
 
 fmt: $(DEV) ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .

@@ -66,8 +66,21 @@ class _Tellings:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _begin_elsewhere(config)
     config.stash[_USED] = []
     config.pluginmanager.register(_Tellings(config))
+
+
+def _begin_elsewhere(config: pytest.Config) -> None:
+    """Has each worker of pytest-xdist begin to collect at another path, where all are collected.
+
+    In a new checkout each file is compiled first, which takes four times as long as to collect it: all workers began with the
+    same one, and each compiled all. What one has compiled, the others find.
+    """
+    worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
+    if sorted(config.args) == sorted(config.getini("testpaths")):
+        begin = int(worker.removeprefix("gw")) % len(config.args)
+        config.args = config.args[begin:] + config.args[:begin]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -98,9 +111,17 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves what is short and keeps a processor busy to the end, so that no worker is left there with a long file."""
-    items.sort(key=lambda item: item.nodeid.startswith(_LAST))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves what is short and keeps a processor busy to the end, so that no worker is left there with a long file.
+
+    Wherever collecting began, the order is the same.
+    """
+    places = {path: place for place, path in enumerate(config.getini("testpaths"))}
+
+    def place_of(item: pytest.Item) -> tuple[bool, int]:
+        return item.nodeid.startswith(_LAST), places.get(item.nodeid.partition("/")[0], 0)
+
+    items.sort(key=place_of)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

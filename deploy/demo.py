@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tierdesk_cli.desk import Ground, load_sample_articles, open_secrets, read_settings
+from tierdesk_cli.desk import Ground, load_sample_articles, open_secrets
+from tierdesk_cli.environment import read_settings
 from tierdesk_cli.examples import Examples
 from tierdesk_cli.up import policy_in_force
 from tierdesk_runtime.clock import load_clock

@@ -11,7 +11,8 @@ from http import HTTPStatus
 
 import httpx2
 
-from tierdesk_cli.desk import open_secrets, read_settings
+from tierdesk_cli.desk import open_secrets
+from tierdesk_cli.environment import read_settings
 from tierdesk_cli.up import first_post
 
 PATIENCE_SECONDS = 300.0

@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from e2e.whole_desk import WholeDesk
+from e2e.whole_desk import WholeDesk, migrated_database
 from servers.reaper import Reaper
 
 PATIENCE_SECONDS = 60.0
@@ -197,7 +197,7 @@ def running_desk(folder: Path, database_url: str, **settings: Any) -> Iterator[W
 @pytest.fixture(scope="session")
 def postgres_desk(database_server, tmp_path_factory) -> Iterator[WholeDesk]:
     """Intake and router on one database, which is the bus too."""
-    with database_server.fresh_database() as url, running_desk(tmp_path_factory.mktemp("desk"), url) as desk:
+    with migrated_database(database_server) as url, running_desk(tmp_path_factory.mktemp("desk"), url) as desk:
         yield desk
 
 

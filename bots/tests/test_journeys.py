@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from bots.tests.conftest import running_desk
 
+from e2e.whole_desk import migrated_database
+
 RUNNER = Path(__file__).parents[2] / "examples" / "diagnose.py"
 
 
 @pytest.fixture(scope="module")
 def rabbit_desk(database_server, broker, tmp_path_factory):
     with (
-        database_server.fresh_database() as url,
+        migrated_database(database_server) as url,
         broker.fresh_vhost() as amqp_url,
         running_desk(
             tmp_path_factory.mktemp("desk"), url, bus_url=None, amqp_url=amqp_url,

@@ -51,6 +51,10 @@ def test_an_account_is_made_granted_disabled_and_given_a_new_password(ask):
     assert ana["grants"] == ["agent:l1/front", "author"]
     assert "is granted agent:l1/front, author, lead:l1" in ask("accounts", "grant", "ana", "lead:l1").out
     assert "is granted lead:l1" in ask("accounts", "revoke", "ANA", "author", "agent:l1/front").out
+    assert ana["email"] is None
+    assert "ana@example.org" in ask("accounts", "email", "ana", "Ana@Example.org").out
+    assert listed(ask)["ana"]["email"] == "ana@example.org"
+    assert "email" in ask("accounts", "email", "ana", "a,b@example.org", code=2).err
     ask("accounts", "disable", "ana")
     shown = ask("accounts", "list").out
     assert "disabled since" in shown
@@ -122,3 +126,27 @@ def test_an_entry_that_was_changed_is_named(ask, sql):
     sql("UPDATE desk.audit SET subject = 'eve' WHERE position = 2")
     told = ask("audit", "verify", code=1).err
     assert "holds up to entry 1; entry 2: it is not as it was written" in told
+
+
+def test_an_account_is_opened_to_a_provider_and_the_link_is_shown_and_removed(ask, sql):
+    made = ask("accounts", "add", "ana", "--no-password", "--grant", "agent:l1", "--grant", "author")
+    assert "has no password" in made.out
+    assert "whoever is ana at company, once, for 7 days" in ask("accounts", "link", "ana", "--provider", "company").out
+    assert "s-1 of company" in ask("accounts", "link", "ana", "--provider", "company", "--subject", "s-1").out
+    ask("accounts", "add", "bob")
+    assert "another account" in ask("accounts", "link", "bob", "--provider", "company", "--subject", "s-1", code=1).err
+    ask("accounts", "link", "ana", "--provider", "No Provider", code=2)
+    ask("accounts", "link", "ana", "--provider", "company", "--subject", "a\x1b[31m", code=2)
+    ask("accounts", "link", "nobody", "--provider", "company", code=1)
+    assert "Nobody opened ana" in ask("accounts", "unlink", "ana").out
+    sql(
+        "INSERT INTO desk.account_link SELECT tenant, 'https://login.example', 's-1', id, 'company', '{author}', now(), now() "
+        "FROM desk.account WHERE name = 'ana'"
+    )
+    (link,) = listed(ask)["ana"]["links"]
+    assert (link["provider"], link["subject"], link["granted"]) == ("company", "s-1", ["author"])
+    assert "company (s-1)" in " ".join(ask("accounts", "list").out.split())
+    assert "unlink it first" in ask("accounts", "link", "ana", "--provider", "company", code=1).err
+    assert "opened no more from company (s-1)" in ask("accounts", "unlink", "ana", "--provider", "company").out
+    assert (listed(ask)["ana"]["links"], listed(ask)["ana"]["grants"]) == ([], ["agent:l1"])
+    ask("audit", "verify")

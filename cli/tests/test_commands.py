@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tierdesk_cli.errors import CommandError, explain
+from tierdesk_cli.errors import CommandError
 from tierdesk_cli.examples import ways_to_suppliers
+from tierdesk_cli.explaining import explain
 from tierdesk_cli.home import Home, default_folder
 from tierdesk_policy import load_policy_file
 from tierdesk_runtime.secrets import Secrets

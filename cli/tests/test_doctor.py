@@ -15,9 +15,11 @@ from tierdesk_bus import Queue
 from tierdesk_bus.inspection import BusState, QueueState
 from tierdesk_cli.doctor.bus import judge_queues
 from tierdesk_cli.doctor.finding import version_of
+from tierdesk_cli.doctor.mail import judge_mail
 from tierdesk_cli.examples import sample_policy
 from tierdesk_cli.home import Home
 from tierdesk_cli.servers import find_database
+from tierdesk_desk.store.sending import Counts
 from tierdesk_policy import load_policy_file
 from tierdesk_router.store.policies import put_in_force
 from tierdesk_runtime.clock import FastClock
@@ -67,7 +69,7 @@ def test_a_healthy_desk_is_well(findings, desk, tierdesk):
     found = findings()
     assert list(found) == [
         "secrets", "database", "schema router", "schema intake", "schema sla", "schema kb", "schema bridge", "schema desk", "clocks", "bus",
-        "queues", "webhooks", "desk",
+        "queues", "webhooks", "mail", "desk",
     ]  # fmt: skip
     assert {one["health"] for one in found.values()} == {"well"}
     assert found["database"]["seen"].startswith("PostgreSQL 1")
@@ -104,10 +106,10 @@ def test_parked_messages_a_stuck_outbox_and_an_old_schema_are_ill(findings, exec
         found = findings(without={"schema sla", "schema kb", "schema intake", UNWORKED})
         assert "`tierdesk parked list --service sla`" in found["schema sla"]["cure"]
         assert "relay" in found["schema kb"]["cure"]
-        assert found["schema intake"]["seen"] == "at revision older, this release needs 0003_attachments"
+        assert found["schema intake"]["seen"] == "at revision older, this release needs 0004_phone"
         assert "`tierdesk migrate`" in found["schema intake"]["cure"]
     finally:
-        execute("UPDATE intake.alembic_version SET version_num = '0003_attachments'")
+        execute("UPDATE intake.alembic_version SET version_num = '0004_phone'")
         execute("DELETE FROM sla.parked WHERE id = $1", parked)
         execute(
             "WITH gone AS (DELETE FROM kb.outbox WHERE id = $1 RETURNING position)"
@@ -150,7 +152,7 @@ def test_on_servers_of_ones_own_versions_and_the_queues_of_the_policy_are_looked
     assert {what for what, one in found.items() if one["health"] == "ill"} == {"desk"}
     version = re.search(r"RabbitMQ (\S+) at ", found["bus"]["seen"])[1]
     assert found["bus"]["health"] == "well"
-    assert found["queues"]["seen"].startswith("9 of 9 are well")
+    assert found["queues"]["seen"].startswith("10 of 10 are well")
 
     async def put_policy_in_force():
         database = Database(postgres_url, schema="router", name="test")
@@ -164,7 +166,7 @@ def test_on_servers_of_ones_own_versions_and_the_queues_of_the_policy_are_looked
     assert "Repair depot" in found["bus"]["cure"] or found["bus"]["health"] == "well"
     missing = {what for what, one in found.items() if what.startswith("queue ") and one["health"] == "ill"}
     assert {"queue work.main.l1.service-desk", "queue v-main.depot/work", "queue v-main.depot/inbound"} <= missing
-    assert found["queues"]["seen"].startswith("9 of ")
+    assert found["queues"]["seen"].startswith("10 of ")
 
 
 def judged(product="RabbitMQ", version="4.3.5", **state):
@@ -244,3 +246,13 @@ def test_an_endpoint_that_takes_nothing_and_what_was_given_up_are_told(findings,
     finally:
         execute("DELETE FROM bridge.endpoint")
         execute("DELETE FROM bridge.delivery")
+
+
+def test_mail_that_is_not_sent_is_told():
+    assert [one.health for one in judge_mail(Counts(3, 10.0, 0), 0)] == ["well"]
+    told = {one.seen: one.health for one in judge_mail(Counts(3, 3_600.0, 2), 40)}
+    assert told == {
+        "the desk has no mail server: 40 mails were not sent": "warning",
+        "3 wait, one is due for 60 min": "warning",
+        "2 mails were given up": "warning",
+    }

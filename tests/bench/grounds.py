@@ -16,6 +16,7 @@ from typing import Any
 
 import asyncpg
 
+from faults.nursery import Nursery
 from faults.processes import SERVE, ServiceProcess, environment_of, free_port, run_command
 from servers.installation import find_rabbitmq_server
 from servers.postgres import DatabaseServer, make_reachable_folder
@@ -68,6 +69,8 @@ class Grounds:
     database: DatabaseServer
     folder: Path
     pids: dict[str, int] = field(default_factory=dict)
+    nursery: Nursery | None = None
+    """Where the desk's processes are born, if not each as an interpreter of its own, which is what is measured."""
 
 
 @contextlib.contextmanager
@@ -160,7 +163,9 @@ def running_desk(
         run_command(["migrate"], environment_of(**settings))
         key = KeyRing(Secrets.load(folder / "secrets.json")).mint("bench", "main", ["events:write"])
         services = {
-            name: ServiceProcess(name, (*SERVE, name), environment_of(**settings), folder / f"{name}.log")
+            name: ServiceProcess(
+                name, (*SERVE, name), environment_of(**settings), folder / f"{name}.log", grounds.nursery
+            )
             for name in names
         }
         try:

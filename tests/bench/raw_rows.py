@@ -115,6 +115,8 @@ class Routed:
             "first_sequence": 1,
             "sequence": 3,
             "events": events,
+            "requester": data["requester"],
+            "calls": [],
         }
         offered = {
             **offer,

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from browser.desk import Desk
-from e2e.whole_desk import OTHER, OWN, WholeDesk
+from e2e.whole_desk import OTHER, OWN, WholeDesk, migrated_database
 from servers.installation import find_chromium
 from servers.postgres import DatabaseServer
 
@@ -18,8 +18,8 @@ PATIENCE_MILLISECONDS = 15_000
 @pytest.fixture(scope="module")
 def desk(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """All services in this process, a policy, and the accounts of `browser.desk`."""
-    with database_server.fresh_database() as url, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIERDESK_DESK_GROUPS", "front,networks")
+    with migrated_database(database_server) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIERDESK_DESK_GROUPS", "front,given,networks")
         whole = WholeDesk(tmp_path_factory.mktemp("desk"), url, tenants=(OWN, OTHER), default_tenant=OWN)
         whole.start()
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import uuid4
 
-from e2e.whole_desk import OWN, WholeDesk, wait_until
+from e2e.whole_desk import OWN, QUICK, WholeDesk, wait_until
 from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.domain.accounts import read_grant
 from tierdesk_desk.hashing import PasswordHashing
@@ -19,16 +19,43 @@ from tierdesk_store import Database, service_url
 
 POLICY: dict[str, Any] = {
     "name": "A desk of people",
-    "tiers": [{"id": "l1", "name": "Service desk"}, {"id": "l2", "name": "Specialists"}],
+    "tiers": [
+        {"id": "l1", "name": "Service desk"},
+        {"id": "l2", "name": "Specialists"},
+        {"id": "l3", "name": "Makers"},
+    ],
     "groups": [
         {"id": "front", "tier": "l1", "name": "Front desk"},
+        {"id": "given", "tier": "l1", "name": "Given out", "assign": "push"},
         {"id": "networks", "tier": "l2", "name": "Networks"},
+        {"id": "makers", "tier": "l3", "vendor": "acme"},
     ],
-    "edges": [["l1", "l2"], ["l2", "l1"]],
-    "categories": [{"id": "hardware", "name": "Hardware", "tier": "l1", "group": "front"}],
+    "vendors": [
+        {
+            "id": "acme",
+            "name": "Acme <img src=x onerror=alert(8)>",
+            "group": "makers",
+            "contract": {"reference": "C-7 <svg/onload=alert(9)>", "ends": "2099-01-01"},
+        }
+    ],
+    "edges": [["l1", "l2"], ["l2", "l1"], ["l2", "l3"]],
+    "categories": [
+        {"id": "hardware", "name": "Hardware", "tier": "l1", "group": "front"},
+        {"id": "urgent", "name": "Urgent", "tier": "l1", "group": "given"},
+    ],
     "targets": [{"kind": "first_response", "within": "6h"}, {"kind": "resolution", "within": "8h"}],
 }
-PEOPLE = {"ann": ("agent:l1", "agent:l2"), "ben": ("agent:l1",), "lea": ("lead", "agent")}
+EVERYTHING = ("agent", "lead", "publisher", "operator", "administrator")
+PEOPLE = {
+    "ann": ("agent:l1", "agent:l2"),
+    "ben": ("agent:l1",),
+    "lea": ("lead", "agent"),
+    "rita": ("requester",),
+    "mia": ("moderator",),
+    "pia": ("publisher",),
+    "aux": ("author",),
+    "all": EVERYTHING,
+}
 """Who works there, and what they may do."""
 
 
@@ -58,12 +85,16 @@ class Desk:
     def cookies_of(self, name: str) -> list[dict[str, Any]]:
         """The cookies of a session of this person, which begins at the first call."""
         if name not in self._cookies:
-            with self.whole.client() as client:
-                answer = client.post("/v1/desk/sessions", json={"name": name, "password": self.passwords[name]})
-                assert answer.status_code == 201, answer.text
-                given = [{"name": key, "value": value, "url": self.url} for key, value in client.cookies.items()]
-            self._cookies[name] = given
+            (account,) = self.query("SELECT id FROM desk.account WHERE tenant = $1 AND name = $2", OWN, name)
+            with ThreadPoolExecutor(1) as thread:
+                headers = thread.submit(self.whole.new_session, OWN, str(account["id"])).result()
+            token = headers["Cookie"].partition("=")[2]
+            self._cookies[name] = [{"name": "tierdesk", "value": token, "url": self.url}]
         return self._cookies[name]
+
+    def forget_cookies_of(self, name: str) -> None:
+        """Begin a new session for this person at the next call: the one before has ended."""
+        self._cookies.pop(name, None)
 
     def report(self, title: str, **fields: Any) -> str:
         """A problem that somebody reports; answers the path of its work, once that stands on the board."""
@@ -102,7 +133,7 @@ class Desk:
 async def _add_people(whole: WholeDesk) -> dict[str, str]:
     url = service_url(whole.database_url, "desk", whole.secrets.database_password("desk"))
     database = Database(url, schema="desk", name="the tests' accounts")
-    hashing = PasswordHashing()
+    hashing = PasswordHashing(QUICK)
     accounts = Accounts(database, hashing, SystemClock(), Identifiers())
     try:
         return {

@@ -9,13 +9,13 @@ import shutil
 import ssl
 import stat
 import subprocess
-import sys
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 import yaml
 
+from faults.processes import common_nursery
 from servers.containers import RABBITMQ_IMAGE
 from tierdesk_bridge.settings import BridgeSettings
 from tierdesk_cli.services import DEFINITIONS
@@ -191,17 +191,10 @@ class TestEveryService:
         assert words == set(DEFINITIONS[service].paths)
         assert re.search(rf"\nbackend {service}\n    server-template {service}- \d+ {service}:8080\n", PROXY)
 
-    def test_says_in_one_line_which_setting_is_missing(self, service):
-        told = subprocess.run(
-            [sys.executable, "-m", f"tierdesk_{service}"],
-            check=False,
-            env={},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert told.returncode == 2
-        assert told.stderr == f"tierdesk {service}: TIERDESK_DATABASE_URL: Field required\n"
+    def test_says_in_one_line_which_setting_is_missing(self, service, tmp_path):
+        said = tmp_path / "said.txt"
+        assert common_nursery().start(f"tierdesk_{service}", [], {}, said).wait(60) == 2
+        assert said.read_text() == f"tierdesk {service}: TIERDESK_DATABASE_URL: Field required\n"
 
 
 def test_what_no_service_has_a_path_for_goes_to_the_one_that_takes_it_and_metrics_stay_inside():

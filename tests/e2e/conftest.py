@@ -6,7 +6,7 @@ import pytest
 
 from e2e.endpoints import POLICY, Door
 from e2e.tenants import COUNTER
-from e2e.whole_desk import OTHER, OWN, WholeDesk
+from e2e.whole_desk import OTHER, OWN, WholeDesk, migrated_database
 from servers.postgres import DatabaseServer
 
 
@@ -32,7 +32,7 @@ def run_desk(
     database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory, worked: str
 ) -> Iterator[WholeDesk]:
     """People work the groups `worked`."""
-    with database_server.fresh_database() as url, pytest.MonkeyPatch.context() as patch:
+    with migrated_database(database_server) as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIERDESK_DESK_GROUPS", worked)
         desk = WholeDesk(tmp_path_factory.mktemp("desk"), url, tenants=(OWN, OTHER))
         desk.start()

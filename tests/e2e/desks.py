@@ -6,7 +6,7 @@ import json
 import re
 import signal
 import subprocess
-import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 
-from faults.processes import environment_of
+from faults.nursery import Child
+from faults.processes import common_nursery, environment_of
 from servers.reaper import Reaper
 
 READY_SECONDS = 60.0
@@ -41,16 +42,16 @@ class Done:
 
 def tierdesk(*arguments: str | Path, timeout_seconds: float = 90.0, **settings: str) -> Done:
     """Run a `tierdesk` command to its end, with these settings and none else."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tierdesk_cli", *map(str, arguments)],
-        check=False,
-        env=environment_of(**settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_seconds,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out.txt"), Path(folder, "err.txt")
+        named = [str(argument) for argument in arguments]
+        child = common_nursery().start("tierdesk_cli", named, environment_of(**settings), out, err)
+        try:
+            code = child.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            raise
+        return Done(code, out.read_text(), err.read_text())
 
 
 class DeskProcess:
@@ -62,7 +63,7 @@ class DeskProcess:
         self._arguments = arguments
         self._settings = settings
         self._reaper = reaper
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         reaper.watch_postgres(folder / "postgres" / "data")
 
     @property
@@ -96,21 +97,16 @@ class DeskProcess:
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         output = self.folder.with_name(f"{self.folder.name}.out")
-        with output.open("wb") as stream:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tierdesk_cli", "up", "--data", str(self.folder), *self._arguments],
-                env=environment_of(**self._settings),
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
+        output.write_bytes(b"")
+        arguments = ["up", "--data", str(self.folder), *self._arguments]
+        self._process = common_nursery().start("tierdesk_cli", arguments, environment_of(**self._settings), output)
         self._reaper.watch_process(self._process.pid)
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end:
             self.output = output.read_text()
             if _READY in self.output:
                 return
-            assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.output}"
+            assert self._process.poll() is None, f"ended with {self._process.returncode}: {output.read_text()}"
             time.sleep(0.05)
         raise AssertionError(f"not ready in {READY_SECONDS:.0f} s: {self.output}\n{self.log_end()}")
 

@@ -15,7 +15,10 @@ import httpx2
 
 from e2e.hands import ACCOUNT, LEAVING, WORK, Hands
 from e2e.whole_desk import OWN, WholeDesk, wait_until
+from tierdesk_cli.services import DEFINITIONS
 from tierdesk_runtime.signatures import sign
+
+SERVICES = tuple(DEFINITIONS)
 
 Document = dict[str, Any]
 
@@ -38,6 +41,13 @@ POLICY: Document = {
 SERVICE: Document = {"name": "Laptop", "form": {"type": "object"}, "category": "other"}
 ORDER: Document = {"requester": {"party": "ann"}, "answers": {}}
 QUESTION: Document = {"by": "ann", "title": "Which dock fits?", "body": "Any?"}
+SHIFT: Document = {
+    "person": "tess",
+    "tier": "l1",
+    "group": "front",
+    "starts_at": "2026-03-02T09:00:00Z",
+    "ends_at": "2026-03-02T17:00:00Z",
+}
 OPENED: Document = {"title": "Mail is slow", "why": "Many say so"}
 PHONE = "/v1/phone/generic"
 BATCH = "/v1/events:batch"
@@ -61,6 +71,16 @@ OUTCOME: Document = {
     },
 }
 PROGRESS = f"{WORK}/progress"
+CALLBACKS, CALLBACK = "/v1/desk/callbacks", "/v1/desk/callbacks/{callback_id}"
+VISITS, VISIT = "/v1/desk/visits", "/v1/desk/visits/{visit_id}"
+REPAIRS, REPAIR = "/v1/desk/repairs", "/v1/desk/repairs/{repair_id}"
+SLOT: Document = {
+    "address": "12 High Street",
+    "technician": "Theo",
+    "starts_at": "2026-03-02T09:00:00Z",
+    "ends_at": "2026-03-02T11:00:00Z",
+}
+PARCEL: Document = {"assignment_id": OUTCOME["id"], "device": "Laptop", "depot": "Acme"}
 UNLINK, WITHDRAW = "/v1/problems/{problem}/tickets/{ticket}", "/v1/problems/{problem}/announcement"
 REFUSED = {400, 413, 415, 422}
 _numbers = itertools.count(1)
@@ -168,8 +188,68 @@ POINTS = {
         Point("PATCH", ACCOUNT, {"display_name": "Otto"}, "display_name"),
         Point("PUT", f"{ACCOUNT}/grants", {"grants": [{"role": "auditor"}]}, "grants"),
         Point("POST", f"{ACCOUNT}/password", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/desk/mails/{mail_id}/retry", {}, "", ignores_bodies=True),
+        Point("POST", "/v1/desk/mails/{mail_id}/discard", {}, "", ignores_bodies=True),
+        Point("PUT", "/v1/desk/presence", {"state": "busy"}, "state"),
+        Point("POST", "/v1/desk/shifts", SHIFT, "person", read=frozenset({201, 409})),
+        Point("DELETE", "/v1/desk/shifts/{shift_id}", {}, "", ignores_bodies=True),
+        Point("DELETE", f"{ACCOUNT}/sessions", {}, "", ignores_bodies=True),
         Point("POST", "/v1/desk/next", {}, "", ignores_bodies=True),
+        *(
+            Point(
+                "POST",
+                f"/v1/parked/{service}/{{parked_id}}/replay",
+                {},
+                "",
+                ignores_bodies=True,
+                like="" if service == SERVICES[0] else f"/v1/parked/{SERVICES[0]}/{{parked_id}}/replay",
+            )
+            for service in SERVICES
+        ),
+        *(
+            Point(
+                "POST",
+                f"/v1/parked/{service}/{{parked_id}}/discard",
+                {"reason": "A test"},
+                "reason",
+                like="" if service == SERVICES[0] else f"/v1/parked/{SERVICES[0]}/{{parked_id}}/discard",
+                read=NO_SUCH_WORK,
+            )
+            for service in SERVICES
+        ),
+        Point("POST", f"{WORK}/release", {"owner": "ann", "reason": "Ill"}, "reason", like=PROGRESS, read=NO_SUCH_WORK),
         Point("POST", f"{WORK}/claim", {}, "", ignores_bodies=True),
+        Point("POST", CALLBACKS, {"ticket": "none", "number": "+44 20 7946 0018"}, "number", read=NO_SUCH_WORK),
+        Point("POST", f"{CALLBACK}/claim", {}, "", ignores_bodies=True),
+        Point("POST", f"{CALLBACK}/release", {"token": 1}, "token", like=f"POST {CALLBACKS}", read=NO_SUCH_WORK),
+        Point("POST", f"{CALLBACK}/close", {"note": "Mailed"}, "note", like=f"POST {CALLBACKS}", read=NO_SUCH_WORK),
+        Point(
+            "POST",
+            f"{CALLBACK}/attempts",
+            {"token": 1, "result": "reached", "note": "Works"},
+            "note",
+            like=f"POST {CALLBACKS}",
+            read=NO_SUCH_WORK,
+        ),
+        Point("POST", VISITS, SLOT | {"assignment_id": OUTCOME["id"]}, "address", read=NO_SUCH_WORK),
+        Point("POST", f"{VISIT}/move", SLOT | {"token": 1}, "address", like=f"POST {VISITS}", read=NO_SUCH_WORK),
+        Point(
+            "POST",
+            f"{VISIT}/end",
+            {"token": 1, "outcome": "done", "note": "Works"},
+            "note",
+            like=f"POST {VISITS}",
+            read=NO_SUCH_WORK,
+        ),
+        Point("POST", REPAIRS, PARCEL, "device", like=f"POST {VISITS}", read=NO_SUCH_WORK),
+        Point(
+            "POST",
+            f"{REPAIR}/steps",
+            {"token": 1, "stage": "sent", "note": "By van"},
+            "note",
+            like=f"POST {VISITS}",
+            read=NO_SUCH_WORK,
+        ),
         Point("POST", PROGRESS, {"note": "Looked"}, "note"),
         Point("POST", f"{WORK}/resolve", {"how": "Restarted"}, "how", read=NO_SUCH_WORK),
         Point("POST", f"{WORK}/pause", {"party": "visit"}, "party", like=PROGRESS, read=NOT_NOW),
@@ -252,7 +332,8 @@ class Door:
         path = path.replace("{item}", "laptop").replace("{order_id}", OUTCOME["id"])
         post = self._posts[pattern.endswith("/remove")]
         path = path.replace("{question_id}", self._question).replace("{post_id}", post)
-        path = path.replace("{attachment}", OUTCOME["id"])
+        for name in ("attachment", "callback_id", "visit_id", "repair_id", "parked_id", "mail_id"):
+            path = path.replace(f"{{{name}}}", OUTCOME["id"])
         path = path.replace(HOOK, HOOK.replace("{vendor}", SUPPLIER)).replace("{delivery}", OUTCOME["id"])
         query = {UNLINK: "?why=mistaken", WITHDRAW: "?why=mistaken", ATTACHMENTS: f"?ticket={self._ticket}"}
         return path.replace("{problem}", self._problem) + query.get(pattern, "")

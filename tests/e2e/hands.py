@@ -10,7 +10,7 @@ WORK = "/v1/desk/works/{assignment_id}"
 ACCOUNT = "/v1/desk/accounts/{account_id}"
 LEAVING = "/v1/desk/session"
 NOBODYS = "01890000-0000-7000-8000-0000000000b0"
-"""An assignment that does not exist."""
+"""An assignment, and a shift, that do not exist."""
 _KEEPING = ("{assignment_id}", "/claim", "/progress", "/pause", "/resume", "/contribute")
 """After these the work is still in hand."""
 
@@ -32,6 +32,7 @@ class Hands:
         if "{assignment_id}" in pattern:
             is_kept = pattern.endswith(_KEEPING)
             return pattern.replace("{assignment_id}", self._take_work() if is_kept else NOBODYS)
+        pattern = pattern.replace("{shift_id}", NOBODYS)
         return pattern.replace("{account_id}", self._desk.accounts[OWN][1])
 
     def _take_work(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from e2e.endpoints import OUTCOME
 from e2e.tenant_desk_plans import DESK_PLANS
 from e2e.tenant_knowledge_plans import KNOWLEDGE_PLANS
+from e2e.tenant_parked_plans import PARKED_PLANS
 from e2e.tenants import (
     CALL_ID,
     CANARY,
@@ -188,7 +189,7 @@ def _open_problem(first: First, _desk: WholeDesk) -> Iterator[Call]:
 
 
 # Those of people first: further down the other tenant gets work of its own, with words of the first one's in it.
-_FIRST = DESK_PLANS | KNOWLEDGE_PLANS
+_FIRST = DESK_PLANS | KNOWLEDGE_PLANS | PARKED_PLANS
 PLANS: dict[tuple[str, str], Plan] = _FIRST | {
     ("GET", "/v1/problems"): _problems,
     ("POST", "/v1/problems"): _open_problem,
@@ -230,6 +231,7 @@ PLANS: dict[tuple[str, str], Plan] = _FIRST | {
     ("GET", "/v1/clocks/{ticket}/timeline.svg"): _clocks("/timeline.svg"),
 }
 SILENT = {
+    ("GET", "/v1/desk/call-guard"),
     ("GET", "/v1/tickets/summary"),
     ("GET", "/v1/clocks/summary"),
     ("GET", "/v1/insight/shift-left"),
@@ -237,6 +239,7 @@ SILENT = {
     ("GET", "/v1/community/settings"),
     ("GET", "/v1/desk/changes"),
     ("GET", "/v1/desk/counts"),
+    ("GET", "/v1/desk/presence"),
     ("GET", "/v1/desk/audit/verification"),
 }
 """Counts and identifiers alone: their answers hold no canary even for the tenant itself. So does the beginning of a stream."""

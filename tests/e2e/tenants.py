@@ -96,7 +96,16 @@ class First:
     """What waits for its vendor."""
     works: list[str] = field(default_factory=list)
     """At the counter: what somebody has, what somebody has resolved, what is free."""
+    callbacks: list[str] = field(default_factory=list)
+    """Promised on a ticket of which somebody has work."""
+    visits: list[str] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
+    """Of a ticket that somebody has."""
     accounts: list[str] = field(default_factory=list)
+    mails: list[str] = field(default_factory=list)
+    shifts: list[str] = field(default_factory=list)
+    parked: list[str] = field(default_factory=list)
+    """A message that each service has set aside, under one identifier."""
     audit_hash: str = ""
     cursor: str = ""
     policy_version: str = ""
@@ -124,7 +133,12 @@ class First:
             *self.problems,
             *self.deliveries,
             *self.works,
+            *self.visits,
+            *self.repairs,
             *self.accounts,
+            *self.mails,
+            *self.shifts,
+            *self.parked,
             self.audit_hash,
             self.policy_version,
         ]

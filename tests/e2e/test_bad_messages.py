@@ -18,7 +18,7 @@ from aiormq import spec
 
 from e2e import endpoints
 from e2e.corpus import messages
-from e2e.whole_desk import OWN, WholeDesk, wait_until
+from e2e.whole_desk import OWN, WholeDesk, migrated_database, wait_until
 from servers.postgres import DatabaseServer
 from servers.rabbitmq import Broker
 from tierdesk_contracts import outcome, seal
@@ -46,7 +46,7 @@ def rabbit_desk(
     database_server: DatabaseServer, broker: Broker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WholeDesk]:
     """All services on RabbitMQ."""
-    with database_server.fresh_database() as database_url, broker.fresh_vhost() as amqp_url:
+    with migrated_database(database_server) as database_url, broker.fresh_vhost() as amqp_url:
         desk = WholeDesk(
             tmp_path_factory.mktemp("desk"),
             database_url,

@@ -16,6 +16,7 @@ from e2e.whole_desk import OWN, WholeDesk, wait_until
 from faults.processes import environment_of, run_command
 from tierdesk_bridge.settings import BridgeSettings
 from tierdesk_cli import main
+from tierdesk_desk.mailing.settings import MailSettings
 from tierdesk_desk.settings import DeskSettings
 from tierdesk_intake.settings import IntakeSettings
 from tierdesk_kb.settings import KbSettings
@@ -53,7 +54,9 @@ def cook(program: str, *arguments: str, folder: Path, **settings: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("settings", [Settings, SlaSettings, BridgeSettings, KbSettings, DeskSettings, IntakeSettings])
+@pytest.mark.parametrize(
+    "settings", [Settings, SlaSettings, BridgeSettings, KbSettings, DeskSettings, MailSettings, IntakeSettings]
+)
 def test_every_setting_is_in_the_table_with_its_default(settings):
     rows = dict(re.findall(r"^\| `(TIERDESK_[A-Z_]+)` \|([^|]*)\|", TEXT, re.MULTILINE))
     for name, field in settings.model_fields.items():
@@ -71,6 +74,7 @@ def test_no_setting_is_in_the_table_that_does_not_exist():
     known |= {f"TIERDESK_INTAKE_{name.upper()}" for name in IntakeSettings.model_fields}
     known |= {f"TIERDESK_BRIDGE_{name.upper()}" for name in BridgeSettings.model_fields}
     known |= {f"TIERDESK_DESK_{name.upper()}" for name in DeskSettings.model_fields}
+    known |= {f"TIERDESK_DESK_MAIL_{name.upper()}" for name in MailSettings.model_fields}
     assert set(re.findall(r"^\| `(TIERDESK_[A-Z_]+)` \|", TEXT, re.MULTILINE)) == known
 
 
@@ -110,7 +114,7 @@ def test_every_command_that_is_told_exists_with_its_options():
     for names, options in told:
         command = typer.main.get_command(main.app)
         for name in names.split():
-            command = command.commands[name]
+            command = command.get_command(None, name)
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(options.split()) <= known, names
 

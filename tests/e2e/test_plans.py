@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import asyncpg
 
-from faults.processes import environment_of, run_command
+from e2e.whole_desk import migrated_database
+from servers.postgres import DatabaseServer
 from tierdesk_intake.store import ledgers
 from tierdesk_intake.store.bulk import find_rows
 from tierdesk_intake.store.tables import idempotency_key, ticket
@@ -84,12 +85,11 @@ OF_KB: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def database_url(postgres_url, tmp_path) -> str:
+@pytest.fixture(scope="module")
+def database_url(database_server: DatabaseServer) -> Iterator[str]:
     """All tables, empty, and known to be."""
-    settings = {"database_url": postgres_url, "bus_url": postgres_url, "secrets_file": str(tmp_path / "secrets.json")}
-    run_command(["migrate"], environment_of(**settings))
-    return postgres_url
+    with migrated_database(database_server) as url:
+        yield url
 
 
 def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

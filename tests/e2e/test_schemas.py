@@ -9,7 +9,7 @@ import asyncpg
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_store import service_url
 
-WITHOUT_TENANT = {"alembic_version", "attempts", "dispatch", "inbox", "sign_in_pace"}
+WITHOUT_TENANT = {"alembic_version", "attempts", "dispatch", "inbox", "sign_in_pace", "spent"}
 """Tables that hold numbers and digests, of messages and of who tried to sign in, and nothing of a tenant."""
 
 

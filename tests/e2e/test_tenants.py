@@ -16,6 +16,7 @@ import pytest
 
 from e2e.endpoints import ask, described
 from e2e.tenant_desk_plans import DESK, OF_ANYBODY, fill_board
+from e2e.tenant_parked_plans import park
 from e2e.tenant_plans import PLANS, SIGNED, SILENT
 from e2e.tenants import (
     ARTICLE,
@@ -92,6 +93,7 @@ def first(whole_desk: WholeDesk) -> First:
         found.references.append(called["reference"])
         wait_until(lambda: len(client.get("/v1/tickets").json()["tickets"]) >= 5, "the tickets are opened")
         fill_board(whole_desk, client, found)
+        park(whole_desk, found)
         named = {"ticket": found.tickets[0], "name": f"{CANARY}.txt"}
         attached = client.post(
             "/v1/events/attachments", params=named, content=CANARY, headers={"Idempotency-Key": "first"}

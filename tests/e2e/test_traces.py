@@ -16,7 +16,7 @@ import pytest
 
 from e2e.collector import Seen, collecting
 from e2e.endpoints import BATCH, CALL, PHONE, POLICY, PROBLEM, as_line
-from e2e.whole_desk import OWN, WholeDesk, wait_until
+from e2e.whole_desk import OWN, WholeDesk, migrated_database, wait_until
 from servers.postgres import DatabaseServer
 from servers.rabbitmq import Broker
 from tierdesk_runtime import spans
@@ -39,7 +39,7 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_desk(
     server: DatabaseServer, folder: Path, services: tuple[str, ...] = OUTBOXES, **settings: Any
 ) -> Iterator[WholeDesk]:
-    with server.fresh_database() as url:
+    with migrated_database(server) as url:
         desk = WholeDesk(folder, url, tenants=(OWN,), services=services, **settings)
         desk.start()
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.whole_desk import OWN, WholeDesk, wait_until
+from e2e.whole_desk import OWN, WholeDesk, migrated_database, wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vendor_webhook.py"
 VENDOR = "printer-vendor"
@@ -32,7 +32,7 @@ POLICY = {
 @pytest.fixture
 def desk(database_server, tmp_path, monkeypatch):
     monkeypatch.setenv("TIERDESK_BRIDGE_PRIVATE_NETWORKS", "127.0.0.0/8")
-    with database_server.fresh_database() as url:
+    with migrated_database(database_server) as url:
         desk = WholeDesk(tmp_path, url, tenants=(OWN,), services=("intake", "router", "bridge"))
         desk.start()
         try:

@@ -24,7 +24,7 @@ from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 
 from bus.operators import api_options, remove_vhosts
-from e2e.whole_desk import OTHER, OWN, WholeDesk
+from e2e.whole_desk import OTHER, OWN, WholeDesk, migrated_database
 from servers.postgres import DatabaseServer
 from servers.rabbitmq import Broker
 from servers.webhooks import Receiver
@@ -316,7 +316,7 @@ def run_vendor_desk(
 ) -> Iterator[VendorDesk]:
     """A desk from start to end."""
     prefix = f"test-{secrets.token_hex(4)}-"
-    with database_server.fresh_database() as database_url, broker.fresh_vhost() as amqp_url:
+    with migrated_database(database_server) as database_url, broker.fresh_vhost() as amqp_url:
         desk = WholeDesk(
             folder,
             database_url,

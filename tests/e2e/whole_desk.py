@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx2
+import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from servers.postgres import DatabaseServer, let_in
 from servers.thread import ServingThread
-from tierdesk_cli.desk import declare_all, migrate_all
+from tierdesk_cli.desk import declare_all
 from tierdesk_cli.services import DEFINITIONS
 from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.domain.roles import Grant, Role
@@ -34,11 +39,23 @@ OWN, OTHER = "acme", "other"
 ANSWER_SECONDS = 20.0
 PATIENCE_SECONDS = 20.0
 PHONE = "phone"
+QUICK = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Hashes what tests make: their passwords are no secrets, and each costs a fifth of a second as it should be."""
 _TLS = ssl.create_default_context()  # made once: it takes longer than a request
 
 
+@contextmanager
+def migrated_database(server: DatabaseServer) -> Iterator[str]:
+    """The address of a new database in which the schemas of all services stand."""
+    with server.fresh_database(*(definition.schema for definition in DEFINITIONS.values())) as url:
+        yield url
+
+
 class WholeDesk(ServingThread):
-    """The desk, or some services of it, in a thread of its own, with a key of all scopes for each tenant."""
+    """The desk, or some services of it, in a thread of its own, with a key of all scopes for each tenant.
+
+    `database_url` is that of a `migrated_database`. Passwords are hashed by `QUICK`.
+    """
 
     def __init__(
         self,
@@ -70,15 +87,18 @@ class WholeDesk(ServingThread):
         super().__init__([DEFINITIONS[name] for name in names], self.settings, SystemClock())
 
     def start(self) -> None:
-        migrate_all(self.database_url, self.secrets)
+        for name in DEFINITIONS:
+            let_in(self.database_url, name, self.secrets.database_password(name))
         asyncio.run(declare_all(self.settings))
-        super().start()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tierdesk_desk.app.PasswordHashing", functools.partial(PasswordHashing, QUICK))
+            super().start()
         if self.has_people:
             asyncio.run(self._sign_in())
 
     async def _sign_in(self) -> None:
         url = service_url(self.database_url, "desk", self.secrets.database_password("desk"))
-        database, hashing = Database(url, schema="desk", name="test people", pool_size=1), PasswordHashing()
+        database, hashing = Database(url, schema="desk", name="test people", pool_size=1), PasswordHashing(QUICK)
         accounts = Accounts(database, hashing, SystemClock(), Identifiers())
         gate = SignIn(database, hashing, SystemClock(), self.secrets.pepper)
         grants = [Grant(role) for role in Role]

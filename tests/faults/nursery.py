@@ -58,11 +58,27 @@ class Nursery:
     def pid(self) -> int:
         return self._process.pid
 
-    def start(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Child:
-        """Run `module` in a new process, whose output is added to `log`. Raises `ValueError` for a refused setting."""
+    def start(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        errors: Path | None = None,
+    ) -> Child:
+        """Run `module` in a new process, whose output is added to `log`, and what it says of errors to `errors`, if told apart.
+
+        Raises `ValueError` for a refused setting.
+        """
         if refused := REFUSED.intersection(environment):
             raise ValueError(f"{sorted(refused)} is read at import: start an interpreter of its own")
-        request = {"module": module, "arguments": [*arguments], "environment": {**environment}, "log": str(log)}
+        request = {
+            "module": module,
+            "arguments": [*arguments],
+            "environment": {**environment},
+            "log": str(log),
+            "errors": str(errors or log),
+        }
         return Child(self, self.ask(request))
 
     def ask(self, request: Mapping[str, Any]) -> Any:
@@ -173,17 +189,20 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = [request["module"], *request["arguments"]]
-    with Path(request["log"]).open("ab") as log, Path(os.devnull).open("rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        Path(request["log"]).open("ab") as log,
+        Path(request["errors"]).open("ab") as errors,
+    ):
+        for number, file in enumerate((nothing, log, errors)):
+            os.dup2(file.fileno(), number)
     for module in READ_AT_IMPORT.values():
         importlib.reload(importlib.import_module(module))
 
 
 def main() -> None:
     """The nursery, and what its children become."""
-    importlib.import_module("tierdesk_cli.main")
+    importlib.import_module("tierdesk_cli.running_commands")
     gc.collect()
     gc.freeze()  # a collector that looks through them would have to copy them
     request = _attend()

@@ -48,14 +48,17 @@ def office_of(desk: Field) -> Office:
     return Office(urls, url, desk.ground.amqp_url, desk.namespace_prefix)
 
 
-async def run_people(office: Office, stop: asyncio.Event, *, careful: bool = True) -> None:
-    """Work the groups of people until `stop`. Who is `careful` says with each step what was seen; who is not repeats blindly."""
+async def run_people(office: Office, stop: asyncio.Event, *, careful: bool = True, takes: bool = True) -> None:
+    """Work the groups of people until `stop`. Who is `careful` says with each step what was seen; who is not repeats blindly.
+
+    Who `takes` nothing is available, and works what is handed out.
+    """
     passwords = await _add_accounts(office)
     others = {tier: name for tier, name in GROUPS.items() if tier not in office.groups}
     async with asyncio.TaskGroup() as group:
         group.create_task(run_workers(office.bus_url, office.namespace_prefix, stop, groups=others))
         for name, password in passwords.items():
-            group.create_task(_Agent(name, password, office.urls, careful=careful).work(stop))
+            group.create_task(_Agent(name, password, office.urls, careful=careful, takes=takes).work(stop))
 
 
 async def _add_accounts(office: Office) -> dict[str, str]:
@@ -76,20 +79,23 @@ async def _add_accounts(office: Office) -> dict[str, str]:
 class _Agent:
     """Somebody at the console: takes the next, notes, resolves or hands on, and asks again when no answer came."""
 
-    def __init__(self, name: str, password: str, urls: Sequence[str], *, careful: bool) -> None:
+    def __init__(self, name: str, password: str, urls: Sequence[str], *, careful: bool, takes: bool) -> None:
         self._name = name
         self._password = password
         self._urls = urls
         self._careful = careful
+        self._takes = takes
         self._dice = random.Random(f"{SEED} {name}")
         self._headers: dict[str, str] = {}
 
     async def work(self, stop: asyncio.Event) -> None:
         async with httpx2.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False) as self._http:
             await self._sign_in()
+            if not self._takes:
+                await self._ask("PUT", "presence", {"state": "available"})
             while not stop.is_set():
                 held = (await self._ask("GET", "mine")).get("works", ())
-                taken = held[0] if held else await self._ask("POST", "next")
+                taken = held[0] if held else (await self._ask("POST", "next") if self._takes else None)
                 if not taken:
                     await asyncio.sleep(_PAUSE_SECONDS)
                     continue

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import os
 import signal
 import socket
@@ -129,18 +131,20 @@ async def start_all(processes: Sequence[ServiceProcess]) -> None:
         await asyncio.to_thread(process.wait_until_ready)
 
 
+@functools.cache
+def common_nursery() -> Nursery:
+    """The one for whoever asks for a process now and then; it ends with the tests' process."""
+    nursery = Nursery(environment_of())
+    atexit.register(nursery.close)
+    return nursery
+
+
 def run_command(arguments: list[str], environment: dict[str, str], nursery: Nursery | None = None) -> int:
-    """Run a `tierdesk` command to its end, which is well or at a failpoint; as a child of `nursery`, if there is one."""
+    """Run a `tierdesk` command to its end, which is well or at a failpoint; as a child of `nursery` or of the common one."""
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder, "said.txt")
-        if nursery is not None:
-            code = nursery.start("tierdesk_cli", arguments, environment, said).wait(COMMAND_SECONDS)
-        else:
-            with said.open("wb") as output:
-                command = [sys.executable, "-m", "tierdesk_cli", *arguments]
-                code = subprocess.run(
-                    command, check=False, env=environment, stdout=output, stderr=output, timeout=COMMAND_SECONDS
-                ).returncode
+        child = (nursery or common_nursery()).start("tierdesk_cli", arguments, environment, said)
+        code = child.wait(COMMAND_SECONDS)
         assert code in {0, DIED_AT_FAILPOINT}, said.read_text(errors="replace")
     return code
 

@@ -29,7 +29,7 @@ class Watched(type(os.environ)):
         read.add(name)
         return super().__getitem__(name)
 os.environ.__class__ = Watched
-import tierdesk_cli.main
+import tierdesk_cli.running_commands
 print(" ".join(sorted(name for name in read if name.startswith("TIERDESK_"))))
 """
 

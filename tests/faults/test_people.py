@@ -9,15 +9,19 @@ from .people import WORKED, office_of, run_people
 from .run import Work, run
 from .scale import KILLS, LIMIT_SECONDS
 from .test_kills import kill_at_random
+from .workers import POLICY
 
 GROUPS = {"desk_groups": ",".join(WORKED.values())}
+PUSHING = POLICY.replace("name: Service desk}", "name: Service desk, assign: push}").replace(
+    "name: Workplace}", "name: Workplace, assign: push}"
+)
 KILLED = ("desk", "desk", "router")
 """The desk twice as often as the router."""
 
 
-def at_work(desk, tickets, *, per_second, careful=True, settle_seconds=120.0):
+def at_work(desk, tickets, *, per_second, careful=True, takes=True, settle_seconds=120.0):
     async def workers(amqp_url, namespace_prefix, stop):
-        await run_people(office_of(desk), stop, careful=careful)
+        await run_people(office_of(desk), stop, careful=careful, takes=takes)
 
     return Work(tickets, per_second=per_second, settle_seconds=settle_seconds, workers=workers)
 
@@ -38,4 +42,14 @@ async def test_two_replicas_of_the_desk_lose_and_double_nothing_however_often_th
         work = at_work(desk, tickets, per_second=tickets / (2 * kills), settle_seconds=240.0)
         outcome = await run(desk, work, kill_at_random(kills, KILLED))
     tell(outcome.line(f"{kills} kills of desk and router"))
+    outcome.expect_nothing_amiss()
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+async def test_work_that_is_handed_out_has_one_owner_whichever_replica_is_killed(ground, tell):
+    """Nobody takes anything by themselves here: what is worked was handed out, by two replicas that are killed in between."""
+    async with running_field(ground, Plan(services=PEOPLE, policy=PUSHING, extra=GROUPS)) as desk:
+        outcome = await run(desk, at_work(desk, 60, per_second=10, takes=False), kill_at_random(4, KILLED))
+    tell(outcome.line("4 kills of desk and router, work handed out"))
     outcome.expect_nothing_amiss()

@@ -12,9 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import docker  # type: ignore[import-untyped]  # ships no types
 import psutil
-from docker.errors import DockerException  # type: ignore[import-untyped]  # as above
 
 
 class Reaper:
@@ -72,10 +70,18 @@ def _reap(lines: list[str]) -> None:
             process.kill()
     for kind, rest in entries:
         if kind == "container":
-            with contextlib.suppress(DockerException):
-                docker.from_env().containers.get(rest).remove(force=True, v=True)
+            _remove_container(rest)
         elif kind == "folder":
             shutil.rmtree(rest, ignore_errors=True)
+
+
+def _remove_container(container_id: str) -> None:
+    # Each session has a reaper and next to none a container: the library takes longer to import than all else here.
+    import docker  # type: ignore[import-untyped]  # ships no types
+    from docker.errors import DockerException  # type: ignore[import-untyped]  # as above
+
+    with contextlib.suppress(DockerException):
+        docker.from_env().containers.get(container_id).remove(force=True, v=True)
 
 
 def _find_process(kind: str, rest: str) -> psutil.Process | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tierdesk_cli import accounts
+from tierdesk_cli import account_links, accounts
 from tierdesk_cli.options import Data, Json, console, wait_for
 from tierdesk_runtime.settings import DEFAULT_TENANT
 
@@ -35,6 +35,13 @@ def add_command(
     capacity: Annotated[
         int | None, typer.Option(min=1, max=1_000, help="So many tickets at once; default: no limit.")
     ] = None,
+    email: Annotated[str, typer.Option("--email", help="Where the desk writes to the person.")] = "",
+    no_password: Annotated[
+        bool, typer.Option("--no-password", help="Without a password: the person signs in at a provider.")
+    ] = False,
+    party: Annotated[
+        str, typer.Option("--party", help="Whom requests name as who asks, for a requester; default: the login.")
+    ] = "",
     tenant: Tenant = DEFAULT_TENANT,
     as_json: Json = False,
 ) -> None:
@@ -49,7 +56,10 @@ def add_command(
         display_name=display_name,
         skills=skills or [],
         capacity=capacity,
+        email=email,
         grants=grants or [],
+        has_password=not no_password,
+        party=party,
         as_json=as_json,
     )
     wait_for(work)
@@ -59,6 +69,21 @@ def add_command(
 def list_command(data: Data, *, tenant: Tenant = DEFAULT_TENANT, as_json: Json = False) -> None:
     """List the accounts, with what is granted to them."""
     wait_for(accounts.list_accounts(accounts.Scope(data, tenant), console, as_json=as_json))
+
+
+@app.command("email")
+def email_command(
+    data: Data,
+    login: Login,
+    email: Annotated[str, typer.Argument(metavar="ADDRESS", help="A mail address; an empty text takes it away.")],
+    *,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Set where the desk writes to somebody, as when an escalation names their role.
+
+    Example: tierdesk accounts email ana ana@example.org
+    """
+    wait_for(accounts.set_email(accounts.Scope(data, tenant), login, email, console))
 
 
 @app.command("disable")
@@ -95,6 +120,45 @@ def revoke_command(data: Data, login: Login, grants: Grants, *, tenant: Tenant =
     Example: tierdesk accounts revoke ana lead:l1
     """
     wait_for(accounts.grant(accounts.Scope(data, tenant), login, grants, console, revoked=True))
+
+
+@app.command("link")
+def link_command(
+    data: Data,
+    login: Login,
+    *,
+    provider: Annotated[str, typer.Option("--provider", help="The id of the provider, as the desk's file has it.")],
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            "--subject", help="The provider's own name of the person, its claim `sub`; default: by the login."
+        ),
+    ] = None,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Let whoever has this login at the provider open the account: at their next sign-in, within seven days.
+
+    An account that has a password, or keeps accounts, is opened from a provider in no other way. Safest is --subject,
+    which nobody chooses for themselves.
+
+    Example: tierdesk accounts link ana --provider company
+    """
+    wait_for(account_links.link(accounts.Scope(data, tenant), login, console, provider=provider, subject=subject))
+
+
+@app.command("unlink")
+def unlink_command(
+    data: Data,
+    login: Login,
+    *,
+    provider: Annotated[str | None, typer.Option("--provider", help="Of this provider alone; default: of any.")] = None,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Let nobody open the account from a provider any more. What the provider granted goes, and the person is signed out.
+
+    Where the provider's settings let logins open accounts, they may come back by theirs: to keep somebody out, disable.
+    """
+    wait_for(account_links.unlink(accounts.Scope(data, tenant), login, console, provider=provider))
 
 
 @audit_app.command("list")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from rich.console import Console
 from rich.table import Table
@@ -33,10 +34,14 @@ from tierdesk_desk.accounts import (
     UnknownAccountError,
 )
 from tierdesk_desk.domain.accounts import Account, AccountError, read_grant, write_grant
-from tierdesk_desk.domain.audit import Entry, Link
+from tierdesk_desk.domain.audit import Entry
+from tierdesk_desk.domain.audit import Link as Anchor
 from tierdesk_desk.domain.roles import Grant
 from tierdesk_desk.hashing import PasswordHashing
+from tierdesk_desk.linking import LinkedAlreadyError
+from tierdesk_desk.store.accounts import list_accounts as read_page
 from tierdesk_desk.store.audit import read_entries, verify
+from tierdesk_desk.store.provider_links import Link, list_links
 from tierdesk_desk.store.tables import SCHEMA
 from tierdesk_runtime.clock import load_clock
 from tierdesk_runtime.identifiers import Identifiers
@@ -64,36 +69,58 @@ async def add(
     display_name: str,
     skills: Sequence[str],
     capacity: int | None,
+    email: str,
     grants: Sequence[str],
+    has_password: bool = True,
+    party: str,
     as_json: bool,
 ) -> None:
-    """Make an account and print its one-time password, this once."""
+    """Make an account and print its one-time password, this once. Without `has_password` there is none."""
     for skill in skills:
         if not _NAME.fullmatch(skill):
             raise CommandError(f"--skill: {skill!r} is no name of a skill, such as wireless-lan", exit_code=2)
     if len(display_name) > _LONGEST_NAME:
         raise CommandError(f"--name: at most {_LONGEST_NAME} characters", exit_code=2)
+    if len(party) > _LONGEST_NAME:
+        raise CommandError(f"--party: at most {_LONGEST_NAME} characters", exit_code=2)
     async with _accounts(scope) as accounts:
         account, password = await accounts.add(
             scope.tenant,
             name,
-            by=_actor(),
+            by=find_actor(),
             display_name=display_name,
             skills=skills,
             capacity=capacity,
+            email=email,
             grants=_read_grants(grants),
+            has_password=has_password,
+            party=party or None,
         )
-    _tell_password(console, account, password, as_json=as_json)
+    if has_password:
+        _tell_password(console, account, password, as_json=as_json)
+    elif as_json:
+        _print_json(console, _document(account))
+    else:
+        console.print(f"{account.name} has no password, and signs in at a provider.", highlight=False)
 
 
 async def list_accounts(scope: Scope, console: Console, *, as_json: bool) -> None:
     """Print all accounts of the tenant."""
     found: list[Account] = []
-    async with _accounts(scope) as accounts:
-        while page := await accounts.page(scope.tenant, after=found[-1].name if found else None, limit=_AT_ONCE):
+    links: dict[UUID, list[Link]] = {}
+    async with open_database(scope) as database:
+        while True:
+            async with database.read() as connection:
+                after = found[-1].name if found else None
+                page = await read_page(connection, scope.tenant, after=after, limit=_AT_ONCE)
+                of_page = await list_links(connection, scope.tenant, [account.id for account in page])
+            for link in of_page:
+                links.setdefault(link.account_id, []).append(link)
+            if not page:
+                break
             found += page
     if as_json:
-        _print_json(console, [_document(account) for account in found])
+        _print_json(console, [_document(account, links.get(account.id, [])) for account in found])
         return
     if not found:
         console.print(
@@ -101,15 +128,17 @@ async def list_accounts(scope: Scope, console: Console, *, as_json: bool) -> Non
         )
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("login", "name", "grants", "skills", "at once", "now"):
+    for heading in ("login", "name", "mail", "grants", "skills", "at once", "opened from", "now"):
         table.add_column(heading, no_wrap=heading == "login")
     for account in found:
         table.add_row(
             account.name,
             clean(account.display_name),
+            clean(account.email or ""),
             ", ".join(write_grant(grant) for grant in account.grants) or "none",
             ", ".join(account.skills),
             "" if account.capacity is None else str(account.capacity),
+            ", ".join(f"{link.provider} ({clean(link.subject)})" for link in links.get(account.id, [])),
             _standing(account),
         )
     console.print(table, highlight=False)
@@ -119,15 +148,24 @@ async def disable(scope: Scope, name: str, console: Console, *, disabled: bool) 
     """Let somebody sign in no more, and sign them out; or let them again."""
     async with _accounts(scope) as accounts:
         account = await accounts.find(scope.tenant, name)
-        await accounts.change(scope.tenant, account.id, Changes(disabled=disabled), by=_actor())
+        await accounts.change(scope.tenant, account.id, Changes(disabled=disabled), by=find_actor())
     console.print(f"{account.name} is {'disabled and signed out' if disabled else 'enabled'}.", highlight=False)
+
+
+async def set_email(scope: Scope, name: str, email: str, console: Console) -> None:
+    """Have the desk write to somebody at this address; at none for an empty text."""
+    async with _accounts(scope) as accounts:
+        found = await accounts.find(scope.tenant, name)
+        account = await accounts.change(scope.tenant, found.id, Changes(email=email), by=find_actor())
+    told = f"is written to at {account.email}" if account.email else "is not written to"
+    console.print(f"{account.name} {told}.", highlight=False)
 
 
 async def reset_password(scope: Scope, name: str, console: Console, *, as_json: bool) -> None:
     """Make a one-time password and print it, this once."""
     async with _accounts(scope) as accounts:
         found = await accounts.find(scope.tenant, name)
-        account, password = await accounts.reset_password(scope.tenant, found.id, by=_actor())
+        account, password = await accounts.reset_password(scope.tenant, found.id, by=find_actor())
     _tell_password(console, account, password, as_json=as_json)
 
 
@@ -137,14 +175,14 @@ async def grant(scope: Scope, name: str, grants: Sequence[str], console: Console
     async with _accounts(scope) as accounts:
         found = await accounts.find(scope.tenant, name)
         change = accounts.revoke_grants if revoked else accounts.add_grants
-        account = await change(scope.tenant, found.id, wanted, by=_actor())
+        account = await change(scope.tenant, found.id, wanted, by=find_actor())
     told = ", ".join(write_grant(one) for one in account.grants) or "nothing"
     console.print(f"{account.name} is granted {told}", highlight=False)
 
 
 async def list_audit(scope: Scope, console: Console, *, subject: str | None, limit: int, as_json: bool) -> None:
     """Print the newest entries."""
-    async with _database(scope) as database, database.read() as connection:
+    async with open_database(scope) as database, database.read() as connection:
         entries = await read_entries(connection, scope.tenant, before=None, subject=subject, limit=limit)
     if as_json:
         _print_json(console, [_entry_document(entry) for entry in entries])
@@ -173,8 +211,8 @@ async def verify_audit(scope: Scope, console: Console, *, anchor: str | None) ->
     read = None if anchor is None else _ANCHOR.fullmatch(anchor)
     if anchor is not None and read is None:
         raise CommandError("--anchor: write POSITION:HASH, as `tierdesk audit verify` prints it", exit_code=2)
-    async with _database(scope) as database:
-        known = None if read is None else Link(int(read[1]), read[2])
+    async with open_database(scope) as database:
+        known = None if read is None else Anchor(int(read[1]), read[2])
         verdict = await verify(database, scope.tenant, anchor=known)
     if verdict.fault is not None:
         raise CommandError(
@@ -194,15 +232,16 @@ async def _accounts(scope: Scope) -> AsyncIterator[Accounts]:
     clock = load_clock(find_settings(Home(scope.data)).clock_file)
     hashing = PasswordHashing()
     try:
-        async with _database(scope) as database:
-            with _told_as_command_errors():
+        async with open_database(scope) as database:
+            with told_as_command_errors():
                 yield Accounts(database, hashing, clock, Identifiers())
     finally:
         hashing.close()
 
 
 @contextlib.asynccontextmanager
-async def _database(scope: Scope) -> AsyncIterator[Database]:
+async def open_database(scope: Scope) -> AsyncIterator[Database]:
+    """The desk's own database. Raises `CommandError` where there is none, or no such name of a tenant."""
     if not _NAME.fullmatch(scope.tenant):
         raise CommandError(f"--tenant: {scope.tenant!r} is no name of a tenant", exit_code=2)
     url = find_settings(Home(scope.data)).database_url
@@ -214,21 +253,23 @@ async def _database(scope: Scope) -> AsyncIterator[Database]:
 
 
 @contextlib.contextmanager
-def _told_as_command_errors() -> Iterator[None]:
+def told_as_command_errors() -> Iterator[None]:
+    """Raise as `CommandError` what is wrong with what was asked of accounts."""
     try:
         yield
     except AccountError as error:
         raise CommandError(str(error), exit_code=2) from None
-    except (NameTakenError, UnknownAccountError, LastAdministratorError) as error:
+    except (NameTakenError, UnknownAccountError, LastAdministratorError, LinkedAlreadyError) as error:
         raise CommandError(str(error)) from None
 
 
 def _read_grants(texts: Sequence[str]) -> list[Grant]:
-    with _told_as_command_errors():
+    with told_as_command_errors():
         return [read_grant(text) for text in texts]
 
 
-def _actor() -> str:
+def find_actor() -> str:
+    """Whom the audit names: the user of this machine."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # of a container, whose user has no name
@@ -253,7 +294,7 @@ def _standing(account: Account) -> str:
     return "has to choose a password" if account.must_change_password else "enabled"
 
 
-def _document(account: Account) -> dict[str, Any]:
+def _document(account: Account, links: Sequence[Link] = ()) -> dict[str, Any]:
     return {
         "id": str(account.id),
         "tenant": account.tenant,
@@ -262,10 +303,22 @@ def _document(account: Account) -> dict[str, Any]:
         "grants": [write_grant(grant) for grant in account.grants],
         "skills": list(account.skills),
         "capacity": account.capacity,
+        "email": account.email,
         "must_change_password": account.must_change_password,
         "disabled_at": account.disabled_at and account.disabled_at.isoformat(),
         "created_at": account.created_at.isoformat(),
         "changed_at": account.changed_at.isoformat(),
+        "links": [
+            {
+                "provider": link.provider,
+                "issuer": link.issuer,
+                "subject": link.subject,
+                "granted": [write_grant(grant) for grant in link.granted],
+                "linked_at": link.linked_at.isoformat(),
+                "seen_at": link.seen_at.isoformat(),
+            }
+            for link in links
+        ],
     }
 
 

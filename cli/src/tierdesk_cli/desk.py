@@ -8,18 +8,20 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from tierdesk_bus import BusError
 from tierdesk_bus import connect as connect_bus
+from tierdesk_cli.environment import read_settings
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
 from tierdesk_cli.services import DEFINITIONS, definitions
-from tierdesk_desk.accounts import create_first_administrator
+from tierdesk_desk.accounts import Accounts, NameTakenError, create_first_administrator
 from tierdesk_desk.app import DEFINITION as DESK
 from tierdesk_desk.domain.roles import Grant, Role
+from tierdesk_desk.hashing import PasswordHashing
 from tierdesk_kb.app import DEFINITION as KB
 from tierdesk_kb.samples import load_sample_synonyms, load_samples
 from tierdesk_runtime.clock import Clock
@@ -28,8 +30,12 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets, SecretsError
 from tierdesk_runtime.serving import serve
-from tierdesk_runtime.settings import Settings, SettingsError
+from tierdesk_runtime.settings import Settings
 from tierdesk_store import Database, DatabaseUnavailableError, migrate, service_url
+
+SAMPLE_LOGIN: Final = "ann"
+SAMPLE_REQUESTER: Final = {"party": "ann@example.org", "name": "Ann Archer", "phone": "+44 20 7946 0018"}
+"""Who asks in the first event that a new desk suggests, and in its portal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,6 @@ def open_secrets(path: Path) -> Secrets:
         return Secrets.create(path, services=DEFINITIONS)
     except SecretsError as error:
         raise CommandError(str(error)) from error
-
-
-def read_settings(**given: Any) -> Settings:
-    """Settings from arguments and environment. Raises `CommandError` with the variable that is at fault."""
-    try:
-        return Settings.read(**{name: value for name, value in given.items() if value is not None})
-    except SettingsError as error:
-        raise CommandError(str(error), exit_code=2) from error
 
 
 @contextlib.asynccontextmanager
@@ -145,17 +143,44 @@ async def load_sample_articles(ground: Ground, tenant: str, clock: Clock) -> int
 async def create_first_login(ground: Ground, tenant: str, clock: Clock, *, works: bool) -> tuple[str, str] | None:
     """Make the account `admin` of a tenant that has none, and answer login and password; None when it has any.
 
-    With `works` it is an agent and a lead of all groups too, and writes articles: for whoever tries the desk out alone.
+    With `works` it is an agent and a lead of all groups too, writes articles and moderates: for whoever tries the desk out alone.
     """
     url = service_url(ground.settings.database_url, DESK.name, ground.secrets.database_password(DESK.name))
     database = Database(url, schema=DESK.schema.name, name="tierdesk-first-login", pool_size=1)
-    grants = [Grant(role) for role in (Role.AGENT, Role.LEAD, Role.PUBLISHER, Role.OPERATOR)] if works else []
+    grants = (
+        [Grant(role) for role in (Role.AGENT, Role.LEAD, Role.PUBLISHER, Role.OPERATOR, Role.MODERATOR)]
+        if works
+        else []
+    )
     try:
         return await create_first_administrator(
             database, tenant, clock, Identifiers(), grants=grants, must_change=not works
         )
     finally:
         await database.close()
+
+
+async def create_sample_requester(ground: Ground, tenant: str, clock: Clock) -> tuple[str, str] | None:
+    """Make an account for the requester of the examples, and answer login and password; None when there is one already."""
+    url = service_url(ground.settings.database_url, DESK.name, ground.secrets.database_password(DESK.name))
+    database = Database(url, schema=DESK.schema.name, name="tierdesk-sample-requester", pool_size=1)
+    hashing = PasswordHashing()
+    try:
+        account, password = await Accounts(database, hashing, clock, Identifiers()).add(
+            tenant,
+            SAMPLE_LOGIN,
+            by="desk",
+            display_name=SAMPLE_REQUESTER["name"],
+            party=SAMPLE_REQUESTER["party"],
+            grants=[Grant(Role.REQUESTER)],
+            must_change=False,
+        )
+    except NameTakenError:
+        return None
+    finally:
+        hashing.close()
+        await database.close()
+    return account.name, password
 
 
 @contextlib.asynccontextmanager
@@ -188,8 +213,11 @@ async def serve_all(
     *,
     clock: Clock | None = None,
     worked: frozenset[str] | None = None,
+    mails: Path | None = None,
     on_ready: Callable[[str], Awaitable[None]],
     stop: asyncio.Event,
 ) -> None:
-    """Run all services until `stop` or a signal. `worked` names the groups that people work at the desk, where given."""
-    await serve(definitions(worked=worked), ground.settings, clock=clock, on_ready=on_ready, stop=stop)
+    """Run all services until `stop` or a signal. `worked` names the groups that people work at the desk, where given; `mails` is
+    where mail is laid that no setting sends elsewhere.
+    """
+    await serve(definitions(worked=worked, mails=mails), ground.settings, clock=clock, on_ready=on_ready, stop=stop)

@@ -37,6 +37,11 @@ class Home:
         return self.folder / "desk.log"
 
     @property
+    def mails(self) -> Path:
+        """What a demonstration would have sent by mail."""
+        return self.folder / "mails"
+
+    @property
     def address_file(self) -> Path:
         """Where the desk answered last."""
         return self.folder / "address.json"

@@ -7,10 +7,10 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tierdesk_cli.desk import read_settings
+from tierdesk_cli.environment import read_settings
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
-from tierdesk_cli.services import DEFINITIONS, find_service
+from tierdesk_cli.serving import SERVICES, check_service
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from tierdesk_runtime.settings import Settings
 from tierdesk_store import Database
@@ -59,9 +59,12 @@ def _given(name: str) -> str | None:
 
 @contextlib.asynccontextmanager
 async def open_schemas(database_url: str, service: str | None, *, name: str) -> AsyncIterator[list[Database]]:
-    """The schema of this service, or those of all, as the administrator of the database. Raises `CommandError`."""
-    names = list(DEFINITIONS) if service is None else [find_service(service).name]
-    databases = [Database(database_url, schema=DEFINITIONS[one].schema.name, name=name, pool_size=1) for one in names]
+    """The schema of this service, which has its name, or those of all, as the administrator of the database.
+
+    Raises `CommandError`.
+    """
+    names = list(SERVICES) if service is None else [check_service(service)]
+    databases = [Database(database_url, schema=one, name=name, pool_size=1) for one in names]
     try:
         yield databases
     finally:

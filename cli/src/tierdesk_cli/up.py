@@ -1,4 +1,4 @@
-"""`tierdesk up`, `serve` and `migrate`."""
+"""`tierdesk up` and `migrate`."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from rich.console import Console
 
 from tierdesk_cli.client import DeskClient
 from tierdesk_cli.desk import (
+    SAMPLE_REQUESTER,
     create_first_login,
+    create_sample_requester,
     declare_all,
     load_sample_articles,
     migrate_all,
     open_secrets,
-    read_settings,
     serve_all,
     stand_up,
 )
+from tierdesk_cli.environment import read_settings
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.examples import TRIED_OUT, Examples, sample_policy
 from tierdesk_cli.home import Home
 from tierdesk_cli.policy import read_policy
-from tierdesk_cli.services import DEFINITIONS, find_service
+from tierdesk_cli.services import DEFINITIONS
 from tierdesk_cli.tour import WAITING
+from tierdesk_desk.mailing.settings import MailSettings
 from tierdesk_policy import Policy
 from tierdesk_runtime.clock import load_clock
-from tierdesk_runtime.logs import configure_logging
 from tierdesk_runtime.secrets import Secrets
-from tierdesk_runtime.serving import serve
 from tierdesk_runtime.settings import SettingsError
 
 POLICY_SECONDS = 60.0
 """How long the first policy may take to be in force: its queues are declared before."""
 FIRST_EVENT = {
     "type": "problem_reported",
-    "requester": {"party": "ann@example.org", "name": "Ann Archer", "phone": "+44 20 7946 0018"},
+    "requester": SAMPLE_REQUESTER,
     "title": "The copier on floor 3 jams on every second page",
     "text": "Tray 2. The display says 13.20.",
     "category": "printer-and-copier-machine",
@@ -63,6 +64,7 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
         if demo:
             await load_sample_articles(ground, tenant, clock)
         login = await create_first_login(ground, tenant, clock, works=demo)
+        requester = await create_sample_requester(ground, tenant, clock) if demo else None
         stop = asyncio.Event()
         tasks: list[asyncio.Task[None]] = []
 
@@ -75,10 +77,11 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
                     ground.settings.bus, policy, ground.settings.namespace_prefix, home.folder / "bot", worked=TRIED_OUT
                 )
                 tasks.append(asyncio.create_task(examples.run(stop)))
-            _print_banner(console, url, ground.secrets, home, login, demo=demo)
+            _print_banner(console, url, ground.secrets, home, login, requester, demo=demo)
 
         try:
-            await serve_all(ground, clock=clock, worked=TRIED_OUT if demo else None, on_ready=announce, stop=stop)
+            worked, mails = (TRIED_OUT, home.mails) if demo else (None, None)
+            await serve_all(ground, clock=clock, worked=worked, mails=mails, on_ready=announce, stop=stop)
         finally:
             stop.set()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -123,7 +126,14 @@ def first_post(url: str, key: str) -> str:
 
 
 def _print_banner(
-    console: Console, url: str, secrets: Secrets, home: Home, login: tuple[str, str] | None, *, demo: bool
+    console: Console,
+    url: str,
+    secrets: Secrets,
+    home: Home,
+    login: tuple[str, str] | None,
+    requester: tuple[str, str] | None,
+    *,
+    demo: bool,
 ) -> None:
     key = secrets.local_key()
     console.print(f"\n[bold]Tierdesk is ready[/bold] at {url}  (data: {home.folder})", highlight=False)
@@ -143,18 +153,19 @@ def _print_banner(
             f"Sign in as [bold]{login[0]}[/bold] with the password [bold]{login[1]}[/bold], shown this once.",
             highlight=False,
         )
+    if demo and MailSettings.read(folder=home.mails).folder == home.mails:
+        console.print(f"Mails to requesters are laid into {home.mails}", highlight=False)
+    if requester is not None:
+        console.print(f"Portal: [bold]{url}/portal[/bold], for those who need help", highlight=False)
+        console.print(
+            f"Sign in there as [bold]{requester[0]}[/bold] with the password [bold]{requester[1]}[/bold], shown this once: "
+            "in another browser, or after signing out.",
+            highlight=False,
+        )
     console.print("Post a first event:\n", highlight=False)
     # Not through the console: it would wrap the line, and the line is to be pasted.
     console.file.write(f"{first_post(url, key or '')}\n\n")
     console.print(f"Then, in another terminal: [bold]{command} tickets[/bold]. Ctrl-C stops the desk.", highlight=False)
-
-
-async def serve_one(name: str) -> None:
-    """Run one service; everything is set by the environment."""
-    definition = find_service(name)
-    settings = read_settings()
-    configure_logging(settings.log_level)
-    await serve([definition], settings, clock=load_clock(settings.clock_file))
 
 
 async def migrate_command(console: Console) -> None:

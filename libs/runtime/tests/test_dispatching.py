@@ -147,4 +147,5 @@ async def test_schemas_of_one_name_that_differ_stay_apart_in_the_merged_document
 
     assert fields_of("router") == fields_of("desk") == {"text", "slow_seconds"}
     assert fields_of("kb") == {"title"}
-    assert set(document["components"]["schemas"]) == {"Note", "KbNote", "Problem"}
+    schemas = document["components"]["schemas"]
+    assert {name for name in schemas if "Note" in name} == {"Note", "KbNote"}

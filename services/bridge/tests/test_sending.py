@@ -11,8 +11,8 @@ import trustme
 
 from servers.webhooks import Receiver, Reply
 from tierdesk_bridge.domain.answers import Fate
-from tierdesk_bridge.sending.guard import Resolver
 from tierdesk_bridge.sending.posting import Poster
+from tierdesk_runtime.guarded_connections import Resolver
 
 LOCAL = (ip_network("127.0.0.0/8"),)
 BODY = b'{"specversion": "1.0"}'

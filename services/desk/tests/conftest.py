@@ -11,15 +11,22 @@ from sqlalchemy import select
 from servers.postgres import let_in
 from tierdesk_bus.port import HOME
 from tierdesk_contracts import AnyEnvelope, parse, seal
+from tierdesk_contracts.intake import Called
 from tierdesk_contracts.notice import PolicyApplied
+from tierdesk_contracts.ticket import CallNoted, KnownRequester, TicketChanged
+from tierdesk_contracts.vocabulary import Actor, ActorKind, Status
 from tierdesk_contracts.work import Case, Deadline, Internal, WorkAssigned, WorkOffered
 from tierdesk_desk.app import DEFINITION
 from tierdesk_desk.board import Board
+from tierdesk_desk.callbacks import Callbacks
 from tierdesk_desk.domain.people import Person
 from tierdesk_desk.domain.roles import Grant, Role
+from tierdesk_desk.handlers.mails import Mailroom
 from tierdesk_desk.handlers.tickets import TicketsHandler
 from tierdesk_desk.handlers.work import WorkHandler
+from tierdesk_desk.repairs import Repairs
 from tierdesk_desk.store.policies import PolicyShelf
+from tierdesk_desk.visits import Visits
 from tierdesk_policy import Policy, load_policy
 from tierdesk_runtime.clock import DrivenClock
 from tierdesk_runtime.identifiers import Identifiers
@@ -54,8 +61,12 @@ class Desk:
         self.shelf = PolicyShelf()
         self.publisher = Publisher(self.clock, Identifiers(), source="/tierdesk/desk")
         self.board = Board(database, self.shelf, self.publisher)
+        self.callbacks = Callbacks(database, self.shelf, self.publisher, self.board)
+        self.visits = Visits(database, self.publisher, self.board)
+        self.repairs = Repairs(database, self.publisher, self.board)
         self.work = WorkHandler(self.shelf, self.publisher)
-        self.tickets = TicketsHandler()
+        self.mailroom = Mailroom(self.shelf, self.publisher.new_id, self.clock.now)
+        self.tickets = TicketsHandler(self.shelf, self.mailroom)
 
     async def receive(self, handler: Any, *envelopes: AnyEnvelope) -> list[Exception]:
         """Apply these messages as one batch, as the library does; answers what was raised."""
@@ -87,6 +98,27 @@ class Desk:
 
 def message(data: Any, *, subject: str, tenant: str = "main", sequence: int | None = None) -> AnyEnvelope:
     return seal(data, message_id=uuid4(), source="/test", subject=subject, time=NOW, tenant=tenant, sequence=sequence)
+
+
+def call_told(call: Called, *, sequence: int = 1, at: datetime = NOW) -> TicketChanged:
+    """What the router tells of a call."""
+    noted = CallNoted(
+        sequence=sequence,
+        at=at,
+        actor=Actor(kind=ActorKind.REQUESTER, id="caller"),
+        call_id=call.call_id,
+        outcome=call.outcome,
+    )
+    return TicketChanged(
+        reference=call.reference,
+        policy_version="v1",
+        status=Status.OFFERED,
+        first_sequence=sequence,
+        sequence=sequence,
+        events=(noted,),
+        requester=None if call.caller is None else KnownRequester(party=f"tel:{call.caller}", phone=call.caller),
+        calls=(call,),
+    )
 
 
 def person_of(name: str, *grants: Grant, tenant: str = "main", **fields: Any) -> Person:
@@ -125,6 +157,11 @@ async def desk(database: Database, policy: Policy) -> Desk:
 @pytest.fixture
 def message_of() -> Callable[..., AnyEnvelope]:
     return message
+
+
+@pytest.fixture
+def told_of() -> Callable[..., TicketChanged]:
+    return call_told
 
 
 @pytest.fixture

@@ -4,13 +4,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
 
-from tierdesk_desk.store.account_tables import metadata
+from tierdesk_desk.store import (
+    account_tables,
+    callback_tables,
+    link_tables,
+    mail_tables,
+    request_tables,
+    staff_tables,
+    tables,
+    visit_tables,
+)
+
+ALL = (account_tables, callback_tables, link_tables, mail_tables, request_tables, staff_tables, tables, visit_tables)
 
 
 def differences(connection):
     """What a revision would have to change. The service's schema is the connection's own, so it is not named."""
     unnamed = MetaData()
-    for table in metadata.tables.values():
+    for table in {table for module in ALL for table in module.metadata.tables.values()}:
         table.to_metadata(unnamed, schema=None)
 
     def is_ours(name, kind, parents):

@@ -62,7 +62,7 @@ def test_a_connection_that_is_cut_leaves_nothing(shared_intake, reset, capfd):
     client = begin(shared_intake, ticket)
     wait_for(shared_intake, (1, 2))
     with shared_intake.reader() as reader:
-        assert reader.get(PATH, params={"ticket": ticket}).json() == {"attachments": []}
+        assert reader.get(PATH, params={"ticket": ticket}).json() == {"attachments": [], "recordings": []}
         (half,) = shared_intake.query("SELECT id FROM intake.attachment WHERE number IS NULL")
         assert reader.get(f"{PATH}/{half['id']}").status_code == 404
     if reset:

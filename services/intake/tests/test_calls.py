@@ -27,6 +27,7 @@ def seen(*events):
 
 
 RINGS = event("newCall", 0, caller="+4912347114711", called="+4930600000000")
+WAITS = event("queue", 5, queue="front")
 ANSWERED = event("answer", 12, users=("ann",))
 MAILBOX = event("voicemail", 20, recording="https://pbx.example/r/1")
 HANGS_UP = event("hangup", 60, cause="normalClearing")
@@ -36,6 +37,9 @@ HANGS_UP = event("hangup", 60, cause="normalClearing")
     ("events", "outcome", "waiting", "talking"),
     [
         ([RINGS], CallOutcome.RINGING, None, None),
+        ([WAITS], CallOutcome.RINGING, None, None),
+        ([RINGS, WAITS, ANSWERED], CallOutcome.ANSWERED, 12, None),
+        ([WAITS, HANGS_UP], CallOutcome.MISSED, 55, None),
         ([RINGS, ANSWERED], CallOutcome.ANSWERED, 12, None),
         ([RINGS, ANSWERED, HANGS_UP], CallOutcome.ENDED, 12, 48),
         ([RINGS, HANGS_UP], CallOutcome.MISSED, 60, None),

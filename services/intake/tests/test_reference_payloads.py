@@ -58,4 +58,4 @@ def check(intake, call, direction):
 def test_a_call_may_ring_several_people(shared_intake, items):
     (payload,) = [item["payload"] for item in items if item["kind"] == "phone-call"]
     answer = shared_intake.post_call(json.dumps(payload).encode(), webhook_id="several")
-    assert answer.json() == {"call": payload["call_id"], "ticket": None, "reference": None}
+    assert answer.json() == {"call": payload["call_id"], "ticket": None, "reference": None, "route": "queue"}

@@ -64,5 +64,5 @@ async def test_the_tenant_stands_first_in_every_key(service, postgres_url):
     )
     await connection.close()
     own = [key for key in keys if f"{SCHEMA}.{key['relname']}" in metadata.tables]
-    assert len(own) == 11
+    assert len(own) == 12
     assert {key["attname"] for key in own} == {"tenant"}

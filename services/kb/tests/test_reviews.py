@@ -247,3 +247,20 @@ async def test_the_kind_and_the_words_of_steps_are_indexed(base, desk):
     for kind, found in (("how-to", [path]), ("faq", [])):
         hits = base.library.search("main", "knurled", limit=5, offset=0, audience=None, kind=kind)
         assert [f"/v1/articles/{hit.article_id}" for hit in hits] == found
+
+
+async def test_what_was_written_since_it_was_read_is_not_published_unseen(desk):
+    path = await desk.write()
+    await desk.ask("PUT", path, body=DRAFT | {"title": "Another", "based_on": 1})
+    refused = await desk.ask("POST", f"{path}/publish", 409, revision=1)
+    assert "Revision 2" in refused["detail"]
+    assert (await desk.ask("GET", path))["published_revision"] is None
+    assert (await desk.ask("POST", f"{path}/publish", revision=2))["published_revision"] == 2
+
+
+async def test_a_worklist_may_be_of_one_audience(desk):
+    await desk.write(title="For all")
+    await desk.write(title="For those of l2", audience="l2")
+    assert await desk.listed(audience="l2") == ["For those of l2"]
+    assert await desk.listed(audience="l2", state="published") == []
+    assert set(await desk.listed()) >= {"For all", "For those of l2"}

@@ -136,6 +136,21 @@ def test_each_unanswered_call_is_waited_for_once(story, clocks_of):
     assert clocks_of(call(story, 20, call_id="d"), "callback") == [("met", 5, 10), ("running", 20, None)]
 
 
+def test_a_promise_is_awaited_until_somebody_is_reached_and_trying_in_vain_changes_nothing(story, clocks_of):
+    call(story.begun(), 5, "promised", call_id="callback/1")
+    call(story, 20, "unreached", call_id="callback/1")
+    assert clocks_of(story, "callback") == [("running", 5, None)]
+    call(story, 30, "ended", call_id="callback/1", answered_at=story.at(30))
+    assert clocks_of(story, "callback") == [("met", 5, 30)]
+
+
+def test_a_promise_after_an_unanswered_call_is_the_same_wait_and_giving_up_leaves_it_to_break(story, clocks_of):
+    call(story.begun(), 5)
+    call(story, 6, "promised", call_id="callback/1")
+    call(story, 300, "given_up", call_id="callback/1")
+    assert clocks_of(story, "callback") == [("running", 5, None)]
+
+
 def test_a_call_that_was_answered_after_all_needs_no_callback(story, clocks_of):
     call(story.begun(), 5)
     assert clocks_of(call(story, 6, "ended", answered_at=story.at(4)), "callback") == [("met", 5, 5)]

@@ -43,7 +43,8 @@ QUERIES = (
     "tier=" + "x" * 5_000, "group=%27;--", "audience=%00", "audience=../x", "q=%00", "q=%ff%fe", "q=" + "x" * 9_000, "q=%22",
     "q=" + "%28" * 500, "q=" + "a+OR+" * 500, "q=title:x+AND+*", "q=%F0%9F%98%80", "q=" + "%F0%9F%98%80" * 5_000, "published=perhaps", "%00=1", "=", "&&&",
 )  # fmt: skip
-"""Query strings, for every endpoint that is read."""
+"""Query strings, for every endpoint that is read: those with one of `PARAMETERS` for whoever takes it."""
+PARAMETERS = {"limit", "after", "status", "tier", "group", "audience", "q", "published"}
 
 NAMES = (
     "0", "-1", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "urn:uuid:x", "{}", "%00", "%FF",

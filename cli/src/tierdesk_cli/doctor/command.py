@@ -18,6 +18,7 @@ from tierdesk_cli.client import connect
 from tierdesk_cli.doctor.bus import look_at_bus
 from tierdesk_cli.doctor.database import look_at_clocks, look_at_database
 from tierdesk_cli.doctor.finding import Finding, Health, ill, well
+from tierdesk_cli.doctor.mail import look_at_mail
 from tierdesk_cli.doctor.webhooks import look_at_webhooks
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
@@ -42,6 +43,7 @@ async def run(data: Path, url: str | None, console: Console, *, as_json: bool) -
         findings += await _guard("clocks", lambda: look_at_clocks(settings))
         findings += await _guard("bus", lambda: look_at_bus(settings))
         findings += await _guard("webhooks", lambda: look_at_webhooks(settings))
+        findings += await _guard("mail", lambda: look_at_mail(settings))
     findings += await _guard("desk", lambda: _look_at_desk(data, url))
     if as_json:
         # Not through the console, which would wrap it; escaped to ASCII, so that nothing in it commands a terminal.

@@ -152,6 +152,12 @@ class CallOutcome(OpenEnum):
     """Answered, and over."""
     MISSED = "missed"
     VOICEMAIL = "voicemail"
+    PROMISED = "promised"
+    """The caller was promised to be called back."""
+    UNREACHED = "unreached"
+    """We called back, and reached nobody."""
+    GIVEN_UP = "given_up"
+    """We called back for the last time, and reached nobody."""
     UNKNOWN = "unknown"
 
 
@@ -175,6 +181,8 @@ class Called(Contract):
     talking_seconds: Annotated[float | None, Field(ge=0)] = None
     answered_by: Name | None = None
     cause: Name | None = None
+    queue: Name | None = None
+    route: Annotated[Name | None, Field(description="Where the desk had the telephone system send the caller.")] = None
     recording: Annotated[Locator | None, Field(description="Reference of a recording; never fetched on arrival.")] = (
         None
     )

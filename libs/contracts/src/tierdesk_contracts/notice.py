@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from tierdesk_contracts.intake import ProblemReport
-from tierdesk_contracts.vocabulary import Contract, Count, Identifier, Instant, Line, Name
+from tierdesk_contracts.vocabulary import Contract, Count, Identifier, Instant, Line, Name, Text
 
 
 class PolicyApplied(Contract):
@@ -31,6 +31,17 @@ class ServiceOrdered(ProblemReport):
 
     item: Identifier
     version: Annotated[Count, Field(description="Of the service, as it was ordered.")]
+
+
+class RequestRated(Contract):
+    """`request.rated.v1`: a requester says how well a resolution served them, or says so anew: the last revision counts."""
+
+    reference: Name
+    resolution: Annotated[Count, Field(description="The place of the resolution among the ticket's events.")]
+    resolved_at: Instant
+    score: Annotated[int, Field(ge=1, le=5, description="1 bad to 5 good.")]
+    comment: Text = ""
+    revision: Annotated[Count, Field(description="Counts how often this resolution was rated.")]
 
 
 class ClockNotice(Contract):

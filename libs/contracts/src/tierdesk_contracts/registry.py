@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tierdesk_contracts import intake, notice, outcome, ticket, work
+from tierdesk_contracts import callback, intake, notice, outcome, ticket, work
 from tierdesk_contracts.vocabulary import Contract
 
 Exchange = Literal["events", "work", "outcomes"]
@@ -52,7 +52,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
         _intake("cancelled", intake.Cancelled),
         _intake("call", intake.Called),
         _intake("alert", intake.Alerted),
-        MessageType("ticket.changed.v1", ticket.TicketChanged, "events", "router", ("sla", "kb"), "ticket"),
+        MessageType("ticket.changed.v1", ticket.TicketChanged, "events", "router", ("sla", "kb", "desk"), "ticket"),
         MessageType("policy.applied.v1", notice.PolicyApplied, "events", "router", ("intake", "sla", "kb")),
         _work("offered", work.WorkOffered),
         _work("assigned", work.WorkAssigned),
@@ -78,6 +78,8 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
         MessageType("article.retired.v1", notice.ArticleRetired, "events", "kb", ("kb",)),
         MessageType("service.ordered.v1", notice.ServiceOrdered, "events", "kb", ("intake",)),
         MessageType("ticket.added.v1", notice.TicketAdded, "events", "router", ("intake",)),
+        MessageType("callback.noted.v1", callback.CallbackNoted, "events", "desk", ("intake",)),
+        MessageType("request.rated.v1", notice.RequestRated, "events", "desk", ("desk",)),
     )
 }
 

@@ -18,6 +18,7 @@ from tierdesk_contracts.chain_events import (
     StepSkipped,
 )
 from tierdesk_contracts.event import Explanation, TicketEvent
+from tierdesk_contracts.intake import Called, Requester
 from tierdesk_contracts.lifecycle_events import (
     Accepted,
     CallNoted,
@@ -93,6 +94,7 @@ __all__ = [
     "Gathered",
     "Invited",
     "Joined",
+    "KnownRequester",
     "Matched",
     "MergeProposed",
     "Merged",
@@ -201,11 +203,17 @@ AnyTicketEvent = Annotated[
 """Any event of a ticket; one that this release does not know becomes an `UnknownEvent`."""
 
 
+class KnownRequester(Requester):
+    """Who asks, as they are known when the message goes out. Personal data: told beside the events, never in them."""
+
+    contact: Annotated[Name | None, Field(description="How to reach them now, in their own words.")] = None
+
+
 class TicketChanged(Contract):
     """`ticket.changed.v1`: the events of one commit, and where the ticket stands after them.
 
     `sequence` of the envelope is the last event's. A follower that has applied up to `first_sequence - 1` may apply
-    this message, no other.
+    this message, no other. `requester` and `calls` are what the events leave out, since a log cannot forget it.
     """
 
     reference: Name
@@ -218,3 +226,8 @@ class TicketChanged(Contract):
     first_sequence: Count
     sequence: Count
     events: Annotated[tuple[AnyTicketEvent, ...], Field(min_length=1)]
+    requester: KnownRequester | None = None
+    calls: Annotated[
+        tuple[Called, ...],
+        Field(description="The calls that are noted among the events, as the telephone told of them."),
+    ] = ()

@@ -6,10 +6,12 @@ from tierdesk_policy.escalations import CONTACT_OWNER, Escalation, Step, Trigger
 from tierdesk_policy.faults import Fault, PolicyError, UnknownNameError
 from tierdesk_policy.likeness import Likeness, LikenessField, OutageRule, RecurringRule, RepeatRule
 from tierdesk_policy.loading import load_policy, load_policy_file, review_policy, review_policy_file
+from tierdesk_policy.mail import Mail, Occasion
 from tierdesk_policy.model import Policy
 from tierdesk_policy.parts import (
     ELAPSED,
     WAIT_SECONDS,
+    Assign,
     Calendar,
     Category,
     ClockKind,
@@ -26,16 +28,21 @@ from tierdesk_policy.parts import (
     VendorContract,
     WaitsFor,
 )
+from tierdesk_policy.phone import CallbackRule, CallGuard, CallKept, Overflow, OverflowRule, Phone
 from tierdesk_policy.rules import Decision, Facts, Judgement, Rule, RuleTable
 
 __all__ = [
     "CONTACT_OWNER",
     "ELAPSED",
     "WAIT_SECONDS",
+    "Assign",
     "BusinessCalendar",
     "BusinessTimeError",
     "Calendar",
     "CalendarRules",
+    "CallGuard",
+    "CallKept",
+    "CallbackRule",
     "Category",
     "ClockKind",
     "Decision",
@@ -50,9 +57,14 @@ __all__ = [
     "Knowledge",
     "Likeness",
     "LikenessField",
+    "Mail",
     "Mode",
+    "Occasion",
     "OfferRule",
     "OutageRule",
+    "Overflow",
+    "OverflowRule",
+    "Phone",
     "Policy",
     "PolicyError",
     "RecurringRule",

@@ -9,7 +9,9 @@ from typing import Any, Final
 from tierdesk_policy.calendar_checks import find_calendar_faults
 from tierdesk_policy.escalation_checks import find_escalation_faults
 from tierdesk_policy.likeness import find_likeness_faults
+from tierdesk_policy.mail import find_mail_faults
 from tierdesk_policy.parts import DEFAULT_FACTS, ELAPSED, MOST_TARGETS
+from tierdesk_policy.phone import find_phone_faults
 from tierdesk_policy.rule_checks import find_rule_faults, has_skills
 from tierdesk_policy.view import PARTS, Found, View, contract_days, listed
 
@@ -48,6 +50,8 @@ def find_faults(document: Mapping[str, Any], *, is_new: bool) -> Iterator[Found]
     yield from find_rule_faults(view)
     yield from find_escalation_faults(view)
     yield from find_likeness_faults(view)
+    yield from find_phone_faults(view)
+    yield from find_mail_faults(view)
     yield from find_calendar_faults(document, is_new=is_new)
 
 
@@ -130,6 +134,8 @@ def _unreachable(view: View) -> Iterator[Found]:
 def _groups(view: View) -> Iterator[Found]:
     for i, group in view.items("groups"):
         name, tier = group.get("fallback"), group.get("tier")
+        if group.get("assign") == "push" and group.get("vendor") is not None:
+            yield ("groups", i, "assign"), "work is pushed to people of one's own; a vendor takes what it is offered"
         fallback = view.find("groups", name)
         if fallback is None:
             continue

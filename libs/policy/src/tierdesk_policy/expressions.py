@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import cel
 from pydantic import AfterValidator, StringConstraints
+
+if TYPE_CHECKING:
+    import cel
 
 MOST_CHARACTERS: Final = 500
 MOST_SEEN: Final = 4_000
@@ -80,6 +82,8 @@ class Condition:
 @lru_cache(maxsize=4_096)
 def compile_condition(source: str) -> Condition:
     """The condition of this text. Raises ValueError in words for the author of a policy."""
+    import cel  # noqa: PLC0415  # brings a command line of its own with it: for those alone who have conditions
+
     _refuse_what_is_dear(source, _read_words(source))
     try:
         program = cel.compile(source)
@@ -95,6 +99,8 @@ def compile_condition(source: str) -> Condition:
 
 def context_of(values: Mapping[str, Any]) -> cel.Context:
     """What conditions look at, prepared once for all conditions of a decision. `values` has the names of `SAMPLE`."""
+    import cel  # noqa: PLC0415  # as above
+
     return cel.Context(
         {
             name: value[:MOST_SEEN]

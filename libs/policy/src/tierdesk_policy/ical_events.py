@@ -86,8 +86,11 @@ class _Refusal(Exception):  # noqa: N818  # carries a fault to its line, and nev
         self.name = name
 
 
-def read_events(data: bytes, source: str) -> EventFile:
-    """The events of a file. Raises ICalendarError with the line of each fault; a file may have 1 MiB and 5,000 events."""
+def read_events(data: bytes, source: str, *, left_out: list[Fault] | None = None) -> EventFile:
+    """The events of a file. Raises ICalendarError with the line of each fault; a file may have 1 MiB and 5,000 events.
+
+    With `left_out`, an event that cannot be read is told there, and the others are answered.
+    """
     if len(data) > MOST_BYTES:
         raise ICalendarError([Fault(source, 0, "", f"larger than {MOST_BYTES // 1024} KiB")])
     try:
@@ -112,7 +115,9 @@ def read_events(data: bytes, source: str) -> EventFile:
         except _Refusal as refusal:
             line = block.lines.get(refusal.name, block.line)
             faults.append(Fault(source, line, refusal.name, str(refusal)))
-    if faults:
+    if left_out is not None:
+        left_out += faults
+    elif faults:
         raise ICalendarError(faults[:_MOST_FAULTS])
     zone = calendar.get("X-WR-TIMEZONE")
     return EventFile(source, str(zone) if zone else None, tuple(events))

@@ -14,6 +14,7 @@ from tierdesk_policy.business_time import BusinessCalendar
 from tierdesk_policy.escalations import MOST_ESCALATIONS, Escalation
 from tierdesk_policy.faults import UnknownNameError
 from tierdesk_policy.likeness import Likeness
+from tierdesk_policy.mail import Mail
 from tierdesk_policy.parts import (
     ELAPSED,
     MOST_CALENDARS,
@@ -39,6 +40,7 @@ from tierdesk_policy.parts import (
     is_empty,
     runs_on,
 )
+from tierdesk_policy.phone import Phone
 from tierdesk_policy.reading import read_document
 from tierdesk_policy.rules import MOST_RULES, Rule, RuleTable
 from tierdesk_policy.units import Seconds
@@ -47,6 +49,7 @@ Named = TypeVar("Named")
 
 MOST_VIPS: Final = 10_000
 
+_USUAL_MAIL: Final = Mail()
 _DEFAULT_PAUSES: Final[dict[WaitsFor, tuple[ClockKind, ...]]] = {WaitsFor.REQUESTER: (ClockKind.RESOLUTION,)}
 
 
@@ -95,6 +98,10 @@ class Policy(Part):
     """Chains of steps for what takes too long. Several may run for one ticket, each once at a time."""
     likeness: Likeness | None = None
     """What is done about tickets that are alike; left out, nothing."""
+    phone: Phone | None = None
+    """What is said of the telephone; `telephone` has the defaults too."""
+    mail: Mail | None = None
+    """What requesters are told by mail; left out, what `Mail` says. Read it as `mailing`."""
     close_after_seconds: Annotated[Seconds, Field(alias="close_after")] = 5 * 86_400
     """Elapsed time after which a resolved ticket closes by itself."""
     reopen_within_seconds: Annotated[Seconds, Field(alias="reopen_within")] = 14 * 86_400
@@ -122,6 +129,11 @@ class Policy(Part):
     def version(self) -> str:
         """The name of exactly this content: `sha256:` and the hash of the document."""
         return f"sha256:{self.document_hash}"
+
+    @property
+    def mailing(self) -> Mail:
+        """What requesters are told by mail, and how often."""
+        return self.mail or _USUAL_MAIL
 
     def tier(self, tier_id: str) -> Tier:
         """The tier of this name. This and the next six raise UnknownNameError for a name that the policy lacks."""
@@ -192,6 +204,11 @@ class Policy(Part):
     def escalation(self, escalation_id: str) -> Escalation:
         """The escalation of this name. Raises UnknownNameError."""
         return _find(self._escalations_by_id, "escalation", escalation_id)
+
+    @property
+    def telephone(self) -> Phone:
+        """What holds of the telephone: as the policy says, or the defaults."""
+        return self.phone or Phone()
 
     @cached_property
     def silences(self) -> tuple[Escalation, ...]:

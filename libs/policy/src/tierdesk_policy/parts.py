@@ -144,6 +144,20 @@ class OfferRule(Part):
     attempts: Count = 3
 
 
+class Assign(StrEnum):
+    """How the work of a group comes to its people."""
+
+    PULL = "pull"
+    """Whoever is free takes the next."""
+    PUSH = "push"
+    """The desk hands it to whoever is there and has room."""
+
+
+def is_pulled(assign: Assign) -> bool:
+    """Whether it is the usual way, which a document need not name; see `is_empty`."""
+    return assign is Assign.PULL
+
+
 class Group(Part):
     """People, a bot or a vendor that work one queue of one tier, in the hours of `calendar`."""
 
@@ -155,6 +169,8 @@ class Group(Part):
     skills: Annotated[tuple[Identifier, ...], Field(exclude_if=is_empty)] = ()
     offer: OfferRule | None = None
     fallback: Identifier | None = None
+    assign: Annotated[Assign, Field(exclude_if=is_pulled)] = Assign.PULL
+    """Of people alone: a bot or a vendor takes what it is offered."""
 
 
 class Category(Part):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
+from pydantic import BeforeValidator
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from tierdesk_contracts.vocabulary import Instant
 from tierdesk_runtime.framing import RequestFrame, limit_body
 from tierdesk_runtime.json_body import json_body, parse_json, read_json
 from tierdesk_runtime.keys import SCOPES, KeyRing, Principal
@@ -22,7 +24,17 @@ from tierdesk_runtime.problems import ProblemError, database_unavailable, field_
 from tierdesk_runtime.settings import Settings
 from tierdesk_store import DatabaseUnavailableError, is_redo
 
-__all__ = ["Principal", "create_app", "json_body", "limit_body", "parse_json", "read_json", "require"]
+__all__ = ["Principal", "QueryInstant", "create_app", "json_body", "limit_body", "parse_json", "read_json", "require"]
+
+
+def _refuse_number(value: object) -> object:
+    if isinstance(value, str) and not value.startswith("-", 4):
+        raise ValueError("a moment is written as 2026-03-02T09:30:00Z")
+    return value
+
+
+QueryInstant = Annotated[Instant, BeforeValidator(_refuse_number)]
+"""A moment in a query. Pydantic alone would take a number, for seconds since 1970."""
 
 
 def create_app(*, title: str, ring: KeyRing, settings: Settings) -> FastAPI:

@@ -38,6 +38,8 @@ SCOPES: Final = frozenset(
         "policy:write",
         "problems:write",
         "metrics:read",
+        "parked:read",
+        "parked:write",
     }
 )
 """What a key may allow."""

@@ -21,6 +21,7 @@ from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.keys import KeyRing
 from tierdesk_runtime.metrics import Metrics
 from tierdesk_runtime.observation import Observer
+from tierdesk_runtime.parked import parked_routes
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.settings import Settings
 from tierdesk_runtime.supervision import Run, SupervisedTask
@@ -113,6 +114,7 @@ class Service:
         self.name = name
         self.parts = parts
         self.app = app
+        app.include_router(parked_routes(name, parts.database))
         self.entry: ASGIApp = app if parts.tracing is None else parts.tracing.trace_requests(app)
         """What answers requests: the application, under spans where there are traces."""
         self.metrics: Metrics = app.state.metrics

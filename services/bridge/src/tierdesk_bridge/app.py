@@ -13,13 +13,13 @@ from tierdesk_bridge.handlers.work import WorkHandler
 from tierdesk_bridge.http.deliveries import delivery_routes
 from tierdesk_bridge.http.endpoints import endpoint_routes
 from tierdesk_bridge.http.outcomes import outcome_routes
-from tierdesk_bridge.sending.guard import Resolver
 from tierdesk_bridge.sending.posting import Poster
 from tierdesk_bridge.settings import BridgeSettings
 from tierdesk_bridge.store.endpoints import list_enabled
 from tierdesk_bridge.store.tables import LOG_TABLES, SCHEMA
 from tierdesk_bus.port import Topology
 from tierdesk_contracts.names import VENDOR_WORK, vendor_namespace
+from tierdesk_runtime.guarded_connections import Resolver
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
 from tierdesk_runtime.webhook_secrets import WebhookSecrets
@@ -84,7 +84,7 @@ def _wall_clock() -> datetime:
 DEFINITION: Final = ServiceDefinition(
     name=SCHEMA,
     schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations" / "versions", LOG_TABLES),
-    paths=("/v1/bridge",),
+    paths=("/v1/bridge", "/v1/parked/bridge"),
     build=build,
     topology=TOPOLOGY,
 )

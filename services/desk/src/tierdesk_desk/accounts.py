@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from tierdesk_desk.domain.accounts import Account, AccountError, order_grants, read_login, write_grant
+from tierdesk_desk.domain.accounts import Account, AccountError, order_grants, read_email, read_login, write_grant
 from tierdesk_desk.domain.passwords import ONE_TIME_BYTES, one_time_password
 from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_desk.hashing import PasswordHashing
 from tierdesk_desk.store import accounts as store
 from tierdesk_desk.store.audit import Trail, open_trail
+from tierdesk_desk.store.provider_links import keep_by_hand
 from tierdesk_desk.store.sessions import end_sessions
 from tierdesk_runtime.clock import Clock
 from tierdesk_runtime.identifiers import Identifiers
@@ -43,12 +44,15 @@ class LastAdministratorError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What becomes of an account; what is None stays. A capacity of 0 means no limit."""
+    """What becomes of an account; what is None stays. A capacity of 0 means no limit, an empty `email` none."""
 
     display_name: str | None = None
     skills: tuple[str, ...] | None = None
     capacity: int | None = None
     disabled: bool | None = None
+    email: str | None = None
+    party: str | None = None
+    """Empty text for the login."""
 
 
 class Accounts:
@@ -78,13 +82,17 @@ class Accounts:
         display_name: str = "",
         skills: Iterable[str] = (),
         capacity: int | None = None,
+        email: str = "",
         grants: Iterable[Grant] = (),
+        party: str | None = None,
         only_as_first: bool = False,
         must_change: bool = True,
+        has_password: bool = True,
     ) -> tuple[Account, str]:
         """Make an account. Answers it and its password, which is told this once and must be changed at the first sign-in.
 
-        Raises `AccountError` and `NameTakenError`; with `only_as_first` the latter when there is any account.
+        Without `has_password` there is none, and its owner comes from a provider. Raises `AccountError` and
+        `NameTakenError`; with `only_as_first` the latter when there is any account.
         """
         now = self._clock.now()
         login = read_login(name)
@@ -97,26 +105,29 @@ class Accounts:
             changed_at=now,
             skills=tuple(dict.fromkeys(skills)),
             capacity=capacity,
-            must_change_password=must_change,
+            email=read_email(email),
+            must_change_password=must_change and has_password,
             grants=order_grants(grants),
+            party=party,
         )
-        password, password_hash = await self._make_password()
+        password, password_hash = await self._make_password() if has_password else ("", None)
         async with self._database.transaction() as tx:
             trail = await open_trail(tx, tenant)
             taken = store.has_accounts(tx.connection, tenant) if only_as_first else self._is_taken(tx, account)
             if await taken:
                 raise NameTakenError(f"there is an account {login} already")
             await store.add_account(tx.connection, account)
-            # A desk may stand for weeks before anybody looks at it.
-            valid_for = None if only_as_first else ONE_TIME_VALID
-            await store.save_password(tx.connection, account, password_hash, valid_for=valid_for)
+            if password_hash is not None:
+                # A desk may stand for weeks before anybody looks at it.
+                valid_for = None if only_as_first or not must_change else ONE_TIME_VALID
+                await store.save_password(tx.connection, account, password_hash, valid_for=valid_for)
             await self._note(trail, by, "account.added", account, _told(account))
         return account, password
 
     async def change(self, tenant: str, account_id: UUID, changes: Changes, *, by: str) -> Account:
         """Change what is known of somebody, or disable or enable the account. Who is disabled is signed out at once.
 
-        What changes nothing is not noted. Raises `UnknownAccountError` and `LastAdministratorError`.
+        What changes nothing is not noted. Raises `AccountError`, `UnknownAccountError` and `LastAdministratorError`.
         """
         async with self._changing(tenant, account_id) as (tx, trail, before):
             disabled_at = before.disabled_at
@@ -128,6 +139,8 @@ class Accounts:
                 skills=before.skills if changes.skills is None else tuple(dict.fromkeys(changes.skills)),
                 capacity=before.capacity if changes.capacity is None else changes.capacity or None,
                 disabled_at=disabled_at,
+                email=before.email if changes.email is None else read_email(changes.email),
+                party=before.party if changes.party is None else changes.party or None,
             )
             return await self._save(tx, trail, before, after, by)
 
@@ -141,9 +154,11 @@ class Accounts:
             return await self._save(tx, trail, before, replace(before, grants=wanted), by)
 
     async def add_grants(self, tenant: str, account_id: UUID, grants: Iterable[Grant], *, by: str) -> Account:
-        """Grant these too. As `set_grants`."""
+        """Grant these too, whatever a provider says later. As `set_grants`."""
+        added = tuple(grants)
         async with self._changing(tenant, account_id) as (tx, trail, before):
-            after = replace(before, grants=order_grants((*before.grants, *grants)))
+            await keep_by_hand(tx.connection, before, added)
+            after = replace(before, grants=order_grants((*before.grants, *added)))
             return await self._save(tx, trail, before, after, by)
 
     async def revoke_grants(self, tenant: str, account_id: UUID, grants: Iterable[Grant], *, by: str) -> Account:
@@ -170,6 +185,13 @@ class Accounts:
             await end_sessions(tx.connection, tenant, account_id)
             await self._note(trail, by, "account.password-reset", account, {})
         return account, password
+
+    async def sign_out(self, tenant: str, account_id: UUID, *, by: str) -> Account:
+        """End all sessions of the account. Of whoever has none nothing is noted. Raises `UnknownAccountError`."""
+        async with self._changing(tenant, account_id) as (tx, trail, account):
+            if await end_sessions(tx.connection, tenant, account_id):
+                await self._note(trail, by, "account.signed-out", account, {})
+        return account
 
     async def find(self, tenant: str, name: str) -> Account:
         """The account of this login. Raises `UnknownAccountError`."""
@@ -275,6 +297,8 @@ def _told(account: Account) -> dict[str, Any]:
         "display_name": account.display_name,
         "skills": list(account.skills),
         "capacity": account.capacity,
+        "email": account.email,
         "disabled": account.disabled_at is not None,
         "grants": [write_grant(grant) for grant in account.grants],
+        "party": account.party,
     }

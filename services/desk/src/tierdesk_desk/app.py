@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +11,20 @@ from tierdesk_bus.port import Binding, Exchange, Queue, Topology
 from tierdesk_contracts.names import EVENTS, OUTCOMES, WORK, event_pattern, work_key, work_queue
 from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.board import Board
+from tierdesk_desk.callbacks import Callbacks
+from tierdesk_desk.console.mails import mail_page_routes
 from tierdesk_desk.console.neighbours import Neighbours, minting, open_client
 from tierdesk_desk.console.pages import console_routes, show_errors
-from tierdesk_desk.console.rendering import Renderer
+from tierdesk_desk.console.people import people_routes
 from tierdesk_desk.console.visiting import Console
+from tierdesk_desk.domain.mailing import Kind
 from tierdesk_desk.domain.people import Place, places_worked
+from tierdesk_desk.domain.providers import Providers
 from tierdesk_desk.feed import Feed
+from tierdesk_desk.handlers.call_guard import CallGuardWatch
 from tierdesk_desk.handlers.forgetting import Forgetting
+from tierdesk_desk.handlers.mails import Mailroom
+from tierdesk_desk.handlers.reminding import Reminding
 from tierdesk_desk.handlers.tickets import QUEUE, TicketsHandler
 from tierdesk_desk.handlers.work import WorkHandler
 from tierdesk_desk.hashing import PasswordHashing
@@ -25,19 +32,46 @@ from tierdesk_desk.http.access import Access
 from tierdesk_desk.http.accounts import account_routes
 from tierdesk_desk.http.audit import audit_routes
 from tierdesk_desk.http.board import board_routes
+from tierdesk_desk.http.call_guard import call_guard_routes
+from tierdesk_desk.http.callbacks import callback_routes
+from tierdesk_desk.http.mails import mail_routes
+from tierdesk_desk.http.repairs import repair_routes
 from tierdesk_desk.http.sessions import session_routes
+from tierdesk_desk.http.staff import staff_routes
 from tierdesk_desk.http.stream import stream_routes
+from tierdesk_desk.http.visits import visit_routes
 from tierdesk_desk.http.works import work_routes
+from tierdesk_desk.linking import Linking
+from tierdesk_desk.links import Deliver, Links, WantedLink
+from tierdesk_desk.mailing.office import add_mailing
+from tierdesk_desk.mailing.settings import MailSettings
+from tierdesk_desk.oidc.issuer import Issuer
+from tierdesk_desk.outgoing import Outgoing
+from tierdesk_desk.portal.others import Others, scopes_of
+from tierdesk_desk.portal.pages import make_renderer, portal_routes
+from tierdesk_desk.portal.visiting import Portal
+from tierdesk_desk.provider_settings import read_providers
+from tierdesk_desk.provider_sign_in import ProviderSignIn
+from tierdesk_desk.pushing import Pusher
+from tierdesk_desk.refusals import sum_up_refusals
+from tierdesk_desk.repairs import Repairs
+from tierdesk_desk.requests import Requests
 from tierdesk_desk.settings import DeskSettings
 from tierdesk_desk.signing_in import SignIn
+from tierdesk_desk.staff import Staff
+from tierdesk_desk.store.links import VALID
+from tierdesk_desk.store.mails import NewMail, add_mail
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_desk.store.tables import LOG_TABLES, SCHEMA
 from tierdesk_desk.store.works import list_known_places
+from tierdesk_desk.visits import Visits
 from tierdesk_runtime.clock import FastClock
 from tierdesk_runtime.http import create_app
 from tierdesk_runtime.publishing import Publisher
 from tierdesk_runtime.service import Parts, Service, ServiceDefinition
-from tierdesk_store import ServiceSchema
+from tierdesk_runtime.settings import SettingsError
+from tierdesk_runtime.supervision import keep_looking
+from tierdesk_store import ServiceSchema, Transaction
 from tierdesk_store.pausing import wait_for_any
 
 TOPOLOGY: Final = Topology(
@@ -46,45 +80,83 @@ TOPOLOGY: Final = Topology(
     bindings=tuple(Binding(QUEUE, EVENTS, event_pattern(name)) for name in sorted(TicketsHandler.accepts)),
 )
 LOOK_SECONDS: Final = 1.0
+SUM_UP_SECONDS: Final = 60.0
 KEPT: Final = timedelta(days=90)
 """So long work that is over is kept, for those who follow up what they handed on."""
 
 
-async def build(parts: Parts, *, groups: frozenset[str] | None = None) -> Service:
+async def build(parts: Parts, *, groups: frozenset[str] | None = None, mails: Path | None = None) -> Service:
     """The desk: the board, what people do with it, and the consumers of the groups that they work.
 
-    Those are `groups` where given, else what the settings name.
+    Those are `groups` where given, else what the settings name. Where these say nothing of mail, it is laid into the folder `mails`.
     """
-    settings = DeskSettings()
+    settings, mailing = DeskSettings(), MailSettings.read(folder=mails)
     named = settings.named_groups if groups is None else groups
     shelf, publisher = PolicyShelf(), Publisher(parts.clock, parts.identifiers, source=f"/tierdesk/{SCHEMA}")
     board, feed = Board(parts.database, shelf, publisher, worked=named), Feed(parts.database)
     hashing, access = PasswordHashing(), Access(parts.database, public_url=settings.public_url)
-    sign_in = SignIn(parts.database, hashing, parts.clock, parts.secrets.pepper)
+    named_providers = Providers() if settings.providers_file is None else read_providers(settings.providers_file)
+    sign_in = SignIn(
+        parts.database, hashing, parts.clock, parts.secrets.pepper, passwords_of=named_providers.passwords_of
+    )
+    providers = _open_providers(parts, settings, named_providers, sign_in)
     accounts = Accounts(parts.database, hashing, parts.clock, parts.identifiers)
+    callbacks = Callbacks(parts.database, shelf, publisher, board)
+    outgoing = Outgoing(parts.database, parts.clock.now)
+    staff = Staff(parts.database, shelf, publisher, worked=named)
     app = create_app(title="Tierdesk desk", ring=parts.ring, settings=parts.settings)
     access.install(app)
-    app.include_router(session_routes(access, sign_in, default_tenant=parts.settings.default_tenant))
-    app.include_router(account_routes(accounts))
-    app.include_router(audit_routes(parts.database))
-    app.include_router(board_routes(board))
-    app.include_router(work_routes(board))
-    app.include_router(stream_routes(feed, access.still_signed_in))
     service = Service(SCHEMA, parts, app, topology=TOPOLOGY)
     http = open_client()
     neighbours = Neighbours(http, minting(parts.secrets), url=settings.services_url)
     rate = parts.clock.rate if isinstance(parts.clock, FastClock) else 1.0
-    console = Console(board, Renderer(), neighbours, access, rate)
-    app.include_router(console_routes(console, sign_in, default_tenant=parts.settings.default_tenant))
+    visits, repairs = Visits(parts.database, publisher, board), Repairs(parts.database, publisher, board)
+    console = Console(board, make_renderer(), neighbours, access, callbacks, visits, repairs, rate)
+    tenant, has_server = parts.settings.default_tenant, mailing.url is not None
+    portal = Portal(
+        console,
+        Requests(parts.database, publisher),
+        Links(parts.database, parts.clock, parts.identifiers, deliver=_delivery_of(parts, mailing, settings)),
+        Others(http, minting(parts.secrets, scopes_of), url=settings.services_url),
+        feed,
+        tenant,
+    )
+    for endpoints in (
+        session_routes(access, sign_in, default_tenant=tenant),
+        account_routes(accounts),
+        audit_routes(parts.database),
+        board_routes(board),
+        work_routes(board),
+        callback_routes(callbacks),
+        call_guard_routes(callbacks),
+        visit_routes(visits),
+        repair_routes(repairs),
+        stream_routes(feed, access.still_signed_in),
+        mail_routes(outgoing, has_server=has_server),
+        staff_routes(staff),
+        portal_routes(portal),
+        mail_page_routes(console, outgoing, has_server=has_server),
+        people_routes(console, staff),
+        console_routes(console, sign_in, accounts, parts.database, default_tenant=tenant, providers=providers),
+    ):
+        app.include_router(endpoints)
     show_errors(app, console)
 
     async def close_client(stop: asyncio.Event) -> None:
         await stop.wait()
         await http.aclose()
+        if providers is not None:
+            await providers.close()
 
     service.add_task("neighbours", close_client)
-    service.add_consumption(TicketsHandler(), QUEUE)
+    mailroom = Mailroom(shelf, parts.identifiers.new, parts.clock.now, own=mailing.own)
+    service.add_consumption(TicketsHandler(shelf, mailroom), QUEUE)
+    service.add_task("reminding", Reminding(parts.database, shelf, mailroom, parts.clock.now).run)
+    add_mailing(service, shelf, mailing, public_url=settings.public_url)
+    pusher = Pusher(parts.database, shelf, publisher, worked=named)
+    feed.watch(pusher.hear)
     service.add_task("feed", feed.run)
+    service.add_task("pushing", pusher.run)
 
     async def end_streams(stop: asyncio.Event) -> None:
         await wait_for_any(stop, service.stopping)
@@ -92,8 +164,56 @@ async def build(parts: Parts, *, groups: frozenset[str] | None = None) -> Servic
 
     service.add_task("streams", end_streams)
     service.add_task("consumers", _Consumers(service, shelf, WorkHandler(shelf, publisher), named).run)
+    service.add_task("call guard", CallGuardWatch(parts.database, shelf, publisher).run)
     service.add_task("forgetting", Forgetting(parts.database, publisher, after=KEPT).run)
+
+    async def sum_up(stop: asyncio.Event) -> None:
+        await keep_looking(lambda: sum_up_refusals(parts.database, parts.clock), stop, rest_seconds=SUM_UP_SECONDS)
+
+    service.add_task("refusals", sum_up)
     return service
+
+
+def _delivery_of(parts: Parts, mailing: MailSettings, settings: DeskSettings) -> Deliver | None:
+    """How links are sent to those who ask for them; None where the desk sends no mail, or does not know its own address."""
+    if mailing.url is None or settings.public_url is None:
+        return None
+    root = settings.public_url.rstrip("/")
+
+    async def deliver(tx: Transaction, wanted: WantedLink) -> None:
+        mail = NewMail(
+            tenant=wanted.request.tenant,
+            id=parts.identifiers.new(),
+            kind=Kind.LINK,
+            address=wanted.email,
+            values={"url": f"{root}{wanted.path}", "expires_at": (datetime.now(UTC) + VALID).isoformat()},
+            party=wanted.request.party,
+            ticket=wanted.request.ticket,
+            reference=wanted.request.reference,
+            digest=wanted.digest,
+        )
+        await add_mail(tx.connection, mail, own=mailing.own)
+
+    return deliver
+
+
+def _open_providers(parts: Parts, settings: DeskSettings, named: Providers, sign_in: SignIn) -> ProviderSignIn | None:
+    """None without providers. Raises `SettingsError` when nobody could come back from them."""
+    if not named.providers:
+        return None
+    if settings.public_url is None:
+        raise SettingsError(
+            "TIERDESK_DESK_PUBLIC_URL: providers send people back there; set it, as https://desk.example"
+        )
+    return ProviderSignIn(
+        parts.database,
+        sign_in,
+        Linking(parts.database, parts.clock, parts.identifiers),
+        parts.clock,
+        parts.secrets.pepper,
+        [Issuer(provider) for provider in named.providers],
+        public_url=settings.public_url,
+    )
 
 
 class _Consumers:
@@ -136,7 +256,7 @@ class _Consumers:
 DEFINITION: Final = ServiceDefinition(
     name=SCHEMA,
     schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations" / "versions", LOG_TABLES),
-    paths=("/v1/desk",),
+    paths=("/v1/desk", "/v1/parked/desk"),
     build=build,
     topology=TOPOLOGY,
     takes_rest=True,

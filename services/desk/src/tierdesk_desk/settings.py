@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -34,6 +35,13 @@ class DeskSettings(BaseSettings):
         Field(
             pattern=r"^https?://[^\s/?#@]+$",
             description="Where the console asks the other services, as `http://proxy:8080`. Without it: this process.",
+        ),
+    ] = None
+    providers_file: Annotated[
+        Path | None,
+        Field(
+            description="A YAML file of the OpenID providers at which people sign in (docs/accounts.md). Needs `public_url`. "
+            "Without it: local accounts alone."
         ),
     ] = None
 

@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from tierdesk_desk.domain.accounts import Account, fold_login
 from tierdesk_desk.domain.passwords import normal_form, read_password
 from tierdesk_desk.hashing import PasswordHashing
+from tierdesk_desk.refusals import note_refusal
 from tierdesk_desk.store import accounts as store
 from tierdesk_desk.store.accounts import Credential
 from tierdesk_desk.store.audit import open_trail
 from tierdesk_desk.store.paces import Pace, forget_paid, pay, pay_back
-from tierdesk_desk.store.sessions import Session, add_session, end_session, end_sessions
+from tierdesk_desk.store.sessions import Origin, Session, add_session, end_session, end_sessions, read_origin
 from tierdesk_runtime.clock import Clock
 from tierdesk_store import Database, Transaction
 
@@ -30,7 +32,10 @@ INTERVAL: Final = timedelta(seconds=30)
 """Under one login: 10 wrong passwords, then one each half minute, some 2,900 a day."""
 TOTAL_AT_ONCE: Final = 300
 TOTAL_INTERVAL: Final = timedelta(seconds=0.5)
-"""Of all logins, from browsers that nobody has signed in with: one password tried on many logins is slow too."""
+"""Of all logins of a tenant, from browsers that nobody has signed in with: one password tried on many logins is slow too.
+
+Tenants that have no account share one: whoever makes names up slows down nobody else.
+"""
 _TOKEN_BYTES: Final = 32
 _MARK_BYTES: Final = 16
 
@@ -58,7 +63,10 @@ class SignedIn:
 
 
 class SignIn:
-    """Lets people in. `pepper` is the secret of the desk, under which browsers are marked."""
+    """Lets people in. `pepper` is the secret of the desk, under which browsers are marked.
+
+    `passwords_of` names tenants in which passwords are good for these logins alone: all others come from a provider.
+    """
 
     def __init__(
         self,
@@ -67,11 +75,13 @@ class SignIn:
         clock: Clock,
         pepper: bytes,
         *,
+        passwords_of: Mapping[str, Collection[str]] = MappingProxyType({}),
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._database = database
         self._hashing = hashing
         self._clock = clock
+        self._passwords_of = passwords_of
         self._key = hmac.digest(pepper, b"tierdesk browser marks v1", "sha256")
         self._random_bytes = random_bytes
 
@@ -85,23 +95,34 @@ class SignIn:
         tenant, login = tenant if tenant.isprintable() else "", fold_login(name)
         async with self._database.read() as connection:
             credential = await store.find_credential(connection, tenant, login)
-        paces = self._paces(tenant, login, credential, mark)
+            is_known = await store.has_accounts(connection, tenant)
+        paces = self._paces(tenant if is_known else "", login, credential, mark)
         await self._pay(paces)
         fits, better_hash = await self._hashing.verify(
             normal_form(password), None if credential is None else credential.password_hash
         )
+        fits = fits and login in self._passwords_of.get(
+            tenant, (login,)
+        )  # after the hash: none is told apart by its time
         signed_in = None
         async with self._database.transaction() as tx:
             if fits and credential is not None:
                 signed_in = await self._admit(tx, credential, better_hash=better_hash, replaces=replaces)
             if signed_in is None:
-                await self._note_refusal(tx, tenant, None if credential is None else credential.account)
+                if is_known:
+                    # What was typed as a login that is none may be a password: it is kept nowhere, but that it was refused.
+                    subject = "" if credential is None else credential.account.name
+                    await note_refusal(tx, self._clock, tenant, subject)
             else:
                 for pace in paces:
                     await pay_back(tx.connection, pace)
         if signed_in is None:
             raise RefusedError("login and password do not fit")
         return signed_in
+
+    def restricts(self, tenant: str) -> bool:
+        """Whether passwords of this tenant are good for a few logins alone."""
+        return tenant in self._passwords_of
 
     async def sign_out(self, session: Session) -> None:
         """Sign this person out. Who is signed out already stays so."""
@@ -118,7 +139,8 @@ class SignIn:
                 )
 
     async def change_password(self, session: Session, old: str, new: str) -> SignedIn:
-        """Choose another password, end all sessions of the account and begin one anew.
+        """Choose another password, end all sessions of the account and begin one anew: where this one began at a provider, as
+        long and as much a matter of that provider as this one.
 
         Raises `PasswordError` for a new one that cannot be, `RefusedError` when `old` is wrong, `TooManyError` and
         `HashingBusyError`.
@@ -134,7 +156,9 @@ class SignIn:
         async with self._database.transaction() as tx:
             trail = await open_trail(tx, account.tenant)
             current = await store.read_credential(tx.connection, account.tenant, account.id)
-            if not fits or credential is None or current is None or not _stands(credential, current):
+            origin = await read_origin(tx.connection, session.digest)
+            is_over = session.provider is not None and origin is None
+            if not fits or credential is None or current is None or not _stands(credential, current) or is_over:
                 raise RefusedError("it is not your password")
             await pay_back(tx.connection, pace)
             now = self._clock.now()
@@ -142,7 +166,7 @@ class SignIn:
             await store.save_account(tx.connection, changed)
             await store.save_password(tx.connection, changed, password_hash, valid_for=None)
             await end_sessions(tx.connection, account.tenant, account.id)
-            signed_in = await self._begin(tx, changed)
+            signed_in = await self.begin(tx, changed, origin)
             await trail.note(
                 at=now, actor=_actor(account), action="account.password-changed", subject=account.name, detail={}
             )
@@ -163,19 +187,12 @@ class SignIn:
             await end_session(tx.connection, replaces)
         now = self._clock.now()
         await trail.note(at=now, actor=_actor(account), action="session.begun", subject=account.name, detail={})
-        return await self._begin(tx, current.account)
+        return await self.begin(tx, current.account)
 
-    async def _note_refusal(self, tx: Transaction, tenant: str, account: Account | None) -> None:
-        """What was typed as a login that is none may be a password: it is kept nowhere, but that it was refused."""
-        if account is None and not await store.has_accounts(tx.connection, tenant):
-            return
-        trail = await open_trail(tx, tenant)
-        subject = "" if account is None else account.name
-        await trail.note(at=self._clock.now(), actor="stranger", action="session.refused", subject=subject, detail={})
-
-    async def _begin(self, tx: Transaction, account: Account) -> SignedIn:
+    async def begin(self, tx: Transaction, account: Account, origin: Origin | None = None) -> SignedIn:
+        """Begin a session of whoever is proved to own this account, at a provider where `origin` names one."""
         token, csrf = self._random_bytes(_TOKEN_BYTES).hex(), self._random_bytes(_TOKEN_BYTES).hex()
-        await add_session(tx.connection, account, digest=digest_of(token), csrf=csrf)
+        await add_session(tx.connection, account, digest=digest_of(token), csrf=csrf, origin=origin)
         return SignedIn(token, csrf, self._mark(account, self._random_bytes(_MARK_BYTES).hex()), account)
 
     async def _pay(self, paces: list[Pace]) -> None:
@@ -194,7 +211,7 @@ class SignIn:
             return [Pace(f"browser:{_digest(mark)}", AT_ONCE, INTERVAL)]
         return [
             Pace(f"login:{_digest(f'{tenant}:{login}')}", AT_ONCE, INTERVAL),
-            Pace("total", TOTAL_AT_ONCE, TOTAL_INTERVAL),
+            Pace(f"total:{_digest(tenant)}", TOTAL_AT_ONCE, TOTAL_INTERVAL),
         ]
 
     def _mark(self, account: Account, chance: str) -> str:

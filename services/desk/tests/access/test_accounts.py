@@ -92,30 +92,29 @@ async def test_a_login_is_of_one_account(gate, boss):
     assert sum(isinstance(one, NameTakenError) for one in made) == 3
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"name": ""}, "name"),
-        ({"name": "a b"}, "name"),
-        ({"name": "ana\n"}, "name"),
-        ({"name": "аna"}, "name"),  # noqa: RUF001 - the letter of another alphabet that looks alike
-        ({"name": "-ana"}, "name"),
-        ({"name": "a" * 101}, "name"),
-        ({"name": "ana", "capacity": 0}, "capacity"),
-        ({"name": "ana", "capacity": True}, "capacity"),
-        ({"name": "ana", "skills": ["Wireless LAN"]}, "skills.0"),
-        ({"name": "ana", "display_name": "a\x00b"}, "display_name"),
-        ({"name": "ana", "grants": [{"role": "owner"}]}, "grants.0.role"),
-        ({"name": "ana", "grants": [{"role": "agent", "group": "front"}]}, "grants.0"),
-        ({"name": "ana", "grants": [{"role": "administrator", "tier": "l1"}]}, "grants.0"),
-        ({"name": "ana", "tenant": "other"}, "tenant"),
-        ({"name": "ana", "password": "chosen by another"}, "password"),
-    ],
+REFUSED = (
+    ({"name": ""}, "name"),
+    ({"name": "a b"}, "name"),
+    ({"name": "ana\n"}, "name"),
+    ({"name": "аna"}, "name"),  # noqa: RUF001 - the letter of another alphabet that looks alike
+    ({"name": "-ana"}, "name"),
+    ({"name": "a" * 101}, "name"),
+    ({"name": "ana", "capacity": 0}, "capacity"),
+    ({"name": "ana", "capacity": True}, "capacity"),
+    ({"name": "ana", "skills": ["Wireless LAN"]}, "skills.0"),
+    ({"name": "ana", "display_name": "a\x00b"}, "display_name"),
+    ({"name": "ana", "grants": [{"role": "owner"}]}, "grants.0.role"),
+    ({"name": "ana", "grants": [{"role": "agent", "group": "front"}]}, "grants.0"),
+    ({"name": "ana", "grants": [{"role": "administrator", "tier": "l1"}]}, "grants.0"),
+    ({"name": "ana", "tenant": "other"}, "tenant"),
+    ({"name": "ana", "password": "chosen by another"}, "password"),
 )
-async def test_an_account_that_cannot_be_is_refused_with_its_field(boss, body, field):
-    refused = await boss.ask("POST", "/accounts", body)
-    assert refused.status_code == 422
-    assert refused.json()["errors"][0]["field"] == field
+
+
+async def test_an_account_that_cannot_be_is_refused_with_its_field(boss):
+    for body, field in REFUSED:
+        refused = await boss.ask("POST", "/accounts", body)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field), body
 
 
 async def test_an_account_of_another_tenant_is_as_one_of_nobody(gate, boss):

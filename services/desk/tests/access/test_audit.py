@@ -169,14 +169,15 @@ async def test_a_chain_that_was_written_anew_is_found_by_an_anchor(gate):
     assert (await verify(gate.database, "main", anchor=anchor)).fault == Fault(1, "it is missing")
 
 
-async def test_a_long_chain_is_followed_over_its_pages(gate):
+async def test_a_long_chain_is_followed_over_its_pages(gate, monkeypatch):
+    monkeypatch.setattr("tierdesk_desk.store.audit._READ_AT_ONCE", 10)
     async with gate.database.transaction() as tx:
         trail = await open_trail(tx, "main")
-        for number in range(2_100):
+        for number in range(21):
             await trail.note(at=NOW, actor="desk", action="tried", subject="", detail={"n": number})
-    assert (await verify(gate.database, "main")).last.position == 2_100
-    await gate.sql("UPDATE desk.audit SET subject = 'x' WHERE position = 2050")
-    assert (await verify(gate.database, "main")).fault == Fault(2_050, "it is not as it was written")
+    assert (await verify(gate.database, "main")).last.position == 21
+    await gate.sql("UPDATE desk.audit SET subject = 'x' WHERE position = 20")
+    assert (await verify(gate.database, "main")).fault == Fault(20, "it is not as it was written")
 
 
 async def test_the_role_of_the_service_can_neither_change_nor_remove_an_entry(gate):

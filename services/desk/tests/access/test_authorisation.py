@@ -13,12 +13,14 @@ from tierdesk_policy import load_policy
 ACCOUNTS_DOCUMENT = Path(__file__).parents[4] / "docs" / "accounts.md"
 TABLE = {
     Role.AGENT: {Verb.READ_BOARD, Verb.WORK, Verb.OPEN_TICKET},
-    Role.LEAD: {Verb.READ_BOARD, Verb.OVERSEE},
+    Role.LEAD: {Verb.READ_BOARD, Verb.OVERSEE, Verb.READ_VENDORS},
     Role.AUTHOR: {Verb.WRITE_ARTICLES},
     Role.PUBLISHER: {Verb.WRITE_ARTICLES, Verb.PUBLISH_ARTICLES},
-    Role.OPERATOR: {Verb.READ_PARKED},
+    Role.OPERATOR: {Verb.READ_VENDORS, Verb.READ_PARKED, Verb.RESOLVE_PARKED, Verb.KEEP_MAILS},
     Role.ADMINISTRATOR: {Verb.KEEP_ACCOUNTS, Verb.READ_AUDIT},
     Role.AUDITOR: {Verb.READ_AUDIT},
+    Role.REQUESTER: {Verb.ASK},
+    Role.MODERATOR: {Verb.MODERATE},
 }
 """Written a second time, on purpose: a change of what a role may do is a change of this table too."""
 ACCOUNT = "/v1/desk/accounts/{account_id:uuid}"
@@ -33,6 +35,7 @@ ENDPOINTS = {
     ("PATCH", ACCOUNT): {Verb.KEEP_ACCOUNTS},
     ("PUT", f"{ACCOUNT}/grants"): {Verb.KEEP_ACCOUNTS},
     ("POST", f"{ACCOUNT}/password"): {Verb.KEEP_ACCOUNTS},
+    ("DELETE", f"{ACCOUNT}/sessions"): {Verb.KEEP_ACCOUNTS},
     ("GET", "/v1/desk/audit"): {Verb.READ_AUDIT},
     ("GET", "/v1/desk/audit/verification"): {Verb.READ_AUDIT},
 }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tierdesk_intake.domain.attachments import Limits
+from tierdesk_intake.fetching.hosts import read_host
 from tierdesk_runtime.settings import SettingsError
 
 _PREFIX: Final = "TIERDESK_INTAKE_"
@@ -25,6 +26,26 @@ class IntakeSettings(BaseSettings):
     attachment_bytes_per_day: Annotated[
         int, Field(ge=0, le=2**50, description="How much a tenant attaches within a day of UTC.")
     ] = 1024 * 1024 * 1024
+
+    recording_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(
+            description="From where recordings of calls are fetched, as `https://pbx.example`, with commas between them."
+        ),
+    ] = ()
+
+    @field_validator("recording_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("recording_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            read_host(one)
+        return value
 
     @classmethod
     def read(cls) -> IntakeSettings:

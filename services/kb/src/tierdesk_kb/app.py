@@ -155,6 +155,7 @@ DEFINITION: Final = ServiceDefinition(
     name=SCHEMA,
     schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations" / "versions", LOG_TABLES),
     paths=(
+        "/v1/parked/kb",
         "/v1/articles",
         "/v1/suggest",
         "/v1/synonyms",

@@ -140,7 +140,7 @@ DEFINITION: Final = ServiceDefinition(
         Path(__file__).parent / "migrations",
         log_tables=("ticket_log", "policy", "refused_outcome", "problem_log"),
     ),
-    paths=("/v1/tickets", "/v1/policy", "/v1/vendors", "/v1/problems"),
+    paths=("/v1/tickets", "/v1/policy", "/v1/vendors", "/v1/problems", "/v1/parked/router"),
     build=build,
     topology=TOPOLOGY,
 )

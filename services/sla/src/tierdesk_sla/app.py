@@ -55,7 +55,7 @@ async def build(parts: Parts) -> Service:
 DEFINITION: Final = ServiceDefinition(
     name=SCHEMA,
     schema=ServiceSchema(SCHEMA, Path(__file__).parent / "migrations" / "versions", LOG_TABLES),
-    paths=("/v1/clocks",),
+    paths=("/v1/clocks", "/v1/parked/sla"),
     build=build,
     topology=TOPOLOGY,
 )

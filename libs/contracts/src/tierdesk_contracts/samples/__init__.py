@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tierdesk_contracts.envelope import AnyEnvelope, seal
 from tierdesk_contracts.registry import MESSAGE_TYPES, type_of
-from tierdesk_contracts.samples import intake, notice, outcome, ticket, work
+from tierdesk_contracts.samples import callback, intake, notice, outcome, ticket, work
 from tierdesk_contracts.samples.story import TENANT, TICKET, TRACE, identifier, moment
 from tierdesk_contracts.vocabulary import Contract
 
@@ -16,7 +16,9 @@ from tierdesk_contracts.vocabulary import Contract
 def sample_messages() -> dict[str, AnyEnvelope]:
     """By type, in the registry's order. Raises `LookupError` if a type has no sample."""
     data: dict[str, Contract] = {
-        type_of(part).name: part for module in (intake, ticket, work, outcome, notice) for part in module.messages()
+        type_of(part).name: part
+        for module in (intake, ticket, work, outcome, notice, callback)
+        for part in module.messages()
     }
     if missing := MESSAGE_TYPES.keys() - data.keys():
         raise LookupError(f"no sample of {', '.join(sorted(missing))}: write one in tierdesk_contracts.samples")

@@ -13,6 +13,7 @@ from tierdesk_contracts.notice import (
     ClockWarned,
     KnowledgeMatched,
     PolicyApplied,
+    RequestRated,
     ServiceOrdered,
     TicketAdded,
 )
@@ -58,4 +59,12 @@ def messages() -> tuple[Contract, ...]:
             location="Building B, floor 3",
         ),
         TicketAdded(reference="TD-5HNE-2KQ8"),
+        RequestRated(
+            reference=REFERENCE,
+            resolution=14,
+            resolved_at=moment(40),
+            score=4,
+            comment="Quick, and it still prints.",
+            revision=1,
+        ),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tierdesk_contracts.intake import CallOutcome
+from tierdesk_contracts.intake import Called, CallOutcome
+from tierdesk_contracts.samples import intake
 from tierdesk_contracts.samples.story import (
     ASSIGNMENT,
     CASE,
@@ -45,6 +46,7 @@ from tierdesk_contracts.ticket import (
     Gathered,
     Invited,
     Joined,
+    KnownRequester,
     Matched,
     Merged,
     MergeProposed,
@@ -100,8 +102,13 @@ def messages() -> tuple[Contract, ...]:
             first_sequence=events[0].sequence,
             sequence=events[-1].sequence,
             events=events,
+            requester=KnownRequester(
+                party="zmueller", name="Zoë Müller", email="zoe.mueller@example.org", phone="+44 20 7946 0018",
+                contact="Desk 3.114",
+            ),
+            calls=tuple(message for message in intake.messages() if isinstance(message, Called)),
         ),
-    )
+    )  # fmt: skip
 
 
 def _arriving() -> tuple[TicketEvent, ...]:

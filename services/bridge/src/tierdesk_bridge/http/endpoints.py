@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tierdesk_bridge.domain.addresses import Networks, UrlError, read_url
 from tierdesk_bridge.http.views import EndpointView, WebhookUrl, view_endpoint
 from tierdesk_bridge.store.deliveries import count_states
 from tierdesk_bridge.store.endpoints import enable_endpoint, find_endpoint, remove_endpoint, set_endpoint
 from tierdesk_contracts.vocabulary import Identifier
+from tierdesk_runtime.addresses import Networks, UrlError, read_url
 from tierdesk_runtime.http import Principal, json_body, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
 from tierdesk_runtime.webhook_secrets import WebhookSecrets, vendor_source

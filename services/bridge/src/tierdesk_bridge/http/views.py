@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tierdesk_bridge.domain.addresses import LONGEST_URL
 from tierdesk_bridge.domain.answers import State
 from tierdesk_bridge.store.deliveries import Delivery
 from tierdesk_bridge.store.endpoints import Endpoint
+from tierdesk_runtime.addresses import LONGEST_URL
 
 _DOCUMENTED: Final = r"^https://[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~/-]*)?(\?[A-Za-z0-9=&]*)?$"
 """What is told of URLs; `domain.addresses` is what judges them, with the networks that this desk has opened."""

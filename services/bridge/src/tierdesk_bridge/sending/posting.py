@@ -10,9 +10,9 @@ from typing import Final
 
 import httpcore2
 
-from tierdesk_bridge.domain.addresses import Networks, UrlError, read_url
 from tierdesk_bridge.domain.answers import Answer, judge, no_answer
-from tierdesk_bridge.sending.guard import AddressRefusedError, GuardedBackend, Resolve
+from tierdesk_runtime.addresses import Networks, UrlError, read_url
+from tierdesk_runtime.guarded_connections import AddressRefusedError, GuardedBackend, Resolve
 
 TOTAL_SECONDS: Final = 15.0
 """From resolving the name to the end of the answer's head."""

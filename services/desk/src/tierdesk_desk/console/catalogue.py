@@ -20,9 +20,12 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 CONSOLE: Final = Path(__file__).parent
+FOLDERS: Final = {name: CONSOLE.parent / name for name in ("console/", "mailing/", "portal/")}
+"""Where texts stand, by what is set before the names of their files: all are in one catalogue."""
 TEMPLATE: Final = "messages.pot"
-_METHODS: Final = [("**.py", "python"), ("templates/**.html", "jinja2")]
-_OPTIONS: Final = {"templates/**.html": {"trimmed": "true", "silent": "false"}}
+_METHODS: Final = [("**.py", "python"), ("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2")]
+_TRIMMED: Final = {"trimmed": "true", "silent": "false"}
+_OPTIONS: Final = {"templates/**.html": _TRIMMED, "templates/**.txt": _TRIMMED}
 _KEYWORDS: Final = {"N_": None, "_": None, "gettext": None, "ngettext": (1, 2)}
 _WIDTH: Final = 120
 
@@ -30,12 +33,11 @@ _WIDTH: Final = 120
 def extract() -> Catalog:
     """Every text that pages show, in the order of the files."""
     catalogue = Catalog(project="Tierdesk", version="1", charset="utf-8", fuzzy=False)
-    catalogue.header_comment = (
-        "# Every text of the console. Made by `python -m tierdesk_desk.console.catalogue --write`."
-    )
-    found = extract_from_dir(CONSOLE, _METHODS, _OPTIONS, keywords=_KEYWORDS)
-    for name, _, message, comments, context in sorted(found, key=lambda one: (one[0], one[1])):
-        catalogue.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
+    catalogue.header_comment = "# Every text of the console, the portal and the mails. Made by `python -m tierdesk_desk.console.catalogue --write`."
+    for prefix, folder in FOLDERS.items():
+        found = extract_from_dir(folder, _METHODS, _OPTIONS, keywords=_KEYWORDS)
+        for name, _, message, comments, context in sorted(found, key=lambda one: (one[0], one[1])):
+            catalogue.add(message, locations=[(f"{prefix}{name}", 0)], auto_comments=comments, context=context)
     return catalogue
 
 

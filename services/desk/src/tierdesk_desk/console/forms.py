@@ -13,6 +13,7 @@ from starlette.datastructures import FormData
 from tierdesk_contracts import outcome as outcomes
 from tierdesk_contracts.outcome import Outcome
 from tierdesk_desk.console.words import WORDS
+from tierdesk_desk.domain.oversight import LONGEST_REASON
 
 Faults = dict[str, str]
 """By field: a word of `fault`."""
@@ -31,6 +32,8 @@ _FIELDS: Final = {"steps_tried": "step", "draft.title": "draft_title", "draft.bo
 """Where the field of a form has another name than that of the message."""
 _FIELDS_OF_NOTE: Final = {"note": "text", "answer": "text"}
 """In the form of a note, which is for the team or for the requester."""
+_OWN: Final = frozenset({"csrf", "seen"})
+"""Fields that nobody fills in."""
 
 
 class FormError(Exception):
@@ -58,15 +61,17 @@ class Filled:
         return not any(self.values.values()) and not self.steps
 
 
-_OWN: Final = frozenset({"csrf", "seen"})
-"""Fields that nobody fills in."""
-
-
 def read_seen(form: FormData) -> int | None:
     """The ordinal that the page showed with the form. A form that does not say takes what comes."""
     text = form.get("seen")
     is_number = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10
     return int(text) if is_number and isinstance(text, str) else None
+
+
+def read_key(form: FormData) -> str | None:
+    """The key that the page put into the form, so that it counts once however often it is sent; None for none of ours."""
+    key = form.get("key")
+    return key if isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,100}", key) else None
 
 
 def read_filled(form: FormData) -> Filled:
@@ -200,6 +205,22 @@ FORMS: Final[Mapping[str, tuple[type[Outcome], Callable[[Filled], Fields], str]]
 """By action: the outcome that it sends, how its form is read, and the word of `flash` that follows."""
 ENDINGS: Final = frozenset({"resolve", "escalate", "transfer", "return", "contribute"})
 """The actions after which the work is another's."""
+
+
+def with_files(fields: Fields, names: Iterable[str]) -> Fields:
+    """A note or an answer that names the files that were sent with it."""
+    text = "answer" if "answer" in fields else "note"
+    return {**fields, text: f"{fields[text]}\n\n" + "\n".join(f"[{name}]" for name in names)}
+
+
+def read_reason(filled: Filled) -> str:
+    """Why work is taken back. Raises `FormError`."""
+    _require(filled, "reason", "owner")
+    if len(filled["reason"]) > LONGEST_REASON:
+        raise FormError({"reason": "too_long"})
+    if "\x00" in filled["reason"]:
+        raise FormError({"reason": "character"})
+    return filled["reason"]
 
 
 _CHANNELS: Final = ("phone", "web_form", "chat")

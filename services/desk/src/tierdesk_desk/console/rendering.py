@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tierdesk_desk.console.statics import Statics
 from tierdesk_desk.console.texts import Formats, load_translations, negotiate
-from tierdesk_desk.console.words import WORDS, text_of
+from tierdesk_desk.console.words import WORDS, Words, merge_words, text_of
 from tierdesk_desk.domain.people import Person
 from tierdesk_desk.domain.roles import Verb, allows
 from tierdesk_desk.domain.work import Stage
@@ -58,6 +59,8 @@ class Visit:
     """So many times as fast as real time business time runs."""
     is_secure: bool = False
     """Whether people reach the desk by HTTPS, so that cookies travel by it alone."""
+    presence: str = "away"
+    """What the person says of themselves: a word of `presence`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,17 @@ class Flash:
 
 
 class Renderer:
-    """Makes pages. One environment of templates for each language."""
+    """Makes pages. One environment of templates for each language.
 
-    def __init__(self, statics: Statics | None = None) -> None:
+    A room beside the console brings templates of its own, from `folder`, and says `words` too.
+    """
+
+    def __init__(
+        self, statics: Statics | None = None, *, folder: Path | None = None, words: Words | None = None
+    ) -> None:
         self.statics = statics or Statics()
+        self._folders = [TEMPLATES, *([folder] if folder else [])]
+        self._words = WORDS if words is None else merge_words(WORDS, words)
         self._translations = load_translations()
         self._environments = {language: self._environment(language) for language in self._translations}
 
@@ -83,13 +93,14 @@ class Renderer:
         locale = negotiate(visit.request.headers.get("accept-language", ""), self._translations)
         environment = self._environments[locale.language]
         fragment = FRAGMENT in visit.request.headers
-        flash = None if fragment else read_flash(visit.request)
+        flash = None if fragment else self._flash(visit.request)
         context = {
             **values,
             "visit": visit,
             "person": visit.person,
             "may": _permissions(visit.person),
             "flash": flash,
+            "form_key": secrets.token_urlsafe(16),
             "shortcuts": visit.request.cookies.get(SHORTCUTS_COOKIE) != "off",
             "language": str(locale).replace("_", "-"),
             "formats": Formats.of(locale, visit.zone),
@@ -101,10 +112,14 @@ class Renderer:
             response.delete_cookie(FLASH_COOKIE, path="/")
         return response
 
+    def _flash(self, request: Request) -> Flash | None:
+        flash = read_flash(request)
+        return flash if flash is not None and flash.word in self._words["flash"] else None
+
     def _environment(self, language: str) -> Environment:
         translations = self._translations[language]
         environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
+            loader=FileSystemLoader(self._folders),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -116,7 +131,7 @@ class Renderer:
         )
 
         def word(name: object, kind: str) -> str:
-            return translations.gettext(text_of(kind, str(name)))
+            return translations.gettext(text_of(kind, str(name), self._words))
 
         @pass_context
         def say(context: Context, name: object, kind: str, values: Mapping[str, Any]) -> Markup:
@@ -132,16 +147,19 @@ class Renderer:
         environment.globals.update(
             static=self.statics.path_of,
             Stage=Stage,
-            words=lambda kind: [(name, word(name, kind)) for name in WORDS[kind]],
+            words=lambda kind: [(name, word(name, kind)) for name in self._words[kind]],
         )
         environment.filters.update(
             word=word,
             say=say,
             zip=zip,
             moment=_moment,
+            instant=_instant,
             full=_full,
             duration=_duration,
             percent=_percent,
+            span=_span,
+            bytes=_bytes,
         )
         return environment
 
@@ -164,7 +182,7 @@ def redirect(visit: Visit, path: str, flash: Flash | None = None) -> Response:
 
 
 def read_flash(request: Request) -> Flash | None:
-    """What the cookie says; None for none, and for one that is not ours."""
+    """What the cookie says; None for none, and for one that is of another form than ours."""
     value = request.cookies.get(FLASH_COOKIE, "")
     if not value or len(value) > _LONGEST_FLASH:
         return None
@@ -173,11 +191,16 @@ def read_flash(request: Request) -> Flash | None:
         flash = Flash(str(word), {str(name): str(said) for name, said in values.items()})
     except (ValueError, TypeError, AttributeError):
         return None
-    return flash if flash.word in WORDS["flash"] else None
+    return flash
 
 
 def _permissions(person: Person | None) -> Mapping[str, bool]:
     return {verb.name: person is not None and allows(person.grants, verb) for verb in Verb}
+
+
+def _instant(text: str) -> datetime:
+    """The moment that another service tells as text."""
+    return datetime.fromisoformat(text)
 
 
 @pass_context
@@ -202,3 +225,18 @@ def _duration(context: Context, until: datetime) -> str:
 def _percent(context: Context, share: float) -> str:
     formats: Formats = context["formats"]
     return formats.percent(share)
+
+
+@pass_context
+def _span(context: Context, length: timedelta | float | None) -> str:
+    """How long something took, in seconds where it is a number; a dash for what is not known."""
+    if length is None:
+        return "\N{EN DASH}"
+    formats: Formats = context["formats"]
+    return formats.duration(length if isinstance(length, timedelta) else timedelta(seconds=length))
+
+
+@pass_context
+def _bytes(context: Context, number: int) -> str:
+    formats: Formats = context["formats"]
+    return formats.size(number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -12,30 +11,21 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tierdesk_desk.console.forms import Faults, Filled, read_filled
+from tierdesk_desk.console.forms import Filled, read_filled
 from tierdesk_desk.console.rendering import Flash, redirect
-from tierdesk_desk.console.visiting import CHOICE_PATH, Console
+from tierdesk_desk.console.sign_in_page import LONGEST as LONGEST_FIELD
+from tierdesk_desk.console.sign_in_page import Attempt, SignInPage
+from tierdesk_desk.console.visiting import CHOICE_PATH
 from tierdesk_desk.domain.passwords import LONGEST, SHORTEST, PasswordError
 from tierdesk_desk.hashing import HashingBusyError
 from tierdesk_desk.http.access import SIGN_IN_PATH, page_for, session_of, way_back
-from tierdesk_desk.signing_in import RefusedError, SignIn, TooManyError
-
-_LONGEST: Final = 1_000
+from tierdesk_desk.signing_in import RefusedError, TooManyError
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """What was wrong with what was sent. `trouble` is a word of `sign_in`, with what its text names."""
-
-    status: int
-    faults: Faults = field(default_factory=dict)
-    trouble: tuple[str, dict[str, timedelta]] | None = None
-
-
-def sign_in_routes(console: Console, sign_in: SignIn, *, default_tenant: str) -> APIRouter:
-    """The pages. `default_tenant` is that of whoever names none."""
-    router = console.router()
-    pages = _SignInPages(console, sign_in, default_tenant)
+def sign_in_routes(page: SignInPage) -> APIRouter:
+    """The pages."""
+    router = page.console.router()
+    pages = _SignInPages(page)
     router.add_api_route(SIGN_IN_PATH, pages.read, methods=["GET"])
     router.add_api_route(SIGN_IN_PATH, pages.begin, methods=["POST"])
     router.add_api_route("/logout", pages.end, methods=["POST"])
@@ -45,16 +35,17 @@ def sign_in_routes(console: Console, sign_in: SignIn, *, default_tenant: str) ->
 
 
 class _SignInPages:
-    def __init__(self, console: Console, sign_in: SignIn, default_tenant: str) -> None:
-        self._console = console
-        self._access = console.access
-        self._sign_in = sign_in
-        self._default_tenant = default_tenant
+    def __init__(self, page: SignInPage) -> None:
+        self._page = page
+        self._console = page.console
+        self._access = page.console.access
+        self._sign_in = page.sign_in
 
     async def read(self, request: Request) -> Response:
         given = request.query_params
         values = {"next": way_back(given.get("next")), "tenant": given.get("tenant", "")[:40]}
-        return self._show(request, Filled(values), _Attempt(200))
+        values |= {"ended": "1"} if given.get("ended") else {}
+        return self._page.show(request, Filled(values), Attempt(200))
 
     async def begin(self, request: Request) -> Response:
         self._access.check_origin(request)
@@ -63,31 +54,39 @@ class _SignInPages:
         password = str(form.get("password") or "")
         faults = {name: "required" for name in ("name", "password") if not form.get(name)}
         if faults:
-            return self._show(request, filled, _Attempt(422, faults))
+            return self._page.show(request, filled, Attempt(422, faults))
         with _noting() as attempts:
             signed = await self._sign_in.sign_in(
-                filled["tenant"][:_LONGEST] or self._default_tenant,
-                filled["name"][:_LONGEST],
+                self._page.tenant_of(filled),
+                filled["name"][:LONGEST_FIELD],
                 password,
                 mark=self._access.mark_of(request),
                 replaces=self._access.digest_in(request),
             )
         if attempts:
-            return self._show(request, filled, attempts[0])
+            return self._page.show(request, filled, attempts[0])
         response = redirect(self._console.visit(request), way_back(filled["next"]))
         self._access.give(response, signed)
         return response
 
     async def end(self, request: Request) -> Response:
         await page_for(before_change=True)(request)
-        await self._sign_in.sign_out(session_of(request))
-        response = redirect(self._console.visit(request), SIGN_IN_PATH, Flash("signed_out"))
+        session = session_of(request)
+        providers = self._page.providers
+        onward = None if providers is None else await providers.address_of_sign_out(session)
+        await self._sign_in.sign_out(session)
+        visit = self._console.visit(request)
+        if onward is None:
+            response = redirect(visit, SIGN_IN_PATH, Flash("signed_out"))
+        else:  # no redirect: browsers hold it against the policy of the form, which goes nowhere else
+            headers = {"Refresh": f"0;url={onward}"}
+            response = self._console.renderer.page(visit, "onward.html", headers=headers, onward=onward)
         self._access.take(response)
         return response
 
     async def read_choice(self, request: Request) -> Response:
         await page_for(before_change=True)(request)
-        return await self._show_choice(request, _Attempt(200))
+        return await self._show_choice(request, Attempt(200))
 
     async def choose(self, request: Request) -> Response:
         await page_for(before_change=True)(request)
@@ -97,8 +96,8 @@ class _SignInPages:
         if new != again:
             faults["again"] = "differs"
         if faults:
-            return await self._show_choice(request, _Attempt(422, faults))
-        with _noting(_Attempt(422, {"old": "wrong_password"})) as attempts:
+            return await self._show_choice(request, Attempt(422, faults))
+        with _noting(Attempt(422, {"old": "wrong_password"})) as attempts:
             signed = await self._sign_in.change_password(session_of(request), old, new)
         if attempts:
             return await self._show_choice(request, attempts[0])
@@ -106,17 +105,7 @@ class _SignInPages:
         self._access.give(response, signed)
         return response
 
-    def _show(self, request: Request, filled: Filled, attempt: _Attempt) -> Response:
-        return self._console.renderer.page(
-            self._console.visit(request),
-            "login.html",
-            status=attempt.status,
-            filled=filled,
-            faults=attempt.faults,
-            trouble=attempt.trouble,
-        )
-
-    async def _show_choice(self, request: Request, attempt: _Attempt) -> Response:
+    async def _show_choice(self, request: Request, attempt: Attempt) -> Response:
         return self._console.renderer.page(
             await self._console.greet(request),
             "password.html",
@@ -124,25 +113,26 @@ class _SignInPages:
             faults=attempt.faults,
             trouble=attempt.trouble,
             must=session_of(request).account.must_change_password,
+            is_elsewhere=session_of(request).provider is not None,
             lengths={"shortest": SHORTEST, "longest": LONGEST},
         )
 
 
-_REFUSED: Final = _Attempt(401, trouble=("refused", {}))
+_REFUSED: Final = Attempt(401, trouble=("refused", {}))
 
 
 @contextmanager
-def _noting(refused: _Attempt = _REFUSED) -> Iterator[list[_Attempt]]:
+def _noting(refused: Attempt = _REFUSED) -> Iterator[list[Attempt]]:
     """Note why somebody is not let in; `refused` where name and password, or the old password, do not fit."""
-    attempts: list[_Attempt] = []
+    attempts: list[Attempt] = []
     try:
         yield attempts
     except RefusedError:
         attempts.append(refused)
     except PasswordError:
-        attempts.append(_Attempt(422, {"new": "password"}))
+        attempts.append(Attempt(422, {"new": "password"}))
     except TooManyError as error:
         wait = timedelta(seconds=max(60.0, error.retry_seconds))
-        attempts.append(_Attempt(429, trouble=("too_many", {"wait": wait})))
+        attempts.append(Attempt(429, trouble=("too_many", {"wait": wait})))
     except HashingBusyError:
-        attempts.append(_Attempt(503, trouble=("busy", {})))
+        attempts.append(Attempt(503, trouble=("busy", {})))

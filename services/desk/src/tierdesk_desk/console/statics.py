@@ -32,10 +32,11 @@ class StaticFile:
 
 
 class Statics:
-    """The files, read once."""
+    """The files of these folders, read once. No two of them have the same name."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self._files = {file.name: file for file in map(_read, sorted(folder.iterdir())) if file is not None}
+    def __init__(self, *folders: Path) -> None:
+        paths = [path for folder in folders or (FOLDER,) for path in sorted(folder.iterdir())]
+        self._files = {file.name: file for file in map(_read, paths) if file is not None}
         self._by_path: Mapping[str, StaticFile] = {file.path: file for file in self._files.values()}
 
     def path_of(self, name: str) -> str:

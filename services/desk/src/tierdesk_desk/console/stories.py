@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tierdesk_desk.console.views import name_of_group
+from tierdesk_desk.console.words import WORDS
 from tierdesk_policy import Policy
 
 
@@ -101,6 +102,8 @@ def _entry(event: Mapping[str, Any], policy: Policy, workers: Mapping[str, str])
         texts.append(str(event["reason"]))
     if kind == "progressed" and event.get("answer"):
         kind = "answered"
+    if kind == "called" and f"called_{event.get('outcome')}" in WORDS["log"]:
+        kind = f"called_{event['outcome']}"
     return Entry(
         at=datetime.fromisoformat(str(event["at"])),
         who=who if actor.get("kind") in {"worker", "vendor"} else "",

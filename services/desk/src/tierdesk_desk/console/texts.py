@@ -80,6 +80,14 @@ class Formats:
         day = format_skeleton("MMMd" if local.year == today.year else "yMMMd", local, locale=self.locale)
         return f"{day}, {format_time(local, 'short', tzinfo=self.zone, locale=self.locale)}"
 
+    def day(self, at: datetime) -> str:
+        """The day of the week and of the year."""
+        return str(format_skeleton("yMMMMEEEEd", at.astimezone(self.zone), locale=self.locale))
+
+    def time(self, at: datetime) -> str:
+        """The time of day alone."""
+        return str(format_time(at, "short", tzinfo=self.zone, locale=self.locale))
+
     def full(self, at: datetime) -> str:
         """Day and time with the zone."""
         return str(format_datetime(at, "long", tzinfo=self.zone, locale=self.locale))
@@ -97,6 +105,14 @@ class Formats:
             if len(parts) == 2:
                 break
         return " ".join(parts)
+
+    def size(self, number: int) -> str:
+        """A number of bytes, in the unit in which it is short."""
+        for unit, bytes_of_unit in (("megabyte", 1_000_000), ("kilobyte", 1_000)):
+            if number >= bytes_of_unit:
+                size = round(number / bytes_of_unit, 1 if number < 10 * bytes_of_unit else None)
+                return str(format_unit(size, f"digital-{unit}", length="short", locale=self.locale))
+        return str(format_unit(number, "digital-byte", length="short", locale=self.locale))
 
     def percent(self, share: float) -> str:
         """A share in whole per cent."""

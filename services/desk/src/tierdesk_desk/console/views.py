@@ -48,6 +48,8 @@ class Row:
     helps: bool
     refused: bool
     vip: bool = False
+    given: bool = False
+    """Whether the desk has given it to its owner, who has said nothing of it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def view_row(work: Work, policy: Policy, now: datetime) -> Row:
         due=None if work.due_at is None else clock_of(work.due_at, now),
         helps=work.role == Role.CONTRIBUTOR.value,
         refused=work.refused is not None,
+        given=work.is_pushed,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,12 +15,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tierdesk_desk.board import Board, NotFoundError
+from tierdesk_desk.callbacks import Callbacks
 from tierdesk_desk.console.neighbours import Neighbours
 from tierdesk_desk.console.rendering import FRAGMENT, HEADERS, Renderer, Visit
+from tierdesk_desk.domain.days import zone_of
 from tierdesk_desk.domain.people import Person
+from tierdesk_desk.domain.presence import State
 from tierdesk_desk.domain.roles import Verb
 from tierdesk_desk.http.access import Access, page_for, person_of, session_of
-from tierdesk_policy import ELAPSED, Policy
+from tierdesk_desk.repairs import Repairs
+from tierdesk_desk.visits import Visits
+from tierdesk_policy import Policy
 from tierdesk_runtime.framing import route_of
 from tierdesk_runtime.problems import ProblemError, problem_response
 from tierdesk_store import DatabaseUnavailableError
@@ -40,6 +45,9 @@ class Console:
     renderer: Renderer
     neighbours: Neighbours
     access: Access
+    callbacks: Callbacks
+    visits: Visits
+    repairs: Repairs
     rate: float = 1.0
 
     async def enter(self, request: Request, verb: Verb) -> tuple[Visit, Person, Policy]:
@@ -48,11 +56,16 @@ class Console:
         Raises `ProblemError`: 303 to where people sign in, 403 without this verb or for a form that is not from here, 503
         while no policy is known.
         """
-        person = await page_for(verb)(request)
-        policy = await self.board.policy(person.tenant)
+        visit, person, policy = await self.admit(request, verb)
         if policy is None:
             raise ProblemError(503, "Starting", "The desk has not heard of a policy yet.", headers={"Retry-After": "2"})
-        return self.visit(request, person, session_of(request).csrf, zone_of(policy)), person, policy
+        return visit, person, policy
+
+    async def admit(self, request: Request, verb: Verb) -> tuple[Visit, Person, Policy | None]:
+        """As `enter`, for a page that can do without a policy: None while none is known."""
+        person = await page_for(verb)(request)
+        policy, session = await self.board.policy(person.tenant), session_of(request)
+        return self.visit(request, person, session.csrf, zone_of(policy), session.presence), person, policy
 
     async def greet(self, request: Request) -> Visit:
         """Who looks, if anybody is signed in."""
@@ -60,15 +73,24 @@ class Console:
         if session is None:
             return self.visit(request)
         person = person_of(session)
-        return self.visit(request, person, session.csrf, zone_of(await self.board.policy(person.tenant)))
+        zone = zone_of(await self.board.policy(person.tenant))
+        return self.visit(request, person, session.csrf, zone, session.presence)
 
-    def visit(self, request: Request, person: Person | None = None, csrf: str = "", zone: str = "UTC") -> Visit:
+    def visit(
+        self,
+        request: Request,
+        person: Person | None = None,
+        csrf: str = "",
+        zone: str = "UTC",
+        presence: str | None = None,
+    ) -> Visit:
         """A visit of this person, or of nobody that is known."""
-        return Visit(request, person, csrf, self.board.now(), zone, self.rate, self.access.is_secure)
+        said = presence or State.AWAY.value
+        return Visit(request, person, csrf, self.board.now(), zone, self.rate, self.access.is_secure, said)
 
     def router(self) -> APIRouter:
         """A router for pages: whatever goes wrong in one of them is told on a page."""
-        return APIRouter(include_in_schema=False, route_class=_route_class(self))
+        return page_router(self.tell)
 
     async def tell(self, request: Request, problem: ProblemError) -> Response:
         """The page of an error, or the problem itself for whoever wants no page."""
@@ -93,14 +115,16 @@ def wants_page(request: Request) -> bool:
     return not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
 
 
-def zone_of(policy: Policy | None) -> str:
-    """Where the desk stands: the zone of the policy's usual calendar."""
-    if policy is None or policy.default_calendar == ELAPSED:
-        return "UTC"
-    return next(calendar.tz for calendar in policy.calendars if calendar.id == policy.default_calendar)
+Tell = Callable[[Request, ProblemError], Awaitable[Response]]
+"""Makes the page of whatever went wrong."""
 
 
-def _route_class(console: Console) -> type[APIRoute]:
+def page_router(tell: Tell) -> APIRouter:
+    """A router for pages: whatever goes wrong in one of them is told by `tell`."""
+    return APIRouter(include_in_schema=False, route_class=_route_class(tell))
+
+
+def _route_class(tell: Tell) -> type[APIRoute]:
     class PageRoute(APIRoute):
         """Turns what is raised into a page."""
 
@@ -113,14 +137,14 @@ def _route_class(console: Console) -> type[APIRoute]:
                 except ClientDisconnect:
                     raise
                 except Exception as error:  # noqa: BLE001 - the last resort of a page
-                    return await _answer(console, request, error)
+                    return await _answer(tell, request, error)
 
             return serve
 
     return PageRoute
 
 
-async def _answer(console: Console, request: Request, error: Exception) -> Response:
+async def _answer(tell: Tell, request: Request, error: Exception) -> Response:
     problem = _problem_of(error)
     if problem is None:
         log.error("request_failed", method=request.method, route=route_of(request.scope), exc_info=error)
@@ -131,7 +155,7 @@ async def _answer(console: Console, request: Request, error: Exception) -> Respo
         return Response(status_code=303, headers={**HEADERS, **problem.headers})
     elif problem.title == CHOICE_NEEDED:
         return Response(status_code=303, headers={**HEADERS, "Location": CHOICE_PATH})
-    return await console.tell(request, problem)
+    return await tell(request, problem)
 
 
 def _problem_of(error: Exception) -> ProblemError | None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+Words = Mapping[str, Mapping[str, str]]
+"""By kind and word."""
+
 
 def N_(text: str) -> str:  # noqa: N802 - the mark by which catalogues find a text
     """Mark a text for the catalogue; it is translated when it is shown."""
     return text
 
 
-WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+WORDS: Final[Words] = {
     "stage": {
         "offered": N_("Waiting"),
         "claiming": N_("Being claimed"),
@@ -19,6 +22,14 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "paused": N_("On hold"),
         "left": N_("Done here"),
         "gone": N_("Taken back"),
+    },
+    "presence": {"available": N_("Available"), "busy": N_("Busy"), "away": N_("Away")},
+    "standing": {
+        "available": N_("Available"),
+        "busy": N_("Busy"),
+        "away": N_("Away"),
+        "unsaid": N_("Has not said"),
+        "closed": N_("No page open"),
     },
     "status": {
         "new": N_("New"),
@@ -30,6 +41,40 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "closed": N_("Closed"),
         "cancelled": N_("Cancelled"),
         "merged": N_("Merged into another"),
+    },
+    "callback_cause": {
+        "queue": N_("Promised instead of waiting"),
+        "voicemail": N_("Left a message"),
+        "missed": N_("Reached nobody"),
+        "desk": N_("Promised by the desk"),
+    },
+    "callback_stage": {
+        "waiting": N_("to be called"),
+        "claimed": N_("being called"),
+        "done": N_("reached"),
+        "given_up": N_("given up"),
+        "withdrawn": N_("not needed any more"),
+    },
+    "callback_result": {
+        "reached": N_("Reached"),
+        "no_answer": N_("No answer"),
+        "busy": N_("Busy"),
+        "voicemail": N_("Left a message"),
+        "wrong_number": N_("Wrong number"),
+    },
+    "visit_outcome": {
+        "done": N_("Done"),
+        "nobody_there": N_("Nobody was there"),
+        "another_needed": N_("Another visit is needed"),
+        "called_off": N_("Called off"),
+    },
+    "repair_stage": {
+        "announced": N_("Announced"),
+        "sent": N_("Sent"),
+        "received": N_("The depot has it"),
+        "back": N_("Back"),
+        "lost": N_("Lost"),
+        "called_off": N_("Called off"),
     },
     "party": {
         "requester": N_("the requester"),
@@ -144,6 +189,15 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "clocks": N_("the watcher's clocks"),
         "promises": N_("how promises were kept"),
         "articles": N_("articles that may fit"),
+        "files": N_("the files"),
+        "alike": N_("open tickets that are alike"),
+        "vendors": N_("the vendors"),
+        "intake": N_("what came in (intake)"),
+        "router": N_("the router"),
+        "sla": N_("the watcher of promises"),
+        "kb": N_("the knowledge base"),
+        "bridge": N_("the vendors' bridge"),
+        "desk": N_("the desk of people"),
     },
     "action": {
         "note": N_("Note or answer"),
@@ -171,6 +225,16 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "wrong_password": N_("This is not your password."),
         "password": N_("This cannot be a password: it is too short, too long, or your name."),
         "email": N_("An address has the form name@place."),
+        "number": N_("A number has digits in it."),
+        "moment": N_("Give a date and a time."),
+        "span": N_("It ends after it starts, and within seven days."),
+        "slot": N_("A visit ends after it starts, within a day, and is not over yet."),
+        "slot_far": N_("Visits are planned up to a year ahead."),
+        "not_granted": N_("This person does not work this group."),
+        "login": N_("A name has letters, digits and . _ @ + -, and begins with a letter or digit."),
+        "grant": N_("Only agents and leads have tiers, and a group only in its tier."),
+        "day": N_("This is no day."),
+        "link": N_("This is no link that begins with https://."),
     },
     "flash": {
         "claimed": N_("It is yours as soon as the desk confirms it."),
@@ -187,17 +251,82 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "returned": N_("Given back."),
         "invited": N_("The group is asked for help."),
         "contributed": N_("Thank you. The owner has your findings."),
+        "callback_claimed": N_("You call them. Say below what came of it."),
+        "callback_released": N_("It is back in line."),
+        "callback_reached": N_("Reached. The ticket knows."),
+        "callback_tried": N_("Noted. It is tried again later."),
+        "callback_given_up": N_("Noted. Nobody tries again."),
+        "callback_closed": N_("Nobody need call any more."),
+        "callback_promised": N_("The callback is promised."),
+        "visit_planned": N_("The visit is planned, and the ticket waits for it."),
+        "visit_moved": N_("The visit is planned anew."),
+        "visit_ended": N_("Noted what came of the visit."),
+        "repair_announced": N_("The return number is %(number)s: write it on the parcel."),
+        "repair_moved": N_("Noted where the device is."),
         "nothing_waits": N_("Nothing waits for you."),
+        "released": N_("%(who)s has it no more; it waits for the others of the group."),
+        "attached": N_("The file hangs on the ticket."),
+        "article_written": N_("Written. Readers see it once it is published."),
+        "article_cared": N_("Noted."),
+        "article_submit": N_("It waits for a review."),
+        "article_withdraw": N_("It is a draft again."),
+        "article_send_back": N_("Sent back to its author."),
+        "article_publish": N_("Readers see it from now on."),
+        "article_retire": N_("It is withdrawn for good."),
+        "account_added": N_("The account is made."),
+        "account_changed": N_("The account is changed."),
+        "account_granted": N_("The grants are changed; whoever it is signs in anew."),
+        "account_disabled": N_("The account is disabled, and signed out everywhere."),
+        "account_enabled": N_("The account is enabled."),
+        "account_ended": N_("Signed out everywhere."),
+        "parked_replayed": N_("It is tried again. What fails again is parked anew."),
+        "parked_discarded": N_("It is given up; what waited behind it goes on."),
         "opened": N_("The ticket is open."),
         "password_changed": N_("The new password holds from now on."),
         "signed_out": N_("You are signed out."),
+        "mail_retried": N_("It is tried again."),
+        "mail_discarded": N_("It is never sent."),
+        "mail_moved": N_("It stands otherwise by now."),
+        "shift_added": N_("The shift is added."),
+        "shift_removed": N_("The shift is removed."),
         "shortcuts_on": N_("Single-key shortcuts are on."),
         "shortcuts_off": N_("Single-key shortcuts are off."),
+    },
+    "mail_state": {
+        "failed": N_("Failed"),
+        "queued": N_("Waiting"),
+        "suppressed": N_("Not sent"),
+        "sent": N_("Sent"),
+    },
+    "mail_kind": {"news": N_("To a requester"), "alarm": N_("Escalation"), "link": N_("Link")},
+    "mail_reason": {
+        "no-server": N_("The desk had no mail server."),
+        "bad-address": N_("It is no address that can be written to."),
+        "machine": N_("A program reads this address, or the desk itself."),
+        "unverified": N_("Nobody has shown whose address it is."),
+        "cap": N_("Too many links were asked for."),
+        "refused": N_("The mail server refused it for good."),
+        "given-up": N_("The mail server took none of it for days."),
+        "unreadable": N_("It could not be written; the log says why."),
+        "discarded": N_("Somebody discarded it."),
     },
     "sign_in": {
         "refused": N_("Name and password do not fit."),
         "too_many": N_("Too many wrong passwords were tried. Wait %(wait)s, then try again."),
         "busy": N_("Too many people sign in at this moment. Try again in a moment."),
+        "provider_stale": N_(
+            "That sign-in took too long, was begun in another browser, or was used already. Please begin again."
+        ),
+        "provider_refused": N_("%(name)s did not sign you in."),
+        "provider_unfit": N_(
+            "What %(name)s sent does not prove who you are, so you are not signed in. Tell an operator if it stays so."
+        ),
+        "provider_unknown": N_(
+            "%(name)s knows you, but no account here is open to you. Ask whoever keeps the accounts of this desk."
+        ),
+        "provider_away": N_(
+            "%(name)s does not answer at the moment. Try again in a moment; whoever has a password of this desk can use it."
+        ),
     },
     "trouble": {
         "taken": N_("%(who)s was faster and has it now."),
@@ -205,9 +334,31 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "moved": N_(
             "More was said of it since you looked, perhaps by this very form. Look below, and send it again if it is wanted."
         ),
+        "nothing_ticked": N_("Tick the steps that were tried."),
         "forbidden": N_("This step makes no sense as the work stands now. It may have changed meanwhile."),
+        "callback_taken": N_("%(who)s speaks with this caller at the moment."),
+        "callback_over": N_("Nobody need be called here any more."),
+        "callback_lapsed": N_("You have not claimed it, or no longer. Claim it again once its next attempt is due."),
+        "changed_since": N_(
+            "%(who)s has changed it since you looked. It stands here as it is now; send yours again if it still holds."
+        ),
+        "ended_already": N_("It is over already."),
         "full": N_("You hold as many tickets as you may. Finish or hand on one of them first."),
+        "same_shift": N_("This person has a shift in this group already that begins then. Remove it first."),
         "unavailable": N_("This cannot be done at the moment. What you wrote is kept below; please try again."),
+        "opened_perhaps": N_(
+            "This form was sent before with other words, and its ticket may be open already. Look for it; if it is not there, "
+            "send the form again."
+        ),
+        "changed_meanwhile": N_(
+            "%(who)s has changed the article since you began. Your text is kept below; compare the two, then write yours on top."
+        ),
+        "not_now": N_("This cannot be done as the article stands now: %(reason)s"),
+        "name_taken": N_("Another account has this name."),
+        "last_administrator": N_("It is the last administrator: make another one first."),
+        "busy": N_("Too many people sign in at this moment. Try again in a moment."),
+        "resolved_already": N_("Somebody has replayed or discarded it already."),
+        "file": N_("The file was not taken: %(reason)s Your text is kept; choose another file, or send it without."),
     },
     "log": {
         "opened": N_("opened the ticket"),
@@ -229,6 +380,11 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "withdrawn": N_("took it back"),
         "replied": N_("replied"),
         "called": N_("called"),
+        "called_missed": N_("called and reached nobody"),
+        "called_voicemail": N_("called and left a message"),
+        "called_promised": N_("was promised a callback"),
+        "called_unreached": N_("was called back and not reached"),
+        "called_given_up": N_("was called back for the last time and not reached"),
         "matched": N_("found a fitting article: %(title)s"),
         "alarm": N_("spoke of a clock: %(clock)s %(word)s"),
         "facts_requested": N_("asked for facts"),
@@ -241,6 +397,74 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "released": N_("ended an invitation"),
     },
     "alarm": {"warned": N_("is close to its end"), "breached": N_("is broken"), "retracted": N_("was kept after all")},
+    "kind": {
+        "faq": N_("Question and answer"),
+        "how-to": N_("Steps to do"),
+        "known-error": N_("Known error"),
+        "manual": N_("Manual"),
+        "video": N_("Video"),
+    },
+    "article_state": {
+        "draft": N_("Draft"),
+        "in_review": N_("In review"),
+        "published": N_("Published"),
+        "retired": N_("Withdrawn"),
+    },
+    "review": {
+        "submitted": N_("asked for a review"),
+        "sent_back": N_("sent it back"),
+        "withdrawn": N_("asked no more"),
+        "published": N_("published it"),
+    },
+    "shelf": {
+        "mine": N_("Mine"),
+        "proposed": N_("From resolutions"),
+        "in_review": N_("In review"),
+        "draft": N_("Drafts"),
+        "published": N_("Published"),
+        "stale": N_("Needs a look"),
+    },
+    "attention": {
+        "failing": N_("does not help on tickets"),
+        "disliked": N_("readers say it does not help"),
+        "stale": N_("not changed for long"),
+        "unused": N_("nobody uses it"),
+        "duplicate": N_("says the same as another"),
+    },
+    "article_field": {
+        "title": N_("title"),
+        "body": N_("text"),
+        "audience": N_("readers"),
+        "keywords": N_("words people search for"),
+        "language": N_("language"),
+        "kind": N_("kind"),
+        "steps": N_("steps"),
+        "attachments": N_("attachments"),
+        "video": N_("video"),
+    },
+    "role": {
+        "agent": N_("Agent"),
+        "lead": N_("Lead"),
+        "author": N_("Author"),
+        "publisher": N_("Publisher"),
+        "operator": N_("Operator"),
+        "administrator": N_("Administrator"),
+        "auditor": N_("Auditor"),
+    },
+    "audit": {
+        "session.begun": N_("signed in"),
+        "session.ended": N_("signed out"),
+        "session.refused": N_("was refused a sign-in"),
+        "account.added": N_("made the account"),
+        "account.changed": N_("changed the account"),
+        "account.granted": N_("changed the grants"),
+        "account.disabled": N_("disabled the account"),
+        "account.enabled": N_("enabled the account"),
+        "account.password-reset": N_("made a one-time password"),
+        "account.password-changed": N_("chose another password"),
+        "account.signed-out": N_("signed out everywhere"),
+        "work.released": N_("took work back"),
+    },
     "actor": {
         "requester": N_("The requester"),
         "desk": N_("The desk"),
@@ -251,6 +475,11 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 """By kind and word. A word that another release speaks is shown as it is."""
 
 
-def text_of(kind: str, word: str) -> str:
+def merge_words(some: Words, more: Words) -> Words:
+    """All words of both. A word of the same kind is said as the second says it."""
+    return {kind: {**some.get(kind, {}), **more.get(kind, {})} for kind in [*some, *(set(more) - set(some))]}
+
+
+def text_of(kind: str, word: str, words: Words = WORDS) -> str:
     """The text in English, to be translated; the word itself with spaces where none is known."""
-    return WORDS[kind].get(word) or word.replace("_", " ")
+    return words[kind].get(word) or word.replace("_", " ")

@@ -60,6 +60,7 @@ class WorkView:
     ended: str | None
     mine: bool
     claimable: bool
+    releasable: bool
     actions: tuple[str, ...]
 
 
@@ -70,6 +71,7 @@ def view_work(work: Work, person: Person, policy: Policy, now: datetime, ticket:
     internal: Mapping[str, Any] = view.get("internal") or {}
     mine = work.stage in HELD and work.worker == person.name
     serves = allows_in(person.grants, Verb.WORK, tier=work.tier, group=work.group_id)
+    oversees = allows_in(person.grants, Verb.OVERSEE, tier=work.tier, group=work.group_id)
     deadlines = [
         clock_of(datetime.fromisoformat(deadline["due_at"]), now, deadline["kind"])
         for deadline in view.get("deadlines") or ()
@@ -93,6 +95,7 @@ def view_work(work: Work, person: Person, policy: Policy, now: datetime, ticket:
         ended=work.ended if work.stage in {Stage.LEFT, Stage.GONE} else None,
         mine=mine,
         claimable=work.stage is Stage.OFFERED and serves,
+        releasable=work.stage in HELD and not mine and oversees,
         actions=actions_of(work) if mine and serves else (),
     )
 

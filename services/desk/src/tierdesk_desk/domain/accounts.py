@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from tierdesk_desk.domain.addresses import AddressError, read_address
 from tierdesk_desk.domain.roles import Grant, Role, Verb, allows
 
 LOGIN_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"
@@ -44,7 +45,11 @@ class Account:
     """So many tickets may be held at once; None without a limit."""
     must_change_password: bool = True
     disabled_at: datetime | None = None
+    email: str | None = None
+    """Where the desk writes to them; None for nowhere."""
     grants: tuple[Grant, ...] = ()
+    party: str | None = None
+    """Whom requests name as who asks, when its owner does; None for the login."""
 
 
 def read_login(text: str) -> str:
@@ -58,6 +63,16 @@ def fold_login(text: str) -> str:
     """What is looked up for whatever is typed as a login; nothing for what is none, which is nobody's."""
     folded = unicodedata.normalize("NFKC", text[:_LONGEST_TYPED]).strip().lower()
     return folded if _LOGIN.fullmatch(folded) else ""
+
+
+def read_email(text: str) -> str | None:
+    """The mail address that somebody types, in the one form in which it is kept; None for an empty text. Raises `AccountError`."""
+    if not text.strip():
+        return None
+    try:
+        return str(read_address(text))
+    except AddressError as error:
+        raise AccountError("email", str(error)) from None
 
 
 def order_grants(grants: Iterable[Grant]) -> tuple[Grant, ...]:

@@ -25,7 +25,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that was done. `actor` is `person:<login>`, `command-line:<user>`, `desk`, or `stranger`."""
+    """Something that was done. `actor` is `person:<login>`, `command-line:<user>`, `provider:<id>`, `desk`, or `stranger`."""
 
     tenant: str
     position: int

@@ -27,6 +27,8 @@ class WorkChange(BaseModel):
     title: str
     priority: int
     due_at: datetime | None
+    pushed: bool = False
+    """Whether the desk has just given it to `worker`."""
 
 
 class TicketChange(BaseModel):
@@ -43,4 +45,50 @@ class TicketChange(BaseModel):
     places: tuple[Place, ...] = ()
 
 
-Change = WorkChange | TicketChange
+class CallbackChange(BaseModel):
+    """Somebody is to be called back, was tried, or need not be called any more."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    ticket: str
+    tier: str
+    group: str
+    callback: UUID
+    callback_stage: str
+    claimed_by: str | None
+    due_at: datetime
+
+
+class GuardChange(BaseModel):
+    """Somebody is reminded of the telephone, or offered to hand on what keeps them. For nobody else."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    guarded: str
+    word: str
+
+
+class PresenceChange(BaseModel):
+    """Somebody came, went, or has shifts changed. `serves` are the tiers and groups that they work; None is for all of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    person: str
+    state: str
+    serves: tuple[tuple[str | None, str | None], ...]
+
+
+class RequestChange(BaseModel):
+    """A request moved, or something was said on it that its requester may know. It is told to them alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    ticket: str
+    party: str
+
+
+Change = WorkChange | CallbackChange | GuardChange | PresenceChange | TicketChange | RequestChange

@@ -28,6 +28,8 @@ class Person:
     skills: tuple[str, ...] = ()
     capacity: int | None = None
     """So many tickets may be held at once; None without a limit."""
+    party: str = ""
+    """Whom requests name as who asks, when this person does."""
     session: str = field(default="", repr=False, compare=False)
     """The session in which they came: by it, answers that take long look whether it is good yet."""
 

@@ -49,6 +49,8 @@ _ENDINGS: Final = (
     outcomes.WorkContributed,
 )
 _FOR_CONTRIBUTORS: Final = (outcomes.WorkProgressed, outcomes.WorkContributed, outcomes.WorkReturned)
+_PUSHED: Final = "pushed"
+"""In what was said last: the acceptance is the desk's own."""
 _LOSSES: Final = frozenset({RejectReason.STALE, RejectReason.NOT_OWNER, RejectReason.FOREIGN})
 
 
@@ -123,6 +125,11 @@ class Work:
     """`case`, `internal`, `deadlines` and `steps_tried` of the protocol, and what was `told` since."""
     skills: tuple[str, ...] = ()
 
+    @property
+    def is_pushed(self) -> bool:
+        """Whether the desk has given it to its owner, who has said nothing of it yet."""
+        return self.stage in HELD and bool((self.said or {}).get(_PUSHED))
+
 
 def open_work(offer: WorkOffered, *, tenant: str, ticket: str, skills: tuple[str, ...], at: datetime) -> Work:
     """What an offer puts on the board."""
@@ -159,6 +166,14 @@ def claim(work: Work, worker: str, at: datetime) -> tuple[Work, Outcome | None]:
         return work, None
     work = replace(work, worker=worker)
     return _send(work, outcomes.WorkAccepted, {}, Stage.CLAIMING, at)
+
+
+def push(work: Work, worker: str, at: datetime) -> tuple[Work, Outcome]:
+    """Give it to them, as if they had claimed it. Raises `TakenError` and `OverError`."""
+    work, outcome = claim(work, worker, at)
+    if outcome is None:
+        raise TakenError(worker)
+    return replace(work, said={**(work.said or {}), _PUSHED: True}), outcome
 
 
 def say(

@@ -21,7 +21,7 @@ from tierdesk_desk.domain.accounts import Account
 from tierdesk_desk.domain.people import Person
 from tierdesk_desk.domain.roles import Verb, allows
 from tierdesk_desk.signing_in import SignedIn, digest_of
-from tierdesk_desk.store.sessions import LONGEST, Session, find_session, note_use
+from tierdesk_desk.store.sessions import LONGEST, Session, find_session, note_page, note_use
 from tierdesk_runtime.keys import Principal
 from tierdesk_runtime.problems import ProblemError
 from tierdesk_store import Database
@@ -44,6 +44,7 @@ class Access:
         self._database = database
         self._turns = asyncio.Semaphore(LOOKS_AT_ONCE)
         parts = None if public_url is None else urlsplit(public_url)
+        self.public_url = public_url
         self._origin = None if parts is None else f"{parts.scheme}://{parts.netloc}".lower()
         self.is_secure = parts is not None and parts.scheme == "https"
         prefix = "__Host-" if self.is_secure else ""
@@ -68,10 +69,21 @@ class Access:
         return session
 
     async def still_signed_in(self, person: Person) -> bool:
-        """Whether the session in which this person came is good yet, and grants the same: for answers that take long."""
-        async with self._turns, self._database.read() as connection:
-            session = await find_session(connection, person.session)
-        return session is not None and session.account.grants == person.grants
+        """Whether the session in which this person came is good yet, and grants the same: for answers that take long.
+
+        Notes each minute that a page is open.
+        """
+        async with self._turns:
+            async with self._database.read() as connection:
+                session = await find_session(connection, person.session)
+            if session is not None and not session.is_heard:
+                async with self._database.transaction() as tx:
+                    await note_page(tx.connection, session.digest)
+        return (
+            session is not None
+            and session.account.grants == person.grants
+            and (session.account.party or session.account.name) == person.party
+        )
 
     def mark_of(self, request: Request) -> str:
         """What tells that somebody signed in with this browser before; empty when nothing does."""
@@ -120,7 +132,7 @@ class Access:
 class SessionCheck(SecurityBase):
     """What `signed_in` and `page_for` make: FastAPI sees a cookie in it and puts that into the OpenAPI document."""
 
-    def __init__(self, verbs: tuple[Verb, ...], *, is_page: bool, before_change: bool) -> None:
+    def __init__(self, verbs: tuple[Verb, ...], *, is_page: bool, before_change: bool, reads_form: bool = True) -> None:
         self.model = APIKey.model_validate(
             {"in": APIKeyIn.cookie, "name": "tierdesk", "description": "A session: `POST /v1/desk/sessions`."}
         )
@@ -128,6 +140,7 @@ class SessionCheck(SecurityBase):
         self._verbs = verbs
         self._is_page = is_page
         self._before_change = before_change
+        self._reads_form = reads_form
 
     async def __call__(self, request: Request) -> Person:
         """The person. Raises `ProblemError` 401 or 403; for a page 303 to where people sign in."""
@@ -140,8 +153,10 @@ class SessionCheck(SecurityBase):
         request.scope["tierdesk.principal"] = Principal(str(account.id), account.tenant, frozenset(), "")
         if request.method not in _SAFE:
             access.check_origin(request)
-            await _check_csrf(request, session)
-        if account.must_change_password and not self._before_change:
+            if self._reads_form:
+                await check_csrf(request, session.csrf)
+        # Whoever comes from a provider needs no password.
+        if account.must_change_password and session.provider is None and not self._before_change:
             raise ProblemError(
                 403, "Password change needed", "Choose a password of your own first: POST /v1/desk/session/password"
             )
@@ -161,9 +176,12 @@ def signed_in(*verbs: Verb, before_change: bool = False) -> SessionCheck:
     return SessionCheck(verbs, is_page=False, before_change=before_change)
 
 
-def page_for(*verbs: Verb, before_change: bool = False) -> SessionCheck:
-    """As `signed_in`, for a page: who is not signed in is sent to where people sign in, and back from there."""
-    return SessionCheck(verbs, is_page=True, before_change=before_change)
+def page_for(*verbs: Verb, before_change: bool = False, reads_form: bool = True) -> SessionCheck:
+    """As `signed_in`, for a page: who is not signed in is sent to where people sign in, and back from there.
+
+    Without `reads_form` the form is left to the page, which has to `compare_csrf` itself: one with files is read as it comes.
+    """
+    return SessionCheck(verbs, is_page=True, before_change=before_change, reads_form=reads_form)
 
 
 def session_of(request: Request) -> Session:
@@ -183,6 +201,7 @@ def person_of(session: Session) -> Person:
         grants=account.grants,
         skills=account.skills,
         capacity=account.capacity,
+        party=account.party or account.name,
         session=session.digest,
     )
 
@@ -193,11 +212,17 @@ def way_back(text: str | None) -> str:
     return text if is_path and text is not None and text.isprintable() and "\\" not in text else "/"
 
 
-async def _check_csrf(request: Request, session: Session) -> None:
+async def check_csrf(request: Request, csrf: str) -> None:
+    """Compare what the request gives in its header, or else in its form, with this token. Raises `ProblemError` 403."""
     given: object = request.headers.get(CSRF_HEADER)
     if given is None and request.headers.get("content-type", "").lower().startswith(_FORMS):
         given = (await request.form()).get(CSRF_FIELD)
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), session.csrf.encode()):
+    compare_csrf(given, csrf)
+
+
+def compare_csrf(given: object, csrf: str) -> None:
+    """Raises `ProblemError` 403 for what is not this token."""
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), csrf.encode()):
         raise ProblemError(
             403,
             "CSRF token missing",
@@ -206,9 +231,17 @@ async def _check_csrf(request: Request, session: Session) -> None:
 
 
 def _to_sign_in(request: Request) -> ProblemError:
-    query = f"?{request.url.query}" if request.url.query else ""
-    back = quote(f"{request.url.path}{query}", safe="/") if request.method in _SAFE else "/"
-    return ProblemError(303, headers={"Location": f"{SIGN_IN_PATH}?next={back}"})
+    """Where people sign in, and come back from: to the page, or to the one on which a form stood."""
+    if request.method in _SAFE:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return ProblemError(
+            303, headers={"Location": f"{SIGN_IN_PATH}?next={quote(f'{request.url.path}{query}', safe='/')}"}
+        )
+    page = urlsplit(request.headers.get("referer", ""))
+    is_own = page.netloc.lower() == request.headers.get("host", "").lower() != ""
+    back = f"{page.path}?{page.query}" if page.query else page.path
+    location = f"{SIGN_IN_PATH}?next={quote(way_back(back if is_own else None), safe='/')}&ended=1"
+    return ProblemError(303, headers={"Location": location})
 
 
 def _unknown() -> ProblemError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import (
@@ -19,6 +19,8 @@ from pydantic import (
 
 from tierdesk_contracts.vocabulary import Identifier, Name, refuse_nul
 from tierdesk_desk.domain.accounts import LOGIN_PATTERN, ROLES_OF_TIERS, Account
+from tierdesk_desk.domain.addresses import LONGEST as LONGEST_ADDRESS
+from tierdesk_desk.domain.addresses import read_address
 from tierdesk_desk.domain.audit import Entry
 from tierdesk_desk.domain.passwords import LONGEST, SHORTEST
 from tierdesk_desk.domain.roles import Grant, Role
@@ -34,15 +36,29 @@ SomePassword = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST
 _TIERED: list[JsonValue] = [role.value for role in sorted(ROLES_OF_TIERS)]
 
 
-def _refuse_truth(value: object) -> object:
+def refuse_truth(value: object) -> object:
     """Pydantic would take true for 1."""
     if isinstance(value, bool):
         raise ValueError("a number is expected")  # noqa: TRY004 - what Pydantic tells as a fault of the field
     return value
 
 
-Capacity = Annotated[int, Field(ge=1, le=1_000), BeforeValidator(_refuse_truth)]
+def _check_email(value: str) -> str:
+    """What can be no address is told as a fault of the field; an empty text is none."""
+    return str(read_address(value)) if value.strip() else ""
+
+
+Capacity = Annotated[int, Field(ge=1, le=1_000), BeforeValidator(refuse_truth)]
 Skills = Annotated[tuple[Identifier, ...], Field(max_length=100)]
+_DOCUMENTED_ADDRESS: Final = r"^([a-z0-9]{1,60}@[a-z]([a-z0-9]{0,60}[a-z])?\.[a-z]{2,20})?$"
+"""What is told of addresses; `domain.addresses` is what judges them, and takes more."""
+Email = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_ADDRESS),
+    AfterValidator(refuse_nul),
+    AfterValidator(_check_email),
+    Field(json_schema_extra={"pattern": _DOCUMENTED_ADDRESS}),
+]
 
 
 class Taken(BaseModel):
@@ -117,7 +133,11 @@ class NewAccount(Taken):
     capacity: Annotated[
         Capacity | None, Field(description="So many tickets may be held at once; null without a limit.")
     ] = None
+    email: Annotated[Email | None, Field(description="Where the desk writes to them.")] = None
     grants: Grants = ()
+    party: Annotated[
+        Name | None, Field(description="Whom requests name as who asks, when this person does; null for the login.")
+    ] = None
 
 
 class AccountChange(Taken):
@@ -127,6 +147,8 @@ class AccountChange(Taken):
     skills: Skills | None = None
     capacity: Annotated[Capacity | None, Field(description="Null takes the limit away.")] = None
     disabled: Annotated[bool | None, Field(strict=True)] = None
+    email: Annotated[Email | None, Field(description="Empty takes it away.")] = None
+    party: Annotated[Name | None, Field(description="Null for the login.")] = None
 
 
 class GrantsRequest(Taken):
@@ -165,7 +187,9 @@ class AccountView(BaseModel):
     capacity: int | None
     must_change_password: bool
     disabled_at: datetime | None
+    email: str | None
     grants: tuple[GrantBody, ...]
+    party: str
     created_at: datetime
     changed_at: datetime
 
@@ -189,7 +213,9 @@ class EntryView(BaseModel):
 
     position: int
     at: datetime
-    actor: Annotated[str, Field(description="`person:<login>`, `command-line:<user>`, `desk`, or `stranger`.")]
+    actor: Annotated[
+        str, Field(description="`person:<login>`, `command-line:<user>`, `provider:<id>`, `desk`, or `stranger`.")
+    ]
     action: str
     subject: str
     detail: dict[str, Any]
@@ -242,7 +268,9 @@ def view_account(account: Account) -> AccountView:
         capacity=account.capacity,
         must_change_password=account.must_change_password,
         disabled_at=account.disabled_at,
+        email=account.email,
         grants=tuple(GrantBody.of(grant) for grant in account.grants),
+        party=account.party or account.name,
         created_at=account.created_at,
         changed_at=account.changed_at,
     )

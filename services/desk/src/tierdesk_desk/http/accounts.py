@@ -62,7 +62,9 @@ def account_routes(accounts: Accounts) -> APIRouter:
                 display_name=asked.display_name or "",
                 skills=asked.skills,
                 capacity=asked.capacity,
+                email=asked.email or "",
                 grants=[one.grant() for one in asked.grants],
+                party=asked.party,
             )
         response.headers["Location"] = f"/v1/desk/accounts/{account.id}"
         return PasswordMade(account=view_account(account), one_time_password=password)
@@ -87,6 +89,8 @@ def account_routes(accounts: Accounts) -> APIRouter:
             skills=asked.skills,
             capacity=0 if is_unlimited else asked.capacity,
             disabled=asked.disabled,
+            email=asked.email,
+            party="" if "party" in asked.model_fields_set and asked.party is None else asked.party,
         )
         with told_as_problems():
             return view_account(await accounts.change(person.tenant, account_id, changes, by=_actor(person)))
@@ -109,6 +113,12 @@ def account_routes(accounts: Accounts) -> APIRouter:
         with told_as_problems():
             account, password = await accounts.reset_password(person.tenant, account_id, by=_actor(person))
         return PasswordMade(account=view_account(account), one_time_password=password)
+
+    @router.delete(f"{_ONE}/sessions", status_code=204)
+    async def sign_out(account_id: UUID, person: Keeper) -> None:
+        """Sign the person out everywhere. Who is signed in nowhere stays so."""
+        with told_as_problems():
+            await accounts.sign_out(person.tenant, account_id, by=_actor(person))
 
     return router
 

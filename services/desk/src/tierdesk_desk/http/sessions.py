@@ -54,7 +54,7 @@ def session_routes(access: Access, sign_in: SignIn, *, default_tenant: str) -> A
         return SessionView(
             csrf=session.csrf,
             person=view_person(session.account),
-            must_change_password=session.account.must_change_password,
+            must_change_password=session.account.must_change_password and session.provider is None,
         )
 
     @router.delete("/session", status_code=204)

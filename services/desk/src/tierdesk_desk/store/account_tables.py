@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from tierdesk_desk.store.tables import metadata
@@ -22,9 +22,14 @@ account = Table(
     Column("disabled_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("party", Text),
+    Column("email", Text),
     Index("account_name", "tenant", "name", unique=True),
 )
-"""People who may sign in. `name` is the login, in lower case; without `password_hash` no password fits."""
+"""People who may sign in. `name` is the login, in lower case; without `password_hash` no password fits.
+
+`party` is whom requests name as who asks; without it, that is `name`.
+"""
 
 account_grant = Table(
     "account_grant",
@@ -47,10 +52,21 @@ session = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("heard_at", DateTime(timezone=True)),
+    Column("provider", Text),
+    Column("issuer", Text),
+    Column("sid", Text),
+    Column("id_token", Text),
     Index("session_account", "tenant", "account_id"),
     Index("session_expiry", "expires_at"),
+    Index("session_sid", "tenant", "issuer", "sid", postgresql_where=text("sid IS NOT NULL")),
 )
-"""Who is signed in. The token itself is in the browser alone. All times are the database's own."""
+"""Who is signed in. The token itself is in the browser alone. All times are the database's own.
+
+`heard_at` is when a page was last open, which is no use of the session: an open page alone keeps nobody signed in.
+Where somebody proved who they are at a provider, it tells which one, its issuer, its own session `sid`, and the ID token,
+which it is given back when they sign out.
+"""
 
 sign_in_pace = Table(
     "sign_in_pace",
@@ -60,6 +76,17 @@ sign_in_pace = Table(
     Index("sign_in_pace_free", "free_at"),
 )
 """When what was tried under a key is paid off; a key that is free again may be forgotten."""
+
+refused_sign_in = Table(
+    "refused_sign_in",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("number", BigInteger, nullable=False, server_default=text("0")),
+    Index("refused_sign_in_age", "since"),
+)
+"""How often somebody was refused since an entry of the audit said so. The time is the database's own."""
 
 audit_head = Table(
     "audit_head",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -27,8 +27,8 @@ _GRANTED: Final[Label[Any]] = (
 )
 ACCOUNT_COLUMNS: Final = (
     accounts.c.tenant, accounts.c.id, accounts.c.name, accounts.c.display_name, accounts.c.skills,
-    accounts.c.capacity, accounts.c.must_change_password, accounts.c.disabled_at,
-    accounts.c.created_at.label("account_created_at"), accounts.c.changed_at, _GRANTED,
+    accounts.c.capacity, accounts.c.must_change_password, accounts.c.disabled_at, accounts.c.email,
+    accounts.c.created_at.label("account_created_at"), accounts.c.changed_at, accounts.c.party, _GRANTED,
 )  # fmt: skip
 """What `account_of` makes an account of."""
 
@@ -57,6 +57,16 @@ async def read_account(connection: AsyncConnection, tenant: str, account_id: UUI
 async def find_account(connection: AsyncConnection, tenant: str, name: str) -> Account | None:
     """The account of this login, which is in lower case."""
     return await _one(connection, _accounts(tenant).where(accounts.c.name == name))
+
+
+async def find_display_names(connection: AsyncConnection, tenant: str, names: Collection[str]) -> dict[str, str]:
+    """How others see the people of these logins."""
+    if not names:
+        return {}
+    statement = select(accounts.c.name, accounts.c.display_name).where(
+        accounts.c.tenant == tenant, accounts.c.name.in_(sorted(names))
+    )
+    return {row.name: row.display_name for row in await connection.execute(statement)}
 
 
 async def list_accounts(
@@ -136,6 +146,8 @@ def account_of(row: RowMapping) -> Account:
         capacity=row["capacity"],
         must_change_password=row["must_change_password"],
         disabled_at=row["disabled_at"],
+        email=row["email"],
+        party=row["party"],
         grants=tuple(
             Grant(Role(role), tier or None, group or None)
             for role, tier, group in sorted(map(tuple, granted))

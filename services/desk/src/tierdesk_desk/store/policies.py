@@ -52,6 +52,14 @@ class PolicyShelf:
                     continue
         return {key: self._known[key] for key in wanted if key in self._known}
 
+    async def find_in_force(self, connection: AsyncConnection, tenant: str) -> Policy | None:
+        """The policy in force of this tenant; None before the first, and for one that this release cannot read."""
+        found = await connection.execute(select(policy_in_force.c.version).where(policy_in_force.c.tenant == tenant))
+        version = found.scalar_one_or_none()
+        if version is None:
+            return None
+        return (await self.fetch(connection, [(tenant, version)])).get((tenant, version))
+
     async def fetch_in_force(self, connection: AsyncConnection) -> dict[str, Policy]:
         """The policy in force of each tenant."""
         rows = await connection.execute(select(policy_in_force.c.tenant, policy_in_force.c.version))

@@ -79,6 +79,14 @@ work = Table(
     Index("work_ticket", "tenant", "ticket"),
     Index("work_left", "tenant", "worker", "changed_at", postgresql_where=text("stage = 'left'")),
     Index("work_over", "changed_at", postgresql_where=text("stage IN ('left', 'gone')")),
+    Index("work_since", "tenant", "tier", "group_id", "offered_at", postgresql_where=text("stage = 'offered'")),
+    Index(
+        "work_words",
+        text("words_of(tenant, (reference || ' ') || title)"),
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+        postgresql_where=text("stage IN ('offered', 'claiming', 'owned', 'paused')"),
+    ),
 )
 """What was offered to the groups that people work. `rank_at` is `due_at`, or `NEVER` without one.
 
@@ -113,6 +121,18 @@ ticket = Table(
     Index("ticket_reference", "tenant", "reference"),
 )
 """Where each ticket stands, from the events alone."""
+
+taking = Table(
+    "taking",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("account_id", Uuid, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("assignment_id", Uuid, nullable=False),
+    Column("taken_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Index("taking_age", "taken_at"),
+)
+"""What somebody took as the next under which key. The time is the database's own."""
 
 policy = Table(
     "policy",

@@ -17,6 +17,7 @@ from tierdesk_desk.domain.changes import WorkChange
 from tierdesk_desk.domain.people import Place
 from tierdesk_desk.domain.work import HELD, Stage, Work
 from tierdesk_desk.store.feed import tell
+from tierdesk_desk.store.records import count_endings
 from tierdesk_desk.store.tables import NEVER, work_count
 from tierdesk_desk.store.tables import work as works
 
@@ -26,7 +27,7 @@ _COUNTED: Final = frozenset({Stage.OFFERED, *HELD})
 _COLUMNS: Final = [column for column in works.c if column.name != "rank_at"]
 _LINE: Final = [column for column in _COLUMNS if column.name != "view"]
 """What a list shows. All that was said of one ticket may be long: a list of many leaves it where it is."""
-_LINE_SQL: Final = ", ".join(f"w.{column.name}" for column in works.c if column.name != "view")
+LINE_SQL: Final = ", ".join(f"w.{column.name}" for column in works.c if column.name != "view")
 _STAGES: Final = {"offered": "w.stage = 'offered'", "held": "w.stage IN ('claiming', 'owned', 'paused')"}
 """As the partial indexes have them: in other words they would not be used."""
 
@@ -60,6 +61,7 @@ async def save_works(connection: AsyncConnection, before: Mapping[WorkKey, Work]
         statement.on_conflict_do_update(index_elements=key, set_=changes), [_row(work) for work in changed]
     )
     await tell(connection, [_change(work) for work in changed])
+    await count_endings(connection, before, changed)
     moved: Counter[tuple[str, str, str, str]] = Counter()
     for work in changed:
         old = before.get((work.tenant, work.assignment_id))
@@ -145,7 +147,13 @@ async def list_board(
             text(f"{statement} ORDER BY priority, rank_at, assignment_id LIMIT :limit"), parameters
         )
     ).mappings()
-    return [_read(row) for row in rows]
+    return [read_row(row) for row in rows]
+
+
+async def list_firsts(connection: AsyncConnection, tenant: str, places: Sequence[Place]) -> list[Work]:
+    """The most urgent of what is offered to each of these groups; without its `view`."""
+    statement, parameters = _ranked(tenant, places, _STAGES["offered"], None, 1)
+    return [read_row(row) for row in (await connection.execute(text(statement), parameters)).mappings()]
 
 
 async def lock_next(
@@ -171,7 +179,7 @@ async def lock_next(
         LIMIT 1
     """)  # noqa: S608 - made of this module's own text
     row = (await connection.execute(statement, {**parameters, "skills": list(skills)})).mappings().first()
-    return None if row is None else _read(row)
+    return None if row is None else read_row(row)
 
 
 async def read_counts(connection: AsyncConnection, tenant: str) -> dict[Place, dict[Stage, int]]:
@@ -216,7 +224,7 @@ def _ranked(
     statement = f"""
         SELECT ranked.* FROM unnest(CAST(:tiers AS text[]), CAST(:groups AS text[])) AS g(tier, group_id)
         CROSS JOIN LATERAL (
-            SELECT {_LINE_SQL} FROM desk.work AS w
+            SELECT {LINE_SQL} FROM desk.work AS w
             WHERE w.tenant = :tenant AND w.tier = g.tier AND w.group_id = g.group_id AND {condition} {since}
             ORDER BY w.priority, w.rank_at, w.assignment_id LIMIT :limit
         ) AS ranked
@@ -252,10 +260,11 @@ async def _count(connection: AsyncConnection, moved: Mapping[tuple[str, str, str
 
 
 async def _fetch(connection: AsyncConnection, statement: Select[Any]) -> list[Work]:
-    return [_read(row) for row in (await connection.execute(statement)).mappings()]
+    return [read_row(row) for row in (await connection.execute(statement)).mappings()]
 
 
-def _read(row: RowMapping) -> Work:
+def read_row(row: RowMapping) -> Work:
+    """The work of a row, with its `view` or without."""
     columns = {name: value for name, value in row.items() if name != "rank_at"}
     return Work(
         **{
@@ -290,4 +299,5 @@ def _change(work: Work) -> WorkChange:
         title=work.title,
         priority=work.priority,
         due_at=work.due_at,
+        pushed=work.is_pushed,
     )

@@ -63,6 +63,8 @@ _SIGNATURES: Final = (
     (4, b"ftyp", "video/mp4"),
     (0, b"\x1aE\xdf\xa3", "video/webm"),
     (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"\xff\xf3", "audio/mpeg"),
     (0, b"OggS", "audio/ogg"),
     (0, b"%PDF-", "application/pdf"),
     (0, b"\x1f\x8b\x08", "application/gzip"),

@@ -22,6 +22,8 @@ class CallKind(StrEnum):
     """What happened, in the order in which it happens when no times are told."""
 
     NEW_CALL = "newCall"
+    QUEUE = "queue"
+    """The caller waits in a queue, and the telephone system asks what to do."""
     ANSWER = "answer"
     VOICEMAIL = "voicemail"
     HANGUP = "hangup"
@@ -77,7 +79,21 @@ class CallState(BaseModel):
     talking_seconds: float | None = None
     answered_by: Name | None = None
     cause: Name | None = None
+    queue: Name | None = None
+    route: Name | None = None
+    """Where the caller was sent, when not to wait."""
     recording: Locator | None = None
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """Since when the caller waits for somebody; None for a call that does not."""
+        waits = self.direction == "in" and self.outcome is CallOutcome.RINGING
+        return self.started_at if waits else None
+
+    @property
+    def talks_since(self) -> datetime | None:
+        """Since when somebody talks; None for a call in which nobody does."""
+        return self.answered_at if self.direction == "in" and self.outcome is CallOutcome.ANSWERED else None
 
     @property
     def is_actionable(self) -> bool:
@@ -99,7 +115,8 @@ def fold(events: Iterable[SeenEvent]) -> CallState:
     """
     placed = _place(events)
     of_kind = {kind: [one for one in placed if one.event.kind is kind] for kind in CallKind}
-    calls, answers, mails, hangups = (of_kind[kind] for kind in CallKind)
+    calls = of_kind[CallKind.NEW_CALL] or of_kind[CallKind.QUEUE]
+    answers, mails, hangups = (of_kind[kind] for kind in (CallKind.ANSWER, CallKind.VOICEMAIL, CallKind.HANGUP))
     started_at = calls[0].at if calls else None
     answered_at = answers[0].at if answers else None
     ended_at = hangups[-1].at if hangups else None
@@ -116,6 +133,7 @@ def fold(events: Iterable[SeenEvent]) -> CallState:
         talking_seconds=_seconds(answered_at, ended_at),
         answered_by=_first(_answerer(one.event) for one in answers),
         cause=_first(one.event.cause for one in reversed(hangups)),
+        queue=_first(one.event.queue for one in reversed(placed)),
         recording=_first(one.event.recording for one in reversed(placed)),
     )
 

@@ -1,4 +1,5 @@
-"""The generic shape in which many telephone systems tell of calls: `newCall`, `answer`, `hangup`, and `voicemail`.
+"""The generic shape in which many telephone systems tell of calls: `newCall`, `answer`, `hangup`, and beside them `queue` and
+`voicemail`.
 
 Fields that are not named here are ignored: telephone systems send more than they document. The raw body is kept.
 """
@@ -84,7 +85,7 @@ class GenericCallEvent(BaseModel):
         BeforeValidator(_blank_is_absent),
         Field(
             validation_alias=AliasChoices("recording", "recordingUrl", "recording_url"),
-            description="Where the recording can be found; kept as it is, and not fetched.",
+            description="Where the recording can be found. It is fetched later, from hosts that the operator has named alone.",
         ),
         _says({"type": "string", "maxLength": 2_048}),
     ] = None

@@ -12,6 +12,7 @@ from tierdesk_contracts import AnyEnvelope, seal
 from tierdesk_contracts.vocabulary import Contract
 from tierdesk_intake.domain.attachments import Attachment
 from tierdesk_intake.domain.refusals import Fault, RefusalKind, RefusedError, refuse_field, unknown_ticket
+from tierdesk_policy import Phone
 
 SOURCE: Final = "/tierdesk/intake"
 EVENTS_SOURCE: Final = "events"
@@ -185,10 +186,14 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class PolicyTerms:
-    """The names that a tenant's policy in force knows. No departments: the policy has none, and any may be named."""
+    """The names that a tenant's policy in force knows, and what it says of the telephone.
+
+    No departments: the policy has none, and any may be named.
+    """
 
     categories: frozenset[str]
     departments: frozenset[str] = frozenset()
+    phone: Phone = field(default_factory=Phone)
 
 
 Terms = Mapping[str, PolicyTerms]

@@ -1,4 +1,6 @@
-"""Keeps the names that each tenant's policy in force knows, so that a wrong one is refused at the door."""
+"""Keeps the names that each tenant's policy in force knows, so that a wrong one is refused at the door, and what it says of the
+telephone.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from tierdesk_contracts.notice import PolicyApplied
 from tierdesk_intake.domain.ledger import PolicyTerms
 from tierdesk_intake.store.terms import AppliedTerms, save_terms
+from tierdesk_policy import Phone
 from tierdesk_store import PermanentError, Received, Transaction
 
 
@@ -38,13 +43,23 @@ class PolicyHandler:
         known = state.applied.get(tenant)
         if known is None or known.applied_at <= policy.applied_at:
             terms = PolicyTerms(
-                _names(policy.document, "categories"), _names(policy.document, "departments", optional=True)
+                _names(policy.document, "categories"),
+                _names(policy.document, "departments", optional=True),
+                _phone(policy.document),
             )
             state.applied[tenant] = AppliedTerms(policy.version, terms, policy.applied_at)
 
     async def save(self, tx: Transaction, state: Terms) -> None:
         """Write them, unless a later policy was written before."""
         await save_terms(tx, state.applied)
+
+
+def _phone(document: dict[str, Any]) -> Phone:
+    """What it says of the telephone. Raises `PermanentError` for what this release cannot read."""
+    try:
+        return Phone.model_validate(document.get("phone") or {})
+    except ValidationError as error:
+        raise PermanentError(f"document.phone: not as this release knows it: {error}") from error
 
 
 def _names(document: dict[str, Any], part: str, *, optional: bool = False) -> frozenset[str]:

@@ -23,6 +23,7 @@ from tierdesk_intake.http.events import REPLAYED_HEADER
 from tierdesk_intake.http.refusal_problems import as_problem
 from tierdesk_intake.store.attachment_writer import AttachmentWriter, Upload
 from tierdesk_intake.store.attachments import find_attachment, find_reference, list_attachments, read_pieces
+from tierdesk_intake.store.recordings import list_recordings
 from tierdesk_runtime.http import Principal, limit_body, require
 from tierdesk_runtime.problems import ProblemError
 from tierdesk_store import Database
@@ -91,10 +92,24 @@ class AttachmentView(BaseModel):
     added_at: datetime
 
 
+class RecordingView(BaseModel):
+    """What became of a recording of one of the ticket's calls."""
+
+    call: str
+    stage: Annotated[
+        str,
+        Field(description="`due`, `stored` as the attachment, `refused` or, after several attempts, `failed`."),
+    ]
+    attempts: int
+    detail: Annotated[str, Field(description="Why it is not stored, as far as it was tried.")]
+    attachment: UUID | None
+
+
 class AttachmentList(BaseModel):
-    """All files of a ticket, in the order in which they came."""
+    """All files of a ticket, in the order in which they came, and what became of the recordings of its calls."""
 
     attachments: list[AttachmentView]
+    recordings: list[RecordingView]
 
 
 def write_view(attachment: Attachment) -> str:
@@ -138,7 +153,20 @@ def attachment_routes(database: Database, writer: AttachmentWriter, turns: Semap
             found = await list_attachments(connection, who.tenant, ticket)
             if not found and await find_reference(connection, who.tenant, ticket) is None:
                 raise as_problem(unknown_ticket("ticket"))
-        return AttachmentList(attachments=[_view(one) for one in found])
+            heard = await list_recordings(connection, who.tenant, ticket)
+        return AttachmentList(
+            attachments=[_view(one) for one in found],
+            recordings=[
+                RecordingView(
+                    call=one.call_id,
+                    stage=one.stage,
+                    attempts=one.attempts,
+                    detail=one.detail,
+                    attachment=one.attachment,
+                )
+                for one in heard
+            ],
+        )
 
     @router.get(
         "/{attachment}",

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from tierdesk_intake.domain.generic_cti import GenericCallEvent, read_form, read_json
 from tierdesk_intake.domain.ledger import Answer, Posted
 from tierdesk_intake.domain.phone_log import PostedByPhone
+from tierdesk_intake.domain.phone_routes import Route
 from tierdesk_intake.domain.refusals import RefusedError
 from tierdesk_intake.http.events import REPLAYED_HEADER
 from tierdesk_intake.http.plain_route import NEVER_CALLED, MediaType, PlainRoute, check_media_type
@@ -41,10 +42,14 @@ _signature: Final = APIKeyHeader(
 """Tells OpenAPI of the signature; `WebhookSecrets` is what checks it."""
 
 _DESCRIPTION: Final = """
-Take one event of a call: `newCall`, `answer`, `hangup` or `voicemail`, in any order and as often as it comes.
+Take one event of a call: `newCall`, `queue`, `answer`, `hangup` or `voicemail`, in any order and as often as it comes.
 
 Signed as Standard Webhooks (HMAC-SHA256 over `id.timestamp.body`); the secret tells whose desk it is, and `webhook-id`
-is the idempotency key. A ticket is opened when an incoming call is answered, missed, or leaves a message.
+is the idempotency key. A ticket is opened when an incoming call is answered, missed, or leaves a message, and when the caller is
+promised to be called back.
+
+Of a caller who waits, the answer says what to do: `queue` (wait on), `l2` (put through to the next tier), `voicemail`, or `callback`
+(tell the caller of the callback, and hang up). Post `queue` under a new `webhook-id` to ask again.
 """
 
 
@@ -54,6 +59,9 @@ class CallTaken(BaseModel):
     call: Annotated[str, Field(description="The call's identifier, as it was sent.")]
     ticket: Annotated[UUID | None, Field(description="The ticket it became; null while it calls for no action.")]
     reference: str | None
+    route: Annotated[
+        Route | None, Field(description="What to do with a caller who waits; null for a call that waits for nobody.")
+    ]
 
 
 async def _describe(

@@ -75,8 +75,14 @@ call: Final = Table(
     Column("call_id", Text, primary_key=True),
     Column("state", JSONB),
     Column("ticket", Uuid),
+    Column("waits_since", DateTime(timezone=True)),
+    Column("talks_since", DateTime(timezone=True)),
+    Index("call_waiting", "tenant", "waits_since", postgresql_where=text("waits_since IS NOT NULL")),
+    Index("call_talking", "tenant", "talks_since", postgresql_where=text("talks_since IS NOT NULL")),
 )
-"""What is known of a call, as it was last told."""
+"""What is known of a call, as it was last told. Who waits, and where somebody talks, stands apart, so that counting them looks at no
+call that is over.
+"""
 
 call_event: Final = Table(
     "call_event",
@@ -90,6 +96,27 @@ call_event: Final = Table(
 )
 """The distinct events of a call."""
 
+recording: Final = Table(
+    "recording",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("call_id", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("ticket", Uuid, nullable=False),
+    Column("locator", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("attachment", Uuid),
+    Column("told_at", DateTime(timezone=True), nullable=False),
+    Column("settled_at", DateTime(timezone=True)),
+    Index("recording_due", "due_at", postgresql_where=text("stage = 'due'")),
+    Index("recording_ticket", "tenant", "ticket"),
+)
+"""Recordings of calls, by the SHA-256 of where they can be found. Times are real ones, of the database."""
+
 policy_terms: Final = Table(
     "policy_terms",
     metadata,
@@ -98,8 +125,9 @@ policy_terms: Final = Table(
     Column("categories", ARRAY(Text), nullable=False),
     Column("departments", ARRAY(Text), nullable=False),
     Column("applied_at", DateTime(timezone=True), nullable=False),
+    Column("phone", JSONB(none_as_null=True)),
 )
-"""The names that the policy in force knows."""
+"""The names that the policy in force knows, and what it says of the telephone, if anything."""
 
 attachment: Final = Table(
     "attachment",

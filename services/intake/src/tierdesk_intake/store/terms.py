@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert
 
 from tierdesk_intake.domain.ledger import PolicyTerms
 from tierdesk_intake.store.tables import policy_terms
+from tierdesk_policy import Phone
 from tierdesk_store import Transaction
 
 FRESH_SECONDS: Final = 1.0
@@ -38,7 +39,7 @@ class KnownTerms:
         stale = [tenant for tenant in tenants if self._is_stale(tenant, now)]
         if stale:
             rows = await tx.execute(select(policy_terms).where(policy_terms.c.tenant.in_(sorted(stale))))
-            found = {row.tenant: PolicyTerms(frozenset(row.categories), frozenset(row.departments)) for row in rows}
+            found = {row.tenant: _terms_of(row) for row in rows}
             self._known |= {tenant: (now + FRESH_SECONDS, found.get(tenant)) for tenant in stale}
         return self._of(tenants)
 
@@ -55,6 +56,12 @@ class KnownTerms:
         return {tenant: known for tenant, known in terms.items() if known is not None}
 
 
+def _terms_of(row: Row[Any]) -> PolicyTerms:
+    """What an older release has written says nothing of the telephone."""
+    phone = Phone() if row.phone is None else Phone.model_validate(row.phone)
+    return PolicyTerms(frozenset(row.categories), frozenset(row.departments), phone)
+
+
 async def save_terms(tx: Transaction, applied: Mapping[str, AppliedTerms]) -> None:
     """Keep these, by tenant, unless a policy is known that was applied later: messages may come in any order."""
     for tenant, (version, terms, applied_at) in sorted(applied.items()):
@@ -64,6 +71,7 @@ async def save_terms(tx: Transaction, applied: Mapping[str, AppliedTerms]) -> No
             categories=sorted(terms.categories),
             departments=sorted(terms.departments),
             applied_at=applied_at,
+            phone=terms.phone.model_dump(mode="json", by_alias=True, exclude_none=True),
         )
         fresh = statement.excluded
         await tx.execute(
@@ -74,6 +82,7 @@ async def save_terms(tx: Transaction, applied: Mapping[str, AppliedTerms]) -> No
                     "categories": fresh.categories,
                     "departments": fresh.departments,
                     "applied_at": fresh.applied_at,
+                    "phone": fresh.phone,
                 },
                 where=policy_terms.c.applied_at <= fresh.applied_at,
             )

@@ -23,6 +23,7 @@ from tierdesk_kb.store.articles import add_article, add_revision, read_revision,
 from tierdesk_kb.store.reviews import add_review, read_last_review
 from tierdesk_runtime.http import json_body
 from tierdesk_runtime.identifiers import Identifiers
+from tierdesk_runtime.problems import ProblemError
 from tierdesk_runtime.publishing import Publisher
 from tierdesk_store import Database
 
@@ -112,10 +113,21 @@ def _add_writing(router: APIRouter, database: Database, publisher: Publisher, id
 
 def _add_showing(router: APIRouter, database: Database, publisher: Publisher, poke: Callable[[], None]) -> None:
     @router.post("/{article_id}/publish")
-    async def publish(article_id: UUID, principal: Writer) -> ArticleView:
+    async def publish(
+        article_id: UUID,
+        principal: Writer,
+        revision: Annotated[
+            int | None,
+            Query(ge=1, le=2_147_483_647, description="The newest, as it was read: if somebody wrote another, 409."),
+        ] = None,
+    ) -> ArticleView:
         """Let readers see the newest revision, reviewed or not. Once more changes nothing."""
         async with database.transaction() as tx:
             before = await lock_or_refuse(tx, principal, article_id)
+            if revision not in {None, before.revision}:
+                raise ProblemError(
+                    409, "Article conflict", f"Revision {before.revision} was written since; look at that one."
+                )
             article = decide(articles.publish, before)
             if article != before:
                 now = publisher.now()

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel
 
-from tierdesk_contracts.vocabulary import Name
+from tierdesk_contracts.vocabulary import Identifier, Name
 from tierdesk_kb.domain.articles import ArticleState, Kind
 from tierdesk_kb.domain.differences import changed_fields, compare_bodies
 from tierdesk_kb.http.article_access import Reader, unknown_article
@@ -82,6 +82,7 @@ def add_worklist_route(router: APIRouter, database: Database, publisher: Publish
         principal: Reader,
         state: ArticleState | None = None,
         owner: Name | None = None,
+        audience: Identifier | None = None,
         *,
         overdue: Annotated[bool, Query(description="Only those whose `review_at` has come.")] = False,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -95,6 +96,7 @@ def add_worklist_route(router: APIRouter, database: Database, publisher: Publish
                 limit=limit + 1,
                 state=state,
                 owner=owner,
+                audience=audience,
                 overdue_at=publisher.now() if overdue else None,
                 after=after,
             )

@@ -48,6 +48,7 @@ async def list_tasks(
     limit: int,
     state: ArticleState | None = None,
     owner: str | None = None,
+    audience: str | None = None,
     overdue_at: datetime | None = None,
     after: UUID | None = None,
 ) -> list[Task]:
@@ -61,6 +62,8 @@ async def list_tasks(
         wanted.append(_IN_STATE[state])
     if owner is not None:
         wanted.append(articles.c.owner == owner)
+    if audience is not None:
+        wanted.append(revisions.c.audience == audience)
     if overdue_at is not None:
         wanted += [articles.c.review_at <= overdue_at, articles.c.state != ArticleState.RETIRED.value]
     if after is not None:

@@ -41,6 +41,7 @@ _CALL_TITLES: Final = {
     intake.CallOutcome.ENDED: "Phone call",
     intake.CallOutcome.MISSED: "Missed phone call",
     intake.CallOutcome.VOICEMAIL: "Voicemail",
+    intake.CallOutcome.PROMISED: "Callback promised",
 }
 
 

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from tierdesk_bus import Address
 from tierdesk_contracts import seal
+from tierdesk_contracts.intake import Called
 from tierdesk_contracts.names import EVENTS, event_key
-from tierdesk_contracts.ticket import Opened, TicketChanged
+from tierdesk_contracts.ticket import KnownRequester, Opened, TicketChanged
 from tierdesk_contracts.vocabulary import Contract
 from tierdesk_policy import Policy
 from tierdesk_router.domain.announcements import Destination, Post, announce
@@ -56,6 +57,8 @@ class Desk:
     requesters: dict[tuple[str, str], Party] = field(default_factory=dict)
     ordinals: dict[Key, int] = field(default_factory=dict)
     contacts: dict[Key, str] = field(default_factory=dict)
+    calls: dict[Key, list[Called]] = field(default_factory=dict)
+    """What the telephone told of each ticket; whose number called is in no log."""
     comparison: Comparison | None = None
     """What new tickets of the batch are like; None where no policy asks for it."""
     _drafts: dict[Key, list[Draft]] = field(default_factory=dict)
@@ -163,6 +166,8 @@ class Desk:
             first_sequence=draft.events[0].sequence,
             sequence=ticket.sequence,
             events=tuple(draft.events),
+            requester=_known(self.parties.get((ticket.tenant, ticket.requester_id))),
+            calls=tuple(self.calls.get((ticket.tenant, ticket.id), ())),
         )
         envelope = seal(
             changed,
@@ -187,6 +192,14 @@ def _merge(drafts: list[Draft]) -> Draft:
     merged.ticket = last.ticket
     merged.events = [event for draft in drafts for event in draft.events]
     return merged
+
+
+def _known(party: Party | None) -> KnownRequester | None:
+    if party is None:
+        return None
+    return KnownRequester(
+        party=party.external, name=party.name, email=party.email, phone=party.phone, contact=party.contact
+    )
 
 
 def _saving(draft: Draft, policy: Policy) -> Saving:

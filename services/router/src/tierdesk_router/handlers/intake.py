@@ -155,6 +155,8 @@ class IntakeHandler:
             )
             state.keep(draft, policy)
             state.comparison.follow(state, key)
+        if isinstance(envelope.data, intake.Called):
+            state.calls.setdefault(key, []).append(envelope.data)
 
     async def save(self, tx: Transaction, state: Desk) -> None:
         """Write the batch."""
@@ -203,7 +205,7 @@ def requester_of(data: object) -> Party | None:
         return Party(nobody, who.party, who.name, who.email, who.phone, data.contact)
     if isinstance(data, intake.Alerted):
         return Party(nobody, f"monitor:{data.source}"[:200], data.source)
-    if isinstance(data, intake.Called):
+    if isinstance(data, intake.Called) and data.direction == "in":
         return Party(nobody, _caller_name(data), phone=data.caller)
     return None
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tierdesk_contracts.names import vendor_namespace
-from tierdesk_contracts.vocabulary import Identifier, Instant
+from tierdesk_contracts.vocabulary import Identifier
 from tierdesk_policy import Vendor, VendorContract
 from tierdesk_router.domain.scorecard import Scorecard, score
 from tierdesk_router.http.tickets import After
@@ -20,7 +20,7 @@ from tierdesk_router.store.oversight import OpenCount, count_open_work, read_ope
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_router.store.refusals import count_refusals, list_refusals
 from tierdesk_runtime.clock import Clock
-from tierdesk_runtime.http import Principal, require
+from tierdesk_runtime.http import Principal, QueryInstant, require
 from tierdesk_runtime.problems import FieldFault, ProblemError
 from tierdesk_store import Database
 
@@ -31,9 +31,10 @@ MOST_OPEN: Final = 100
 Reader = Annotated[Principal, Depends(require("tickets:read"))]
 VendorName = Annotated[Identifier, Path(description="As the policy names it.")]
 Since = Annotated[
-    Instant | None, Query(alias="from", description=f"Offered from then on; default: {DEFAULT_DAYS} days before `to`.")
+    QueryInstant | None,
+    Query(alias="from", description=f"Offered from then on; default: {DEFAULT_DAYS} days before `to`."),
 ]
-Until = Annotated[Instant | None, Query(alias="to", description="Offered before then; default: now.")]
+Until = Annotated[QueryInstant | None, Query(alias="to", description="Offered before then; default: now.")]
 
 
 class VendorState(BaseModel):

@@ -4,7 +4,7 @@
 |---|---|---|
 | first response | the ticket is opened | the first public answer, an answered call, or the resolution |
 | update | a public answer, an answered call, a reopening | the next answer or answered call, or the resolution |
-| callback | a call that nobody answered | an answered call, a public answer, or the resolution |
+| callback | a call that nobody answered, a promise to call back | an answered call, a public answer, or the resolution |
 | resolution | the ticket is opened | it is resolved |
 | acceptance, visit, contract | see `tierdesk_sla.domain.visits` | |
 
@@ -28,7 +28,7 @@ from tierdesk_sla.domain.clocks import end, end_earlier
 from tierdesk_sla.domain.timeline import Timeline
 
 _ANSWERED: Final = (CallOutcome.ANSWERED, CallOutcome.ENDED)
-_UNANSWERED: Final = (CallOutcome.MISSED, CallOutcome.VOICEMAIL)
+_UNANSWERED: Final = (CallOutcome.MISSED, CallOutcome.VOICEMAIL, CallOutcome.PROMISED)
 _HEARD: Final = (ClockKind.FIRST_RESPONSE, ClockKind.UPDATE, ClockKind.CALLBACK)
 """Whose requester waits to hear something."""
 _FIRST_WORDS: Final = (ClockKind.FIRST_RESPONSE, ClockKind.CALLBACK)

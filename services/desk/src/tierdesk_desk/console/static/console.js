@@ -127,6 +127,8 @@ function follow() {
         if (!work || told.assignment_id === work || told.ticket === ticket) refresh(work ? 50 : 500 + Math.random() * 1000); // not all boards at once
       });
     }
+    stream.addEventListener("work", (event) => { heedGiven(JSON.parse(event.data)); });
+    stream.addEventListener("enough", () => { close(); state.textContent = page.dataset.many; });
     stream.addEventListener("look", () => refresh(50)); // at first too: something may have changed since the page was made
     const opened = stream;
     stream.addEventListener("error", () => {
@@ -144,7 +146,7 @@ function follow() {
   }
   function heed() {
     if (document.visibilityState === "hidden") close();
-    else if (!stream) open();
+    else if (!stream) { state.textContent = ""; open(); }
   }
   document.addEventListener("visibilitychange", heed);
   window.addEventListener("pagehide", close);
@@ -152,16 +154,55 @@ function follow() {
   heed();
 }
 
+// Work that the desk gives to whoever looks: told on whatever page they are.
+const given = new Set();
+
+function heedGiven(told) {
+  if (!told.pushed || told.worker !== page.dataset.me || told.assignment_id === main.dataset.work || given.has(told.assignment_id)) return;
+  given.add(told.assignment_id);
+  const link = document.createElement("a");
+  link.href = `/works/${told.assignment_id}`;
+  link.textContent = `${told.reference} ${told.title}`;
+  const line = document.createElement("p");
+  const what = document.createElement("strong");
+  what.textContent = page.dataset.given;
+  line.append(what, " ", link);
+  const note = document.createElement("div");
+  note.className = "note note--good";
+  note.append(line);
+  main.before(note);
+  say(`${page.dataset.given} ${told.title}`);
+}
+
+// What changes by the hour alone, as who has closed their pages, nobody tells.
+if (main.dataset.every) setInterval(() => { if (document.visibilityState !== "hidden") refresh(0); }, Number(main.dataset.every) * 1000);
+
 // Forms
 
+// A draft is kept until an answer says that its form was taken: a session that has ended, or a desk that is away, loses none.
+const SENT = "tierdesk:sent";
 const drafts = {
-  key: (form) => `tierdesk:${form.dataset.draft}`,
+  key: (form) => `tierdesk:${page.dataset.who}:${form.dataset.draft}`,
   keep(form) {
-    // What the page itself put there is of its moment, and is not kept.
-    const fields = [...new FormData(form)].filter(([name]) => !form.querySelector(`input[type=hidden][name="${CSS.escape(name)}"]`));
+    // What the page itself put there is of its moment, and is not kept; nor is a file, which is no text.
+    const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !form.querySelector(`input[type=hidden][name="${CSS.escape(name)}"]`));
     try { sessionStorage.setItem(this.key(form), JSON.stringify(fields)); } catch { /* full, or not allowed */ }
   },
-  drop(form) { try { sessionStorage.removeItem(this.key(form)); } catch { /* not allowed */ } },
+  send(form) {
+    this.keep(form);
+    try { sessionStorage.setItem(SENT, this.key(form)); } catch { /* full, or not allowed */ }
+  },
+  settle() {
+    try {
+      const sent = sessionStorage.getItem(SENT);
+      if (!sent || !page.dataset.who) return; // on the way through the page where people sign in it is still open
+      if (document.getElementById("flash")) sessionStorage.removeItem(sent);
+      sessionStorage.removeItem(SENT);
+    } catch { /* not allowed */ }
+  },
+  forget() {
+    try { Object.keys(sessionStorage).filter((key) => key.startsWith("tierdesk:")).forEach((key) => sessionStorage.removeItem(key)); } catch { /* not allowed */ }
+  },
   restore(form) {
     let kept = null;
     try { kept = JSON.parse(sessionStorage.getItem(this.key(form))); } catch { return; }
@@ -170,6 +211,7 @@ const drafts = {
     for (const [name, value] of kept) {
       const fields = [...form.querySelectorAll(`[name="${CSS.escape(name)}"]`)];
       if (fields[0]?.type === "radio") { fields.forEach((field) => { field.checked = field.value === value; }); continue; }
+      if (fields[0]?.type === "checkbox") { fields.forEach((field) => { field.checked ||= field.value === value && !field.disabled; }); continue; }
       const at = seen[name] = (seen[name] ?? -1) + 1;
       if (!fields[at]) continue;
       fields[at].value = value;
@@ -210,6 +252,7 @@ document.addEventListener("input", (event) => {
   if (form) drafts.keep(form);
   const steps = event.target.closest("[data-steps]");
   if (steps) growSteps(steps);
+  if (form?.dataset.matches) lookSoon(form);
 });
 document.addEventListener("change", arrange);
 document.addEventListener("submit", (event) => {
@@ -218,7 +261,8 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "yes";
   form.querySelectorAll("button").forEach((button) => button.setAttribute("aria-disabled", "true"));
-  if (form.dataset.draft) drafts.drop(form);
+  if (form.getAttribute("action") === "/logout") drafts.forget();
+  if (form.dataset.draft) drafts.send(form);
 });
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) {
@@ -226,6 +270,27 @@ window.addEventListener("pageshow", () => {
     form.querySelectorAll("button").forEach((button) => button.removeAttribute("aria-disabled"));
   }
 });
+
+// What may answer a form that is being filled in
+
+let looked = "";
+let looking = 0;
+
+function lookSoon(form) {
+  clearTimeout(looking);
+  looking = setTimeout(() => look(form), 600);
+}
+
+async function look(form) {
+  const data = new FormData(form);
+  const question = ["title", "text"].map((name) => data.get(name)).join(" ").trim();
+  if (question === looked) return;
+  looked = question;
+  try {
+    const answer = await fetch(form.dataset.matches, { method: "POST", body: new URLSearchParams([...data].filter(([, value]) => typeof value === "string")), headers: { "X-Fragment": "main" }, redirect: "error" });
+    if (answer.ok && question === looked) document.getElementById("matches").replaceChildren(...document.adoptNode(parse(await answer.text())).childNodes);
+  } catch { looked = ""; /* it is looked for again with the next letter */ }
+}
 
 let opening = false; // a form is on its way: what is typed meanwhile is meant for it, and no key of ours
 
@@ -287,6 +352,7 @@ document.addEventListener("keydown", (event) => {
   if (target && !event.repeat) { event.preventDefault(); target.click(); }
 });
 
+drafts.settle();
 begin(document);
 countDown();
 document.querySelector("[data-focus]")?.focus();

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpcore2
 
-from tierdesk_bridge.domain.addresses import Networks, is_allowed
+from tierdesk_runtime.addresses import Networks, is_allowed
 
 _MOST_TRIED: Final = 3
 _RESOLVERS: Final = 32

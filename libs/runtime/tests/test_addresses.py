@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierdesk_bridge.domain.addresses import Target, UrlError, is_allowed, read_url
+from tierdesk_runtime.addresses import Target, UrlError, is_allowed, read_url
 
 INSIDE = (ip_network("10.1.0.0/16"),)
 

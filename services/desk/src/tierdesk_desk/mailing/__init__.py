@@ -1,0 +1,1 @@
+"""How mails leave: written in the reader's language, handed to a mail server, or laid into a folder."""

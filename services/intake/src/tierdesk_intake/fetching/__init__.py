@@ -1,0 +1,1 @@
+"""Fetching what telephone systems have recorded."""
