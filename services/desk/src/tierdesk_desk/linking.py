@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tierdesk_desk.accounts import LastAdministratorError, UnknownAccountError
 from tierdesk_desk.domain.accounts import Account, order_grants, write_grant
-from tierdesk_desk.domain.links import Creates, Identity, Named, Opens, Refuses, decide, refresh_grants
+from tierdesk_desk.domain.provider_links import Creates, Identity, Named, Opens, Refuses, decide, refresh_grants
 from tierdesk_desk.domain.providers import Provider
 from tierdesk_desk.domain.roles import Grant
 from tierdesk_desk.store import accounts

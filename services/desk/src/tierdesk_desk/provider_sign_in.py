@@ -21,7 +21,7 @@ from tierdesk_desk.domain.id_tokens import (
     check_logout_token,
     sid_of,
 )
-from tierdesk_desk.domain.links import Identity, Refuses
+from tierdesk_desk.domain.provider_links import Identity, Refuses
 from tierdesk_desk.domain.providers import Claims, Provider, grants_of, login_of, name_of
 from tierdesk_desk.linking import Linking
 from tierdesk_desk.oidc.asking import AwayError, RefusedError

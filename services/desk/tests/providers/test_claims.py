@@ -21,7 +21,16 @@ from tierdesk_desk.domain.id_tokens import (
     check_id_token,
     check_logout_token,
 )
-from tierdesk_desk.domain.links import Creates, Identity, Named, Opens, Refusal, Refuses, decide, refresh_grants
+from tierdesk_desk.domain.provider_links import (
+    Creates,
+    Identity,
+    Named,
+    Opens,
+    Refusal,
+    Refuses,
+    decide,
+    refresh_grants,
+)
 from tierdesk_desk.domain.providers import Provider, grants_of, is_safe_address, login_of, name_of
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

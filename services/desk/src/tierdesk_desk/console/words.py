@@ -450,6 +450,8 @@ WORDS: Final[Words] = {
         "operator": N_("Operator"),
         "administrator": N_("Administrator"),
         "auditor": N_("Auditor"),
+        "requester": N_("Requester"),
+        "moderator": N_("Moderator"),
     },
     "audit": {
         "session.begun": N_("signed in"),
