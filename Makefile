@@ -29,7 +29,7 @@ demo: $(RUNTIME) ## Tell the journey of a few tickets on a fast clock, then end
 
 # Where the environment forbids to keep compiled files, each worker and each process that a test starts would compile all.
 test: $(DEV) ## Run the whole suite on a real RabbitMQ and PostgreSQL (without the long fault tests)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -m "not faults and not compose" -n 6 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -m "not faults and not compose" -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove: $(DEV) ## Compare business time with two oracles that know nothing of its arithmetic, in 20,000 random cases (minutes)
 	cd tests && ../$(BIN)/python -m proof $(ARGS)

@@ -19,6 +19,7 @@ from faults.processes import common_nursery
 from servers.containers import RABBITMQ_IMAGE
 from tierdesk_bridge.settings import BridgeSettings
 from tierdesk_cli.services import DEFINITIONS
+from tierdesk_desk.mailing.settings import MailSettings
 from tierdesk_desk.settings import DeskSettings
 from tierdesk_runtime.settings import Settings
 
@@ -114,6 +115,7 @@ class TestEveryContainer:
         known = {f"TIERDESK_{name.upper()}" for name in Settings.model_fields}
         known |= {f"TIERDESK_BRIDGE_{name.upper()}" for name in BridgeSettings.model_fields}
         known |= {f"TIERDESK_DESK_{name.upper()}" for name in DeskSettings.model_fields}
+        known |= {f"TIERDESK_DESK_MAIL_{name.upper()}" for name in MailSettings.model_fields}
         known |= {"TIERDESK_SECRETS_DIR", "TIERDESK_URL"}
         ours = {name for name in settings_in(container) if name.startswith("TIERDESK_")}
         assert ours <= known
