@@ -1,11 +1,12 @@
 """The desk on a real database, its messages given by hand."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select
 
 from servers.postgres import let_in
@@ -24,6 +25,7 @@ from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_desk.handlers.mails import Mailroom
 from tierdesk_desk.handlers.tickets import TicketsHandler
 from tierdesk_desk.handlers.work import WorkHandler
+from tierdesk_desk.hashing import PasswordHashing
 from tierdesk_desk.repairs import Repairs
 from tierdesk_desk.store.policies import PolicyShelf
 from tierdesk_desk.visits import Visits
@@ -124,6 +126,14 @@ def call_told(call: Called, *, sequence: int = 1, at: datetime = NOW) -> TicketC
 def person_of(name: str, *grants: Grant, tenant: str = "main", **fields: Any) -> Person:
     held = grants or (Grant(Role.AGENT),)
     return Person(tenant, uuid4(), name, name.capitalize(), held, **fields)
+
+
+@pytest.fixture(scope="session")
+def hashing() -> Iterator[PasswordHashing]:
+    """Quick and weak: what tests try are not secrets."""
+    hashing = PasswordHashing(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
+    yield hashing
+    hashing.close()
 
 
 @pytest.fixture(scope="session")

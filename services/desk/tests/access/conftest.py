@@ -1,6 +1,6 @@
 """Accounts and sessions of the desk, over HTTP."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.domain.accounts import Account, read_grant
@@ -77,14 +76,6 @@ class Gate:
             "SELECT actor, action, subject FROM desk.audit WHERE tenant = $1 ORDER BY position", tenant
         )
         return [tuple(row) for row in rows]
-
-
-@pytest.fixture(scope="session")
-def hashing() -> Iterator[PasswordHashing]:
-    """Quick and weak: what tests try are not secrets."""
-    hashing = PasswordHashing(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
-    yield hashing
-    hashing.close()
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """The pages on a real database, asked over HTTP; the other services are played by an application that may be slow."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from httpx2 import ASGITransport, AsyncClient
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from tierdesk_desk.accounts import Accounts
 from tierdesk_desk.console.mails import mail_page_routes
@@ -66,14 +65,6 @@ class Others:
 @pytest.fixture
 def others() -> Others:
     return Others()
-
-
-@pytest.fixture(scope="session")
-def hashing() -> Iterator[PasswordHashing]:
-    """Quick and weak: what tests try are not secrets."""
-    hashing = PasswordHashing(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
-    yield hashing
-    hashing.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The portal on a real database, asked over HTTP; intake and the knowledge base are played by an application that notes what it hears."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from httpx2 import ASGITransport, AsyncClient
 from httpx2 import Response as Answer
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from tierdesk_contracts import ticket as events
 from tierdesk_contracts.ticket import KnownRequester, TicketChanged
@@ -93,14 +92,6 @@ def _read(body: bytes) -> Any:
 @pytest.fixture
 def others() -> Neighbourhood:
     return Neighbourhood()
-
-
-@pytest.fixture(scope="session")
-def hashing() -> Iterator[PasswordHashing]:
-    """Quick and weak: what tests try are not secrets."""
-    hashing = PasswordHashing(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
-    yield hashing
-    hashing.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from servers.openid import CLIENT, SECRET, OpenIdProvider, new_key
 from tierdesk_desk.accounts import Accounts
@@ -164,14 +163,6 @@ class Browser:
     async def who(self) -> dict[str, Any] | None:
         answer = await self.client.get("/v1/desk/session")
         return answer.json()["person"] if answer.status_code == 200 else None
-
-
-@pytest.fixture(scope="session")
-def hashing() -> Iterator[PasswordHashing]:
-    """Quick and weak: what tests try are not secrets."""
-    hashing = PasswordHashing(Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1))
-    yield hashing
-    hashing.close()
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tierdesk_desk.console.statics import Statics
-from tierdesk_desk.console.texts import Formats, load_translations, negotiate
-from tierdesk_desk.console.words import WORDS, Words, merge_words, text_of
+from tierdesk_desk.console.texts import Formats, Words, load_translations, negotiate
+from tierdesk_desk.console.words import WORDS, merge_words, text_of
 from tierdesk_desk.domain.people import Person
 from tierdesk_desk.domain.roles import Verb, allows
 from tierdesk_desk.domain.work import Stage

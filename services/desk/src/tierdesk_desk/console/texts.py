@@ -21,6 +21,13 @@ from babel.units import format_unit
 TRANSLATIONS: Final = Path(__file__).parent / "translations"
 DEFAULT: Final = "en"
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+Words = Mapping[str, Mapping[str, str]]
+"""By kind and word."""
+
+
+def N_(text: str) -> str:  # noqa: N802 - the mark by which catalogues find a text
+    """Mark a text for the catalogue; it is translated when it is shown."""
+    return text
 
 
 def load_translations(folder: Path = TRANSLATIONS) -> Mapping[str, NullTranslations]:

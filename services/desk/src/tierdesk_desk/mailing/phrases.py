@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tierdesk_desk.console.words import N_
+from tierdesk_desk.console.texts import N_
 from tierdesk_desk.domain.mailing import ESCALATION
 from tierdesk_desk.domain.reminders import REASSURANCE, REMINDER
 

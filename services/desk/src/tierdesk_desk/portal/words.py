@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tierdesk_desk.console.words import N_, Words
+from tierdesk_desk.console.texts import N_, Words
 
 PORTAL_WORDS: Final[Words] = {
     "standing": {

@@ -122,7 +122,7 @@ async def find_session(connection: AsyncConnection, digest: str) -> Session | No
 
 
 async def read_origin(connection: AsyncConnection, digest: str) -> Origin | None:
-    """Where this session began, `longest` being what is left of it; None when it began by a password, or is over."""
+    """At which provider somebody signed in, `longest` being what is left; None for a sign-in by password, and for one that is over."""
     columns = (sessions.c.provider, sessions.c.issuer, sessions.c.sid, sessions.c.id_token)
     left = (sessions.c.expires_at - func.now()).label("longest")
     statement = select(*columns, left).where(sessions.c.digest == digest, sessions.c.provider.is_not(None))
@@ -173,7 +173,7 @@ async def end_sessions_of_issuer(
 
 
 async def end_sessions_of_sid(connection: AsyncConnection, tenant: str, issuer: str, sid: str) -> list[UUID]:
-    """End the sessions that began in this session of the issuer; answers the account of each."""
+    """End what began under this `sid` of the issuer; answers the account of each."""
     ended = await connection.execute(
         delete(sessions)
         .where(sessions.c.tenant == tenant, sessions.c.issuer == issuer, sessions.c.sid == sid)
