@@ -9,8 +9,6 @@ import os
 import re
 import secrets
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +18,8 @@ import httpx2
 import pytest
 
 from e2e.whole_desk import WholeDesk, migrated_database
-from servers.reaper import Reaper
+from faults.nursery import Child
+from faults.processes import common_nursery
 
 PATIENCE_SECONDS = 60.0
 TENANT = "main"
@@ -133,26 +132,22 @@ class Requester:
 class BotProcess:
     """A bot as the program that an operator starts."""
 
-    def __init__(self, folder: Path, reaper: Reaper, bus_url: str, *arguments: str | Path) -> None:
+    def __init__(self, folder: Path, bus_url: str, *arguments: str | Path) -> None:
         self.folder = folder
         (folder / "bus").write_text(bus_url)
         secret = folder / "secret"
         if not secret.exists():
             secret.write_bytes(secrets.token_bytes(32))
-        self._reaper = reaper
         self._arguments = [
             *arguments, "--bus-file", folder / "bus", "--tenant", TENANT,
             "--state", folder / "state", "--secret-file", secret,
         ]  # fmt: skip
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def start(self) -> None:
-        with (self.folder / "bot.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tierdesk_bots", *self._arguments], stdout=log, stderr=log,
-                env={"PATH": os.environ["PATH"]},
-            )  # fmt: skip
-        self._reaper.watch_process(self._process.pid)
+        arguments = [str(argument) for argument in self._arguments]
+        environment = {"PATH": os.environ["PATH"]}
+        self._process = common_nursery().start("tierdesk_bots", arguments, environment, self.folder / "bot.log")
 
     def kill9(self) -> None:
         assert self._process is not None
@@ -170,7 +165,7 @@ class BotProcess:
 
     def close(self) -> None:
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(signal.SIGKILL)
             self._process.wait(10)
 
     @property
@@ -213,12 +208,12 @@ def requester(desk: WholeDesk, tmp_path: Path) -> Iterator[Requester]:
 
 
 @pytest.fixture
-def make_bot(desk: WholeDesk, tmp_path: Path, reaper: Reaper) -> Iterator[Callable[..., BotProcess]]:
+def make_bot(desk: WholeDesk, tmp_path: Path) -> Iterator[Callable[..., BotProcess]]:
     """Makes bots that are ended with the test; `make_bot(*arguments)` has started it."""
     made: list[BotProcess] = []
 
     def make(*arguments: str | Path) -> BotProcess:
-        bot = BotProcess(tmp_path, reaper, desk.settings.bus, *arguments)
+        bot = BotProcess(tmp_path, desk.settings.bus, *arguments)
         made.append(bot)
         bot.start()
         return bot

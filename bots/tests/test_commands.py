@@ -1,12 +1,11 @@
 """The command line: help that teaches, wrong settings told in one line, rules and journals."""
 
 import json
-import subprocess
-import sys
 from uuid import UUID
 
 import pytest
 
+from e2e.desks import run_program
 from tierdesk_bots.advice import BUILT_IN, Rule, RulesError, judge, load_rules
 from tierdesk_bots.diagnosis import Diagnosis
 from tierdesk_bots.journal import Journals
@@ -15,20 +14,18 @@ SOME = UUID(int=1)
 
 
 def bots(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "tierdesk_bots", *map(str, arguments)], capture_output=True, text=True, check=False,
-        timeout=60, env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", **environment},
-    )  # fmt: skip
+    surroundings = {"PATH": "/usr/bin:/bin", "COLUMNS": "100", **environment}
+    return run_program("tierdesk_bots", *arguments, environment=surroundings)
 
 
 @pytest.mark.parametrize(("bot", "taught"), [("password-reset", "REGISTERED address"), ("diagnostics", "works once")])
 def test_help_teaches_and_names_the_environment(bot, taught):
     done = bots(bot, "--help")
-    assert done.returncode == 0
-    assert taught in done.stdout
-    assert "[TIERDESK_BUS_URL]" in done.stdout
-    assert "[TIERDESK_BOT_STATE]" in done.stdout
-    assert "example" in done.stdout
+    assert done.code == 0
+    assert taught in done.out
+    assert "[TIERDESK_BUS_URL]" in done.out
+    assert "[TIERDESK_BOT_STATE]" in done.out
+    assert "example" in done.out
 
 
 @pytest.fixture
@@ -68,9 +65,9 @@ def test_a_wrong_setting_is_told_in_one_line(good, changes, told, tmp_path):
     settings = good | {name: tmp_path / value if value in files else value for name, value in changes.items()}
     flags = [word for name, value in settings.items() if value is not None for word in (f"--{name}", value)]
     done = bots("password-reset", *flags)
-    assert done.returncode == 2, done
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2, done
+    assert told in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -84,9 +81,9 @@ def test_a_wrong_setting_is_told_in_one_line(good, changes, told, tmp_path):
 def test_a_wrong_setting_of_the_diagnostics_bot_is_told_in_one_line(good, flags, told):
     given = ["--bus", good["bus"], "--state", good["state"], "--secret-file", good["secret-file"]]
     done = bots("diagnostics", *given, "--public-url", "https://desk.example.org", *flags)
-    assert done.returncode == 2, done
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 2, done
+    assert told in done.err
+    assert "Traceback" not in done.err
 
 
 def test_the_environment_takes_the_place_of_flags(good, tmp_path):
@@ -94,8 +91,8 @@ def test_the_environment_takes_the_place_of_flags(good, tmp_path):
         f"TIERDESK_BOT_{name.replace('-', '_').upper()}": str(value) for name, value in good.items() if name != "bus"
     }
     done = bots("password-reset", TIERDESK_BUS_URL="", **given)
-    assert done.returncode == 2
-    assert "name the bus" in done.stderr
+    assert done.code == 2
+    assert "name the bus" in done.err
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,19 @@ class Done:
 
 def tierdesk(*arguments: str | Path, timeout_seconds: float = 90.0, **settings: str) -> Done:
     """Run a `tierdesk` command to its end, with these settings and none else."""
+    return run_program(
+        "tierdesk_cli", *arguments, environment=environment_of(**settings), timeout_seconds=timeout_seconds
+    )
+
+
+def run_program(
+    module: str, *arguments: str | Path, environment: Mapping[str, str], timeout_seconds: float = 90.0
+) -> Done:
+    """Run `python -m module` to its end, in this environment, as a child of the nursery."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out.txt"), Path(folder, "err.txt")
         named = [str(argument) for argument in arguments]
-        child = common_nursery().start("tierdesk_cli", named, environment_of(**settings), out, err)
+        child = common_nursery().start(module, named, environment, out, err)
         try:
             code = child.wait(timeout_seconds)
         except subprocess.TimeoutExpired:

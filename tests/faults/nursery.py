@@ -68,7 +68,7 @@ class Nursery:
     ) -> Child:
         """Run `module` in a new process, whose output is added to `log`, and what it says of errors to `errors`, if told apart.
 
-        Raises `ValueError` for a refused setting.
+        What ends in `.py` is the path of a file, which is run as `python FILE` does. Raises `ValueError` for a refused setting.
         """
         if refused := REFUSED.intersection(environment):
             raise ValueError(f"{sorted(refused)} is read at import: start an interpreter of its own")
@@ -208,7 +208,12 @@ def main() -> None:
     request = _attend()
     if request is not None:
         _become(request)
-        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        module = request["module"]
+        if module.endswith(".py"):
+            sys.path.insert(0, str(Path(module).parent))
+            runpy.run_path(module, run_name="__main__")
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +18,8 @@ import httpx2
 import pytest
 from notes import DEFINITION, SCHEMA
 
+from faults.nursery import Child
+from faults.processes import common_nursery
 from tierdesk_runtime.secrets import Secrets
 from tierdesk_runtime.service import Parts, Service
 from tierdesk_runtime.serving import ServingError, serve
@@ -41,18 +42,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def process_of(settings: Settings, *, drain_seconds: float = 10) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def process_of(settings: Settings, *, drain_seconds: float = 10) -> Iterator[tuple[Child, str]]:
     """The notes service as a process, which may not be ready yet, and its address."""
     port = free_port()
     arguments = [settings.database_url, settings.secrets_file, port, settings.bus_url, drain_seconds]
-    log = (settings.secrets_file.parent / "log").open("wb")
-    process = subprocess.Popen([sys.executable, PROGRAM, *map(str, arguments)], stderr=log)
+    log = settings.secrets_file.parent / "log"
+    process = common_nursery().start(str(PROGRAM), [str(one) for one in arguments], os.environ, log)
     try:
         yield process, f"http://127.0.0.1:{port}"
     finally:
-        process.kill()
-        process.wait()
-        log.close()
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
 
 
 async def until_status(url: str, status: int, *, seconds: float = 30) -> None:
@@ -66,7 +66,7 @@ async def until_status(url: str, status: int, *, seconds: float = 30) -> None:
             await asyncio.sleep(0.05)
 
 
-async def wait(process: subprocess.Popen[bytes], *, seconds: float) -> int:
+async def wait(process: Child, *, seconds: float) -> int:
     return await asyncio.to_thread(process.wait, seconds)
 
 

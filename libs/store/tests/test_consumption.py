@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import random
-import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +25,7 @@ from trial_service import (
     words,
 )
 
+from faults.processes import DIED_AT_FAILPOINT, common_nursery
 from tierdesk_bus.port import HOME, Address, Binding, Delivery, Message, Queue, Topology
 from tierdesk_store import Consumption, Relay, Sweep, TransientError, attempts
 from tierdesk_store.attempts import MAX_ATTEMPTS, SUSPECT_REDELIVERIES, TOGETHER, group_limit
@@ -33,6 +33,7 @@ from tierdesk_store.consumer import _cut
 from tierdesk_store.negative_controls import UNSAFE, read_negative_controls
 
 NOTES = Address(HOME, EVENTS, "notes.a")
+MORTAL = Path(__file__).with_name("mortal_service.py")
 
 
 @contextlib.asynccontextmanager
@@ -294,44 +295,6 @@ def test_an_unknown_negative_control_is_refused():
         read_negative_controls("no_outbox")
 
 
-VICTIM = """
-import asyncio, sys
-sys.path.insert(0, {tests!r})
-from trial_service import EVENTS, Notes, ordered
-from tierdesk_bus import connect
-from tierdesk_bus.port import HOME, Address
-from tierdesk_store import Consumption, Database, Relay
-from sqlalchemy import text
-
-async def main():
-    database = Database({service!r}, schema="trial", name="victim")
-    bus = await connect({bus!r}, name="victim")
-    async with database.read() as connection:
-        sent = (await connection.execute(text("SELECT count(*) FROM outbox"))).scalar_one()
-    if not sent:
-        async with database.transaction() as tx:
-            for number in range(1, 6):
-                for subject in "ab":
-                    tx.send(ordered(subject, number), Address(HOME, EVENTS, "notes.a"))
-    stop = asyncio.Event()
-    parts = [Relay(database, bus), Consumption(bus, database, Notes(), "notes", batch=3)]
-    tasks = [asyncio.create_task(part.run(stop)) for part in parts]
-    while True:
-        async with database.read() as connection:
-            noted = (await connection.execute(text("SELECT count(*) FROM note"))).scalar_one()
-            left = (await connection.execute(text("SELECT count(*) FROM dispatch WHERE published_at IS NULL"))).scalar_one()
-        if noted >= 10 and not left:
-            break
-        await asyncio.sleep(0.05)
-    stop.set()
-    await asyncio.gather(*tasks)
-    await bus.close()
-    await database.close()
-
-asyncio.run(main())
-"""
-
-
 @pytest.mark.parametrize(
     "failpoint",
     [
@@ -346,16 +309,15 @@ asyncio.run(main())
     ],
 )
 async def test_a_process_that_dies_there_loses_and_doubles_nothing(
-    database, service, postgres_url, postgres_bus, failpoint
+    database, service, postgres_url, postgres_bus, failpoint, tmp_path
 ):
-    script = VICTIM.format(tests=str(Path(__file__).parent), service=service, bus=postgres_url)
+    def run(**environment):
+        log = tmp_path / "log"
+        process = common_nursery().start(str(MORTAL), [service, postgres_url], {**os.environ, **environment}, log)
+        return process.wait(30)
 
-    async def run(**environment):
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, env={**os.environ, **environment})
-        return await asyncio.wait_for(process.wait(), 30)
-
-    assert await run(TIERDESK_FAILPOINT=failpoint) == 137
-    assert await run() == 0
+    assert await asyncio.to_thread(run, TIERDESK_FAILPOINT=failpoint) == DIED_AT_FAILPOINT
+    assert await asyncio.to_thread(run) == 0
     for subject in "ab":
         assert await words(database, subject) == ["1", "2", "3", "4", "5"]
     assert await parked(database) == []
