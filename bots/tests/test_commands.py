@@ -1,6 +1,8 @@
 """The command line: help that teaches, wrong settings told in one line, rules and journals."""
 
 import json
+import subprocess
+import sys
 from uuid import UUID
 
 import pytest
@@ -16,6 +18,12 @@ SOME = UUID(int=1)
 def bots(*arguments, **environment):
     surroundings = {"PATH": "/usr/bin:/bin", "COLUMNS": "100", **environment}
     return run_program("tierdesk_bots", *arguments, environment=surroundings)
+
+
+def test_it_starts_in_an_interpreter_that_has_imported_nothing_for_it():
+    command = [sys.executable, "-m", "tierdesk_bots", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "password-reset" in done.stdout
 
 
 @pytest.mark.parametrize(("bot", "taught"), [("password-reset", "REGISTERED address"), ("diagnostics", "works once")])

@@ -2,7 +2,7 @@
 
 A nursery is a process that has imported what `tierdesk` needs and done nothing else: it has no thread, no connection and no
 event loop. For each program that is asked for it forks, and the child, a process like any other, runs that program as
-`python -m` does, with an environment, arguments and a log of its own. Chance is not inherited: identifiers come from the
+`python -m` does, or `python FILE`, with an environment, arguments and a log of its own. Chance is not inherited: identifiers come from the
 system, and Python seeds `random` anew in a child. Neither is anything that the desk reads from the environment while it is
 imported: the crash window (`TIERDESK_FAILPOINT`) is read again, and a child for whom more would have to be is refused.
 

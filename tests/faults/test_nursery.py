@@ -82,6 +82,14 @@ def test_a_child_has_the_environment_that_was_asked_for_and_no_other(nursery, tm
     assert second["environment"] == environment_of(http_port="1")
 
 
+def test_a_file_is_run_as_an_interpreter_runs_it(nursery, tmp_path):
+    (tmp_path / "beside.py").write_text("WORD = 'found'")
+    file = tmp_path / "told.py"
+    file.write_text("import json, sys, beside; print(json.dumps([__name__, sys.argv, sys.path[0], beside.WORD]))")
+    child = nursery.start(str(file), ["one"], environment_of(), tmp_path / "log")
+    assert say_of([(child, tmp_path / "log")]) == [["__main__", [str(file), "one"], str(tmp_path), "found"]]
+
+
 def test_a_nursery_runs_nothing_and_is_connected_to_nobody(nursery):
     process = psutil.Process(nursery.pid)
     nursery.start("faults.minting", [], environment_of(), Path(os.devnull)).wait(SECONDS)

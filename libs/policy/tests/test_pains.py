@@ -48,7 +48,7 @@ def policy_with(**parts):
 def test_round_the_clock_loses_not_a_minute_at_midnight_nor_when_the_clocks_change(tz, hours):
     desk, elapsed = calendar(tz, hours=hours), BusinessCalendar.elapsed()
     start = at("2026-01-01T00:00:00+00:00")
-    for ahead in range(0, 800 * 24, 13):  # comes to every hour of the day
+    for ahead in range(0, 800 * 24, 7):
         end = start + timedelta(hours=ahead)
         assert desk.between(start, end) == ahead * 3_600
         assert desk.add(start, ahead * 3_600) == elapsed.add(start, ahead * 3_600) == end
