@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tierdesk_cli.services import DEFINITIONS
 from tierdesk_contracts import MESSAGE_TYPES
 from tierdesk_contracts.documents import ASYNCAPI, GOLDEN, RELEASE, SCHEMAS
+from tierdesk_contracts.names import event_pattern
 from tierdesk_contracts.ticket import _KINDS, TicketChanged, TicketEvent
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +48,13 @@ def test_it_has_a_channel_with_a_sender_and_its_followers(name, document):
     assert any(key.startswith(entry.sender) and action == "send" for key, action in operations)
     for follower in entry.followers:
         assert any(key.startswith(follower) and action == "receive" for key, action in operations)
+
+
+@pytest.mark.parametrize("service", DEFINITIONS)
+def test_it_names_each_service_that_has_its_queue_bound_to_it(service):
+    patterns = {binding.pattern for binding in DEFINITIONS[service].topology.bindings}
+    bound = {name for name in MESSAGE_TYPES if event_pattern(name) in patterns}
+    assert bound == {name for name, entry in MESSAGE_TYPES.items() if service in entry.followers}
 
 
 def test_every_kind_of_ticket_event_can_be_read():

@@ -24,7 +24,9 @@ from tierdesk_desk.domain.roles import Grant, Role
 from tierdesk_desk.hashing import PasswordHashing
 from tierdesk_kb.app import DEFINITION as KB
 from tierdesk_kb.samples import load_sample_synonyms, load_samples
-from tierdesk_runtime.clock import Clock
+from tierdesk_router.app import DEFINITION as ROUTER
+from tierdesk_router.handlers.policies import tell_policies
+from tierdesk_runtime.clock import Clock, load_clock
 from tierdesk_runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.logs import configure_logging
@@ -40,10 +42,11 @@ SAMPLE_REQUESTER: Final = {"party": "ann@example.org", "name": "Ann Archer", "ph
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a desk stands on: settings that reach a database and a bus, and the secrets."""
+    """What a desk stands on: settings that reach a database and a bus, and the secrets. `newcomers` are as in `prepare`."""
 
     settings: Settings
     secrets: Secrets
+    newcomers: tuple[str, ...] = ()
 
 
 def open_secrets(path: Path) -> Secrets:
@@ -78,9 +81,7 @@ async def _standing(home: Home, secrets: Secrets, given: dict[str, Any]) -> Asyn
     async with _reaching_database(home) as database_url:
         bus_url = os.environ.get("TIERDESK_AMQP_URL") or os.environ.get("TIERDESK_BUS_URL") or database_url
         settings = read_settings(database_url=database_url, bus_url=bus_url, secrets_file=home.secrets_file, **given)
-        await asyncio.to_thread(migrate_all, database_url, secrets)
-        await declare_all(settings)
-        yield Ground(settings, secrets)
+        yield Ground(settings, secrets, await prepare(settings, secrets))
 
 
 @contextlib.asynccontextmanager
@@ -102,16 +103,46 @@ async def _reaching_database(home: Home) -> AsyncIterator[str]:
             await asyncio.to_thread(embedded.stop)
 
 
-def migrate_all(database_url: str, secrets: Secrets) -> None:
-    """Bring every service's schema up to date. Raises `CommandError`."""
+async def prepare(settings: Settings, secrets: Secrets) -> tuple[str, ...]:
+    """Bring schemas and queues of all services up to date. Answers the newcomers: services that are new on a desk that has run.
+
+    What was published before their queues were there has not reached them. The policies are told them anew, since without these
+    they can do nothing. Raises `CommandError`.
+    """
+    new = await asyncio.to_thread(migrate_all, settings.database_url, secrets)
+    await declare_all(settings)
+    if not new or ROUTER.name in new:
+        return ()
+    url = service_url(settings.database_url, ROUTER.name, secrets.database_password(ROUTER.name))
+    router = Database(url, schema=ROUTER.schema.name, name="tierdesk-migrate", pool_size=1)
+    try:
+        await tell_policies(router, load_clock(settings.clock_file), Identifiers())
+    finally:
+        await router.close()
+    return new
+
+
+def migrate_all(database_url: str, secrets: Secrets) -> tuple[str, ...]:
+    """Bring every service's schema up to date; answers the names of those that were not there. Raises `CommandError`."""
+    new = []
     for definition in DEFINITIONS.values():
         try:
-            migrate(database_url, definition.schema, password=secrets.database_password(definition.name))
+            if migrate(database_url, definition.schema, password=secrets.database_password(definition.name)):
+                new.append(definition.name)
         except DatabaseUnavailableError as error:
             raise CommandError(f"the database does not answer ({error}); check TIERDESK_DATABASE_URL") from error
         except SQLAlchemyError as error:
             reason = str(error).partition("\n")[0]
             raise CommandError(f"the schema {definition.name} cannot be brought up to date: {reason}") from error
+    return tuple(new)
+
+
+def tell_of_newcomers(newcomers: tuple[str, ...]) -> str:
+    """What whoever runs the desk should know of them."""
+    return (
+        f"New on this desk: {', '.join(newcomers)}. Of tickets that are there already it knows nothing until you run "
+        "`tierdesk rebuild --since 29d`."
+    )
 
 
 async def declare_all(settings: Settings) -> None:

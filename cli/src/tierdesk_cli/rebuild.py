@@ -22,7 +22,7 @@ from tierdesk_cli.home import Home
 from tierdesk_cli.servers import find_settings, open_schemas
 from tierdesk_cli.tickets import clean
 from tierdesk_router.app import DEFINITION as ROUTER
-from tierdesk_router.handlers.policies import work_topology
+from tierdesk_router.handlers.policies import tell_policies, work_topology
 from tierdesk_router.handlers.renewing import count_offers, renew_offers
 from tierdesk_router.store.policies import PolicyShelf
 from tierdesk_runtime.clock import load_clock
@@ -73,6 +73,8 @@ async def run(folder: Path, since: str, service: str | None, console: Console, *
             await _declare(settings, console)
             await _publish_again(databases, start, console)
             if router is not None:
+                policies = await tell_policies(router, clock, Identifiers())
+                console.print(f"router: {policies} policies are told anew", highlight=False)
                 renewed = await renew_offers(router, clock, Identifiers())
                 console.print(f"router: {renewed} offers that nobody has accepted are made anew", highlight=False)
     except ProgrammingError as error:

@@ -17,12 +17,12 @@ from tierdesk_cli.desk import (
     SAMPLE_REQUESTER,
     create_first_login,
     create_sample_requester,
-    declare_all,
     load_sample_articles,
-    migrate_all,
     open_secrets,
+    prepare,
     serve_all,
     stand_up,
+    tell_of_newcomers,
 )
 from tierdesk_cli.environment import read_settings
 from tierdesk_cli.errors import CommandError
@@ -59,6 +59,8 @@ async def run(folder: Path, *, demo: bool, port: int, policy_file: Path | None, 
     read_policy(policy_file or sample_policy())
     console.print("Starting Tierdesk …")
     async with stand_up(home, http_port=port, policy_file=policy_file, first_policy_file=first_policy_file) as ground:
+        if ground.newcomers:
+            console.print(tell_of_newcomers(ground.newcomers), highlight=False)
         clock = load_clock(ground.settings.clock_file)
         tenant = ground.settings.default_tenant
         if demo:
@@ -178,6 +180,7 @@ async def migrate_command(console: Console) -> None:
         _ = settings.bus
     except SettingsError as error:
         raise CommandError(str(error), exit_code=2) from error
-    await asyncio.to_thread(migrate_all, settings.database_url, open_secrets(Path(path)))
-    await declare_all(settings)
+    newcomers = await prepare(settings, open_secrets(Path(path)))
     console.print(f"Schemas and queues are up to date: {', '.join(DEFINITIONS)}.")
+    if newcomers:
+        console.print(tell_of_newcomers(newcomers), highlight=False)

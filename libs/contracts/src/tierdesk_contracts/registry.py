@@ -53,7 +53,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
         _intake("call", intake.Called),
         _intake("alert", intake.Alerted),
         MessageType("ticket.changed.v1", ticket.TicketChanged, "events", "router", ("sla", "kb", "desk"), "ticket"),
-        MessageType("policy.applied.v1", notice.PolicyApplied, "events", "router", ("intake", "sla", "kb")),
+        MessageType("policy.applied.v1", notice.PolicyApplied, "events", "router", ("intake", "sla", "kb", "desk")),
         _work("offered", work.WorkOffered),
         _work("assigned", work.WorkAssigned),
         _work("updated", work.WorkUpdated),

@@ -66,8 +66,10 @@ def service_url(admin_url: str, name: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}@{address}"))
 
 
-def migrate(admin_url: str, schema: ServiceSchema, *, password: str, revision: str = "head") -> None:
+def migrate(admin_url: str, schema: ServiceSchema, *, password: str, revision: str = "head") -> bool:
     """Make the roles, the schema and its tables exist, at `revision`, and give the login role `password`.
+
+    Answers whether the schema is new in this database.
 
     Doing it again changes nothing, and two at once do it one after the other. A revision waits for no table longer
     than 2 seconds, so that it never queues in front of a running service; it is tried ten times, each revision in
@@ -76,7 +78,7 @@ def migrate(admin_url: str, schema: ServiceSchema, *, password: str, revision: s
     thread when an event loop runs.
     """
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, _migrate(admin_url, schema, password, revision)).result()
+        return thread.submit(asyncio.run, _migrate(admin_url, schema, password, revision)).result()
 
 
 def head_of(schema: ServiceSchema) -> str | None:
@@ -95,7 +97,7 @@ async def revision_of(connection: AsyncConnection, schema: ServiceSchema) -> str
     return revision
 
 
-async def _migrate(admin_url: str, schema: ServiceSchema, password: str, revision: str) -> None:
+async def _migrate(admin_url: str, schema: ServiceSchema, password: str, revision: str) -> bool:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: asyncpg.connect(
@@ -105,6 +107,8 @@ async def _migrate(admin_url: str, schema: ServiceSchema, password: str, revisio
         hide_parameters=True,
     )
     try:
+        async with engine.connect() as connection:
+            is_new = await revision_of(connection, schema) is None
         await _retry(engine, schema, password, revision)
     except Exception as error:
         unavailable = as_unavailable(error)
@@ -113,6 +117,7 @@ async def _migrate(admin_url: str, schema: ServiceSchema, password: str, revisio
         raise unavailable from error
     finally:
         await engine.dispose()
+    return is_new
 
 
 async def _retry(engine: AsyncEngine, schema: ServiceSchema, password: str, revision: str) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from tierdesk_bus import Address, Binding, Bus, Exchange, Queue, Topology
 from tierdesk_contracts import names, notice, seal
 from tierdesk_policy import Policy
 from tierdesk_router.handlers.desk import SOURCE
-from tierdesk_router.store.policies import put_in_force
+from tierdesk_router.store.policies import Application, list_applications, put_in_force
+from tierdesk_runtime.clock import Clock
+from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.service import Parts
+from tierdesk_store import Database, Transaction
 
 REDECLARE_SECONDS: Final = 60.0
 
@@ -82,16 +87,30 @@ async def apply_policy(parts: Parts, queues: WorkQueues, tenant: str, policy: Po
         now = parts.clock.now()
         changed = await put_in_force(tx, tenant, policy, now)
         if changed:
-            applied = notice.PolicyApplied(
-                version=policy.version, name=policy.name, document=policy.document(), applied_at=now
-            )
-            envelope = seal(
-                applied,
-                message_id=parts.identifiers.new(),
-                source=SOURCE,
-                subject=policy.version,
-                time=now,
-                tenant=tenant,
-            )
-            tx.send(envelope, Address("", names.EVENTS, names.event_key(tenant, envelope.type)))
+            applied = Application(tenant, policy.version, policy.name, policy.document(), now)
+            _tell(tx, applied, message_id=parts.identifiers.new(), now=now)
     return changed
+
+
+async def tell_policies(database: Database, clock: Clock, identifiers: Identifiers) -> int:
+    """Publish `policy.applied.v1` of all policies anew, with the times at which they came into force; answer how many.
+
+    For who has not heard of them. Whoever has goes on by the one that was applied last, which this does not change.
+    Raises `DatabaseUnavailableError`.
+    """
+    async with database.transaction() as tx:
+        applications = await list_applications(tx.connection)
+        now = clock.now()
+        for applied in applications:
+            _tell(tx, applied, message_id=identifiers.new(), now=now)
+    return len(applications)
+
+
+def _tell(tx: Transaction, applied: Application, *, message_id: UUID, now: datetime) -> None:
+    data = notice.PolicyApplied(
+        version=applied.version, name=applied.name, document=applied.document, applied_at=applied.applied_at
+    )
+    envelope = seal(
+        data, message_id=message_id, source=SOURCE, subject=applied.version, time=now, tenant=applied.tenant
+    )
+    tx.send(envelope, Address("", names.EVENTS, names.event_key(applied.tenant, envelope.type)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from sqlalchemy import text
@@ -23,6 +23,15 @@ _FAULTS_LOGGED: Final = 5
 _DOCUMENT = text(
     "SELECT CAST(document AS text) AS document FROM router.policy WHERE tenant = :tenant AND version = :version"
 )
+_APPLIED = text(
+    """
+    SELECT tenant, version, name, CAST(document AS text) AS document, applied_at FROM router.policy
+    UNION ALL
+    SELECT tenant, version, p.name, CAST(p.document AS text), f.applied_at
+    FROM router.policy_in_force f JOIN router.policy p USING (tenant, version) WHERE f.applied_at <> p.applied_at
+    ORDER BY tenant, applied_at
+    """
+)
 _KEEP = text(
     """
     INSERT INTO router.policy (tenant, version, name, document, applied_at)
@@ -37,6 +46,16 @@ _PUT_IN_FORCE = text(
     RETURNING version
     """
 )
+
+
+class Application(NamedTuple):
+    """That a tenant's policy was put in force at a time."""
+
+    tenant: str
+    version: str
+    name: str
+    document: dict[str, Any]
+    applied_at: datetime
 
 
 class UnknownPolicyError(TransientError):
@@ -93,6 +112,14 @@ class PolicyShelf:
             if policy is not None:
                 found.append((row.tenant, policy))
         return found
+
+
+async def list_applications(connection: AsyncConnection) -> list[Application]:
+    """When each policy came into force first, and the one that is in force last, in the order of these times."""
+    rows = await connection.execute(_APPLIED)
+    return [
+        Application(row.tenant, row.version, row.name, json.loads(row.document), row.applied_at) for row in rows.all()
+    ]
 
 
 async def has_policy(connection: AsyncConnection, tenant: str) -> bool:
