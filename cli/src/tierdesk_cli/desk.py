@@ -104,7 +104,7 @@ async def _reaching_database(home: Home) -> AsyncIterator[str]:
 
 
 async def prepare(settings: Settings, secrets: Secrets) -> tuple[str, ...]:
-    """Bring schemas and queues of all services up to date. Answers the newcomers: services that are new on a desk that has run.
+    """Bring schemas and queues of all services up to date. Answers the newcomers: services that are new on a desk that has a policy.
 
     What was published before their queues were there has not reached them. The policies are told them anew, since without these
     they can do nothing. Raises `CommandError`.
@@ -116,10 +116,10 @@ async def prepare(settings: Settings, secrets: Secrets) -> tuple[str, ...]:
     url = service_url(settings.database_url, ROUTER.name, secrets.database_password(ROUTER.name))
     router = Database(url, schema=ROUTER.schema.name, name="tierdesk-migrate", pool_size=1)
     try:
-        await tell_policies(router, load_clock(settings.clock_file), Identifiers())
+        told = await tell_policies(router, load_clock(settings.clock_file), Identifiers())
     finally:
         await router.close()
-    return new
+    return new if told else ()
 
 
 def migrate_all(database_url: str, secrets: Secrets) -> tuple[str, ...]:
