@@ -70,10 +70,12 @@ def test_a_dry_run_counts_and_changes_nothing_and_then_everything_goes_out_again
         dry = rebuild("--dry-run")
         assert set(counts(dry)) == {"router", "intake", "sla", "kb", "bridge", "desk"}
         assert counts(dry)["intake"] == 1
+        assert "router: 1 policies would be told anew" in dry
         assert "router: 1 offers that nobody has accepted would be made anew" in dry
     assert counts(rebuild("--service", "intake")) == {"intake": 1}
     told = rebuild()
     assert counts(told)["router"] >= counts(dry)["router"]
+    assert "router: 1 policies are told anew" in told
     assert "router: 1 offers that nobody has accepted are made anew" in told
 
     key = Secrets.load(desk.folder / "secrets.json").local_key()

@@ -17,6 +17,7 @@ from tierdesk_bus import connect as connect_bus
 from tierdesk_cli.environment import read_settings
 from tierdesk_cli.errors import CommandError
 from tierdesk_cli.home import Home
+from tierdesk_cli.servers import open_schemas
 from tierdesk_cli.services import DEFINITIONS, definitions
 from tierdesk_desk.accounts import Accounts, NameTakenError, create_first_administrator
 from tierdesk_desk.app import DEFINITION as DESK
@@ -113,12 +114,8 @@ async def prepare(settings: Settings, secrets: Secrets) -> tuple[str, ...]:
     await declare_all(settings)
     if not new or ROUTER.name in new:
         return ()
-    url = service_url(settings.database_url, ROUTER.name, secrets.database_password(ROUTER.name))
-    router = Database(url, schema=ROUTER.schema.name, name="tierdesk-migrate", pool_size=1)
-    try:
+    async with open_schemas(settings.database_url, ROUTER.name, name="tierdesk-migrate") as (router,):
         told = await tell_policies(router, load_clock(settings.clock_file), Identifiers())
-    finally:
-        await router.close()
     return new if told else ()
 
 

@@ -24,7 +24,7 @@ from tierdesk_cli.tickets import clean
 from tierdesk_router.app import DEFINITION as ROUTER
 from tierdesk_router.handlers.policies import tell_policies, work_topology
 from tierdesk_router.handlers.renewing import count_offers, renew_offers
-from tierdesk_router.store.policies import PolicyShelf
+from tierdesk_router.store.policies import PolicyShelf, list_applications
 from tierdesk_runtime.clock import load_clock
 from tierdesk_runtime.identifiers import Identifiers
 from tierdesk_runtime.settings import Settings
@@ -93,6 +93,9 @@ async def _count(databases: Sequence[Database], router: Database | None, since: 
         count = await count_published(database, since)
         console.print(f"{database.schema}: {count} messages would be published again", highlight=False)
     if router is not None:
+        async with router.read() as connection:
+            policies = len(await list_applications(connection))
+        console.print(f"router: {policies} policies would be told anew", highlight=False)
         offers = await count_offers(router)
         console.print(f"router: {offers} offers that nobody has accepted would be made anew", highlight=False)
 

@@ -36,9 +36,9 @@ def rebuild_command(
 ) -> None:
     """After the broker has lost its data: declare all queues, and send again what was published since.
 
-    Each message keeps its identifier and its place, so whoever has applied it takes no notice. Policies are
-    told anew, and offers that nobody has accepted are made anew. Reach back to before the oldest message that was still in a queue: too far does no harm.
-    Services may run meanwhile; theirs is the work of publishing.
+    Each message keeps its identifier and its place, so whoever has applied it takes no notice. All policies are told
+    anew, and offers that nobody has accepted are made anew. Reach back to before the oldest message that was still in
+    a queue: too far does no harm. Services may run meanwhile; theirs is the work of publishing.
 
     Examples: tierdesk rebuild --since 2h --dry-run, then tierdesk rebuild --since 2h;
     tierdesk rebuild --since 2026-03-02T09:30:00Z
